@@ -1,0 +1,42 @@
+# On a fresh machine with Python 3.11 or newer and git, `make demo` and `make test` are all there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.9
+
+.PHONY: demo test check format bench lock clean
+
+demo: $(VENV)/installed
+	$(BIN)/samehand train sample --preset demo
+
+test: $(VENV)/installed
+	$(BIN)/pytest -q
+
+check: $(VENV)/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/installed
+	$(BIN)/python -m benchmarks
+
+# Renews the lock file; run the tests before committing it.
+lock: $(VENV)/installed
+	$(BIN)/uv pip compile --universal --upgrade --group dev pyproject.toml \
+		--output-file requirements.lock --no-annotate --no-header --quiet
+
+$(VENV)/installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("samehand needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --requirement requirements.lock
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+clean:
+	rm -rf $(VENV) workspace .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

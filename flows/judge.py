@@ -1,0 +1,103 @@
+"""Judging a model on artists it has never seen, beside the baselines; training and re-evaluation
+both end with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.prepare import Prepared
+from flows.runs import StartedRun
+from model.evaluation import Resampling
+from storage.report import Picture, Report
+from tasks.evaluation import (
+    embed_split,
+    judge_embeddings,
+    measure_mean_colours,
+    verify_embeddings,
+)
+from tasks.records import KeptModel
+from tasks.report import plot_evaluation, publish_report, write_report
+from tasks.triplets import KeptTriplets
+from tasks.verdicts import Judgement, store_evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a run ends with."""
+
+    run_id: int
+    model_id: int
+    evaluation_id: int
+    report: Report
+    report_path: Path
+
+
+def judge_on_test(
+    started: StartedRun,
+    prepared: Prepared,
+    model: KeptModel,
+    untrained: Path,
+    kept: KeptTriplets,
+    training_pictures: Sequence[Picture] = (),
+) -> Judged:
+    """Embed, judge, store every pair, report."""
+    run, settings, space = started.run, started.settings, started.space
+    embeddings = embed_split(
+        model.checkpoint,
+        prepared.dataset,
+        "test",
+        started.compute,
+        run.folder.embeddings("network", "test"),
+    )
+    verification = verify_embeddings(
+        embeddings,
+        prepared.dataset,
+        kept,
+        margin=settings.margin,
+        threshold=model.threshold,
+    )
+    evaluation_id = store_evaluation(
+        run,
+        model,
+        prepared.dataset,
+        prepared.dataset_id,
+        embeddings,
+        judge(started, prepared, "network", embeddings, kept),
+        verification,
+        judge_baselines(started, prepared, untrained, kept),
+        settings.matched_on,
+        space,
+    )
+    pictures = plot_evaluation(run, model, prepared.dataset, embeddings)
+    report = write_report(run, evaluation_id, [*training_pictures, *pictures], space)
+    publish_report(run, report)
+    return Judged(run.id, model.id, evaluation_id, report, run.folder.report)
+
+
+def judge_baselines(
+    started: StartedRun, prepared: Prepared, untrained: Path, kept: KeptTriplets
+) -> tuple[Judgement, ...]:
+    """Judge what is simpler on the same triplets and pairs: what does the training add?"""
+    folder = started.run.folder
+    random_features = embed_split(
+        untrained,
+        prepared.dataset,
+        "test",
+        started.compute,
+        folder.embeddings("untrained", "test"),
+    )
+    colours = measure_mean_colours(
+        prepared.dataset, "test", folder.embeddings("mean-colour", "test")
+    )
+    return (
+        judge(started, prepared, "untrained network", random_features, kept),
+        judge(started, prepared, "mean colour", colours, kept),
+    )
+
+
+def judge(
+    started: StartedRun, prepared: Prepared, name: str, embeddings: Path, kept: KeptTriplets
+) -> Judgement:
+    """Judge one way of embedding."""
+    resampling = Resampling(started.settings.resamples, started.settings.seed)
+    return Judgement(name, judge_embeddings(embeddings, prepared.dataset, kept, resampling))

@@ -1,0 +1,69 @@
+"""prepare-flow: source → catalog CSV → split by artist → crops zip."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from prefect import flow
+
+from flows.runs import StartedRun, begin_run, mark_cancelled, mark_crashed, mark_failed
+from flows.settings import Overrides, PresetName
+from storage.dataset import Dataset
+from tasks.prepare import SplitCatalog, build_catalog, crop_to_zip, split_by_artist
+from tasks.records import finish_run, record_dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A dataset ready to train or be judged on, and its number in the results database."""
+
+    divided: SplitCatalog
+    dataset: Dataset
+    dataset_id: int
+
+
+@flow(
+    name="prepare-flow",
+    flow_run_name="prepare {source} ({preset})",
+    on_failure=[mark_failed],
+    on_crashed=[mark_crashed],
+    on_cancellation=[mark_cancelled],
+)
+def prepare_flow(
+    source: str = "sample",
+    preset: PresetName = "demo",
+    settings: Overrides | None = None,
+    catalog_only: bool = False,
+) -> SplitCatalog | Prepared:
+    """Read a source, divide its artists, crop its images to one zip.
+
+    Args:
+        source: sample, a folder with Kaggle's data, a folder with one sub-folder per artist, or a
+            catalog CSV.
+        preset: the settings to start from.
+        settings: single settings that differ from the preset.
+        catalog_only: stop after the split; no image is needed.
+    """
+    started = begin_run("prepare-flow", source, preset, settings)
+    outcome = split(started) if catalog_only else prepare(started)
+    finish_run(started.run, started.space)
+    return outcome
+
+
+def prepare(
+    started: StartedRun, needed: Sequence[str] = (), known: Mapping[str, str] | None = None
+) -> Prepared:
+    """Take a run's source to its dataset; it must have artists for every ``needed`` split."""
+    divided = split(started, needed, known)
+    rules, share = started.settings.crop_rules(), started.settings.rejected_share
+    dataset = crop_to_zip(divided.catalog, rules, share, started.space)
+    dataset_id = record_dataset(dataset, started.run, started.space)
+    return Prepared(divided, dataset, dataset_id)
+
+
+def split(
+    started: StartedRun, needed: Sequence[str] = (), known: Mapping[str, str] | None = None
+) -> SplitCatalog:
+    """Take a run's source to a catalog; artists in ``known`` keep their split."""
+    settings, space = started.settings, started.space
+    catalog = build_catalog(started.run.source, settings.kaggle_draw(), space)
+    return split_by_artist(catalog, settings.split_rules(), space, needed, known)

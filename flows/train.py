@@ -1,0 +1,154 @@
+"""train-flow: prepare → per epoch: triplets, training, validation → test evaluation → report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import flow
+
+from flows.judge import Judged, judge_on_test
+from flows.prepare import Prepared, prepare
+from flows.runs import (
+    StartedRun,
+    begin_run,
+    continue_run,
+    mark_cancelled,
+    mark_crashed,
+    mark_failed,
+)
+from flows.settings import Overrides, PresetName
+from model.selection import ValidatedEpoch, best_epoch, should_stop
+from tasks.evaluation import SplitScore, choose_threshold, embed_split, score_split
+from tasks.records import KeptModel, finish_run, keep_model, read_history, record_epoch
+from tasks.report import plot_training
+from tasks.training import start_network, train_one_epoch
+from tasks.triplets import KeptTriplets, draw_epoch_triplets, draw_kept_triplets
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDraws:
+    """The triplets that are drawn once: by them all epochs are compared."""
+
+    validation: KeptTriplets
+    test: KeptTriplets
+
+
+@flow(
+    name="train-flow",
+    flow_run_name="train {source} ({preset})",
+    on_failure=[mark_failed],
+    on_crashed=[mark_crashed],
+    on_cancellation=[mark_cancelled],
+)
+def train_flow(
+    source: str = "sample",
+    preset: PresetName = "demo",
+    settings: Overrides | None = None,
+    resume: int | None = None,
+) -> Judged:
+    """Train a network on a source, and judge it on artists it has never seen.
+
+    Args:
+        source: sample, a folder with Kaggle's data, a folder with one sub-folder per artist, or a
+            catalog CSV.
+        preset: the settings to start from.
+        settings: single settings that differ from the preset.
+        resume: the number of a run that was stopped; it goes on after its last finished epoch,
+            with its own source and settings.
+    """
+    if resume is None:
+        started = begin_run("train-flow", source, preset, settings)
+    else:
+        started = continue_run(resume)
+    prepared = prepare(started, needed=("train", "validation", "test"))
+    kept = draw_kept(started, prepared)
+    untrained = build_untrained(started)
+    history = train_epochs(started, prepared, kept, untrained)
+    model = calibrate(started, prepared, history)
+    pictures = plot_training(started.run, model.epoch, started.space)
+    judged = judge_on_test(started, prepared, model, untrained, kept.test, pictures)
+    finish_run(started.run, started.space)
+    return judged
+
+
+def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
+    """Draw the triplets of validation and test."""
+    settings, folder = started.settings, started.run.folder.triplets
+    validation = draw_kept_triplets(
+        prepared.dataset,
+        "validation",
+        settings.validation_triplets,
+        settings.seed,
+        None,
+        folder,
+    )
+    test = draw_kept_triplets(
+        prepared.dataset, "test", settings.test_triplets, settings.seed, settings.matched_on, folder
+    )
+    return KeptDraws(validation, test)
+
+
+def build_untrained(started: StartedRun) -> Path:
+    """Build the network as it is before any training."""
+    settings = started.settings
+    return start_network(
+        settings.network_shape(), settings.weights, settings.seed, started.run.folder
+    )
+
+
+def train_epochs(
+    started: StartedRun, prepared: Prepared, kept: KeptDraws, untrained: Path
+) -> tuple[ValidatedEpoch, ...]:
+    """Train until the last epoch, or until validation has stopped getting better."""
+    settings, run = started.settings, started.run
+    history = read_history(run, started.space)
+    checkpoint = run.folder.checkpoint(history[-1].epoch) if history else untrained
+    for epoch in range(len(history) + 1, settings.epochs + 1):
+        if should_stop(history, settings.patience):
+            break
+        triplets = draw_epoch_triplets(
+            prepared.dataset,
+            settings.train_triplets,
+            settings.seed,
+            epoch,
+            run.folder.epoch_triplets(epoch),
+        )
+        trained = train_one_epoch(
+            checkpoint,
+            prepared.dataset,
+            triplets,
+            settings.recipe(),
+            started.compute,
+            seed=settings.seed,
+            epoch=epoch,
+            folder=run.folder,
+        )
+        checkpoint = trained.checkpoint
+        validation = score(started, prepared, checkpoint, kept.validation)
+        test = score(started, prepared, checkpoint, kept.test)
+        history = record_epoch(run, trained, validation, test, started.space)
+    return history
+
+
+def score(
+    started: StartedRun, prepared: Prepared, checkpoint: Path, kept: KeptTriplets
+) -> SplitScore:
+    """Loss and accuracy of a checkpoint on a split's kept triplets."""
+    target = started.run.folder.embeddings("epoch", kept.split)
+    embeddings = embed_split(checkpoint, prepared.dataset, kept.split, started.compute, target)
+    return score_split(embeddings, kept, started.settings.margin)
+
+
+def calibrate(
+    started: StartedRun, prepared: Prepared, history: tuple[ValidatedEpoch, ...]
+) -> KeptModel:
+    """Keep the epoch that validation prefers, with a threshold from validation pairs."""
+    run, shape = started.run, started.settings.network_shape()
+    embeddings = embed_split(
+        run.folder.checkpoint(best_epoch(history).epoch),
+        prepared.dataset,
+        "validation",
+        started.compute,
+        run.folder.embeddings("network", "validation"),
+    )
+    threshold = choose_threshold(embeddings, prepared.dataset)
+    return keep_model(run, history, threshold, shape, started.space)

@@ -1,0 +1,1 @@
+"""The mathematics: triplets, warp, network, loss, training, embedding, metrics."""

@@ -1,0 +1,135 @@
+"""The Siamese network: ResNet-18 without its pooling, and a small head that embeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import ResNet18_Weights, resnet18
+
+from model.errors import ModelInputError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+BACKBONE_CHANNELS = 512
+BACKBONE_STRIDE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkShape:
+    """What has to be known to build the network anew; the defaults are the reference's.
+
+    ``crop_size`` in pixels; ``backbone_dropout`` before the first linear layer and
+    ``head_dropout`` before the second, as probabilities.
+    """
+
+    crop_size: int = 224
+    hidden_size: int = 256
+    embedding_size: int = 64
+    backbone_dropout: float = 0.25
+    head_dropout: float = 0.30
+
+
+class SiameseNetwork(nn.Module):
+    """Embeds crops so that those by one hand lie close together.
+
+    All three roles of a triplet go through this one network. It takes pixels as they are
+    stored, so nobody can forget to normalise them.
+    """
+
+    def __init__(self, shape: NetworkShape) -> None:
+        """Build the network with random weights."""
+        super().__init__()
+        # Nested rounding up at each of five halvings equals one rounding up at the end.
+        side = -(-shape.crop_size // BACKBONE_STRIDE)
+        self.shape = shape
+        self.backbone = nn.Sequential(*list(resnet18().children())[:-2])
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Dropout(shape.backbone_dropout),
+            nn.Linear(BACKBONE_CHANNELS * side * side, shape.hidden_size),
+            nn.ReLU(),
+            nn.Dropout(shape.head_dropout),
+            nn.Linear(shape.hidden_size, shape.embedding_size),
+        )
+        self.register_buffer("mean", _per_channel(IMAGENET_MEAN), persistent=False)
+        self.register_buffer("deviation", _per_channel(IMAGENET_DEVIATION), persistent=False)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Embed crops: (B, S, S, 3) uint8 → (B, embedding_size) float32, not normalised."""
+        # Viewed this way round, stored pixels already are in channels-last memory order.
+        images = pixels.permute(0, 3, 1, 2).float().div(255.0)
+        embeddings: Tensor = self.head(
+            self.backbone(images.sub(self.mean).div(self.deviation))
+        )
+        return embeddings.float()
+
+
+def build_network(shape: NetworkShape, weights: str, seed: int) -> SiameseNetwork:
+    """Build the network in channels-last memory order, its random parts drawn from ``seed``.
+
+    ``weights`` is ``imagenet``, ``none``, or the path of a file that holds ResNet-18's weights
+    under torchvision's names. Raises ModelInputError where they cannot be had or do not fit.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = SiameseNetwork(shape)
+    if weights != "none":
+        _load_backbone(network, resnet_weights(weights), weights)
+    # torch's own stubs leave `to(memory_format=...)` untyped in its return.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return, unused-ignore]
+
+
+def resnet_weights(weights: str) -> Mapping[str, Tensor]:
+    """Read ResNet-18's weights: ``imagenet`` from torchvision, anything else from that file.
+
+    Raises ModelInputError saying what to do where they cannot be had.
+    """
+    if weights == "imagenet":
+        return _imagenet_weights()
+    path = Path(weights)
+    if not path.is_file():
+        raise ModelInputError(f"weights: there is no file {path}; use imagenet, none or a file")
+    try:
+        state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises a different class for every way a file can be wrong
+        raise ModelInputError(f"weights: {path} is not a file of torch weights") from error
+    return state
+
+
+def _imagenet_weights() -> Mapping[str, Tensor]:
+    source = ResNet18_Weights.IMAGENET1K_V1
+    file_name = source.url.rsplit("/", 1)[-1]
+    try:
+        state: Mapping[str, Tensor] = source.get_state_dict(
+            progress=False, check_hash=True, weights_only=True
+        )
+    except Exception as error:  # no network, no disk, a wrong hash: the remedy is the same
+        folder = Path(torch.hub.get_dir()) / "checkpoints"
+        raise ModelInputError(
+            f"weights: the ImageNet weights could not be had ({type(error).__name__}); put "
+            f"{file_name} into {folder}, or name such a file (--set weights=FILE), or start "
+            "from random weights (--set weights=none)"
+        ) from error
+    return state
+
+
+def _load_backbone(network: SiameseNetwork, state: Mapping[str, Tensor], source: str) -> None:
+    """Load torchvision's ResNet-18 weights; its classifier, which the network lacks, is left."""
+    whole = resnet18()
+    try:
+        whole.load_state_dict(
+            {name: value for name, value in state.items() if not name.startswith("fc.")},
+            strict=False,
+        )
+        missing = set(whole.state_dict()) - set(state) - {"fc.weight", "fc.bias"}
+    except (RuntimeError, AttributeError, TypeError) as error:
+        raise ModelInputError(f"weights: {source} does not hold ResNet-18's weights") from error
+    if missing:
+        raise ModelInputError(f"weights: {source} lacks {sorted(missing)[0]} of ResNet-18")
+    network.backbone.load_state_dict(nn.Sequential(*list(whole.children())[:-2]).state_dict())
+
+
+def _per_channel(values: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(values).view(1, 3, 1, 1)

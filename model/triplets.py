@@ -1,0 +1,137 @@
+"""Which images make a triplet: drawn round robin over the artists, anew for every epoch."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import ModelInputError
+
+Integers = NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class Triplets:
+    """Row numbers of the images that make each triplet."""
+
+    anchor_idx: NDArray[np.int32]  # (T,)
+    positive_idx: NDArray[np.int32]  # (T,) another image by the anchor's artist
+    negative_idx: NDArray[np.int32]  # (T,) an image by another artist
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedTriplets:
+    """Triplets whose negative shares the anchor's label."""
+
+    kept: NDArray[np.bool_]  # (T,) which of the triplets given could be matched
+    triplets: Triplets  # those alone, in their order
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """The images of each artist, artists numbered by first appearance."""
+
+    rows: NDArray[np.int32]  # (N,) sorted by artist
+    start: NDArray[np.intp]  # (A,) where an artist's rows begin
+    count: NDArray[np.intp]  # (A,) how many there are
+
+    def row(self, artist: Integers, place: Integers) -> NDArray[np.int32]:
+        """Row number of the `place`-th image of each `artist`."""
+        rows: NDArray[np.int32] = self.rows[self.start[artist] + place]
+        return rows
+
+
+def stream(seed: int, purpose: str, epoch: int = 0) -> np.random.Generator:
+    """Random numbers that depend on these three alone, whatever else was drawn before.
+
+    The purpose enters as a digest, so that streams of different names are unrelated, and the same
+    on every machine (Python's own `hash` is not).
+    """
+    digest = np.frombuffer(hashlib.sha256(purpose.encode()).digest(), dtype="<u4")
+    key = (*digest.tolist(), epoch)
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))
+
+
+def draw_triplets(artists: Integers, count: int, rng: np.random.Generator) -> Triplets:
+    """Draw `count` triplets from images by `artists` (N,).
+
+    Triplet k's anchor is by artist number k mod A, artists being numbered by first appearance;
+    anchor and positive are two different images of that artist, drawn uniformly; the negative's
+    artist is drawn uniformly from the others, however many images they have, and its image
+    uniformly from theirs. Raises `ModelInputError` unless there are two artists or more, each with
+    two images or more.
+    """
+    members = _members(artists)
+    own = np.arange(count) % len(members.count)
+    other = _any_but(own, len(members.count), rng)
+    anchor = rng.integers(members.count[own])
+    positive = _any_but(anchor, members.count[own], rng)
+    negative = rng.integers(members.count[other])
+    return Triplets(
+        members.row(own, anchor), members.row(own, positive), members.row(other, negative)
+    )
+
+
+def shuffled(triplets: Triplets, rng: np.random.Generator) -> Triplets:
+    """Return the same triplets in random order."""
+    order = rng.permutation(len(triplets.anchor_idx))
+    return Triplets(
+        triplets.anchor_idx[order], triplets.positive_idx[order], triplets.negative_idx[order]
+    )
+
+
+def match_negatives(
+    triplets: Triplets, artists: Integers, labels: Integers, rng: np.random.Generator
+) -> MatchedTriplets:
+    """Redraw each negative among other artists' images that share the anchor's label.
+
+    `artists` and `labels` (N,) describe the images; a label of -1 is a blank. The draw is uniform
+    over those images. A triplet is left out where its anchor's label is blank, or no other artist
+    has an image with it.
+    """
+    # Sorted by label, then artist, an anchor's candidates are the stretch of its label less the
+    # part of it that is its artist's own.
+    rows = np.lexsort((artists, labels))
+    artist = np.unique(artists, return_inverse=True)[1]
+    label = np.unique(labels, return_inverse=True)[1]
+    first, alike = _stretch(label, rows)
+    own_first, own = _stretch(label * len(rows) + artist, rows)
+    candidates = alike - own
+
+    kept = ((labels != -1) & (candidates > 0))[triplets.anchor_idx]
+    anchor_idx = triplets.anchor_idx[kept]
+    place = first[anchor_idx] + rng.integers(candidates[anchor_idx])
+    place += np.where(place >= own_first[anchor_idx], own[anchor_idx], 0)
+    negative_idx = rows[place].astype(np.int32)
+    return MatchedTriplets(kept, Triplets(anchor_idx, triplets.positive_idx[kept], negative_idx))
+
+
+def _members(artists: Integers) -> _Members:
+    _, appeared, artist, count = np.unique(
+        artists, return_index=True, return_inverse=True, return_counts=True
+    )
+    if len(count) < 2:
+        raise ModelInputError("triplets need at least two artists; add images of another")
+    if count.min() < 2:
+        alone = artists[appeared[count.argmin()]]
+        raise ModelInputError(
+            f"triplets need two images of every artist; artist number {alone} has one: drop it"
+        )
+    by_appearance = np.argsort(appeared)
+    number = np.argsort(by_appearance)  # the inverse: which artist is how-manieth to appear
+    rows = np.argsort(number[artist], kind="stable").astype(np.int32)
+    count = count[by_appearance]
+    return _Members(rows, np.cumsum(count) - count, count)
+
+
+def _any_but(taken: Integers, size: Integers | int, rng: np.random.Generator) -> Integers:
+    """Draw uniformly from 0 ... size - 1 without `taken`, for each element of `taken` (T,)."""
+    drawn = rng.integers(size - 1, size=len(taken))
+    return drawn + (drawn >= taken)
+
+
+def _stretch(group: Integers, rows: Integers) -> tuple[Integers, Integers]:
+    """For each row, where its group begins in `rows`, which sort the groups, and its length."""
+    first = np.searchsorted(group[rows], group)
+    return first, np.searchsorted(group[rows], group, side="right") - first

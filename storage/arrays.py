@@ -1,0 +1,29 @@
+"""Named arrays in one file, whole or not there, and nothing unpickled."""
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import InputError
+from storage.files import replacing
+
+Array = npt.NDArray[Any]
+
+
+def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write the arrays to ``path`` as NumPy's .npz."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def load_arrays(path: Path) -> dict[str, Array]:
+    """Read what :func:`save_arrays` wrote. Raises InputError if the file is missing or not such."""
+    try:
+        with np.load(path, allow_pickle=False) as content:
+            return {name: content[name] for name in content.files}
+    except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} does not hold the arrays of a run") from error

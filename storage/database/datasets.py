@@ -1,0 +1,121 @@
+"""Writing a prepared source to the results database: its artists, images and rejected images."""
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+from sqlalchemy import exists, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from storage.database.tables import Artist, Dataset, Image, RejectedImage
+from storage.errors import InputError
+
+DETAILS = ("title", "style", "genre", "date", "sha256")
+
+
+def record_dataset(
+    session: Session,
+    *,
+    source: str,
+    content_hash: str,
+    crops_hash: str | None = None,
+    catalog_path: str | None = None,
+    images: pd.DataFrame,
+    rejected: pd.DataFrame,
+) -> int:
+    """Record a prepared source and return its id; the same source and content are one dataset.
+
+    `images` has a row per image, excluded ones too, with columns `image_name`, `artist_name` and
+    `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; `rejected` has columns
+    `image_name` and `reason`. Recorded again, a dataset keeps its id and images, while crops, a
+    catalog and rejected images that were not known before are added.
+    Raises `InputError` for an artist in two splits.
+    """
+    values = {
+        "source": source,
+        "content_hash": content_hash,
+        "crops_hash": crops_hash,
+        "catalog_path": catalog_path,
+    }
+    dataset_id = _upsert(session, values)
+    if not session.scalar(select(exists().where(Image.dataset_id == dataset_id))):
+        _insert_images(session, dataset_id, images)
+    _insert_rejected(session, dataset_id, rejected)
+    return dataset_id
+
+
+def image_ids(session: Session, dataset_id: int) -> dict[str, int]:
+    """Return the id of every image of a dataset by its file name."""
+    found = session.execute(select(Image.filename, Image.id).where(Image.dataset_id == dataset_id))
+    return {filename: image_id for filename, image_id in found}
+
+
+def artist_splits(images: pd.DataFrame) -> dict[str, str]:
+    """Return the split of every artist: that of the images used, `excluded` where none is.
+
+    Raises `InputError` where an artist's images are used in two splits: what is measured on
+    artists seen in training says nothing about artists never seen.
+    """
+    named = images.dropna(subset="artist_name")
+    used = named[named["split"] != "excluded"].drop_duplicates(["artist_name", "split"])
+    crossing = used.loc[used["artist_name"].duplicated(), "artist_name"]
+    if not crossing.empty:
+        raise InputError(f"artist {crossing.iloc[0]!r} is in two splits; keep each artist in one")
+    splits = dict.fromkeys(named["artist_name"], "excluded")
+    return splits | dict(zip(used["artist_name"], used["split"], strict=True))
+
+
+def _upsert(session: Session, values: dict[str, str | None]) -> int:
+    """Insert the dataset's row or complete the one that is there, in one statement."""
+    # Both databases spell ON CONFLICT alike, yet SQLAlchemy has an INSERT for each.
+    on_sqlite = session.get_bind().dialect.name == "sqlite"
+    statement = (sqlite.insert if on_sqlite else postgresql.insert)(Dataset).values(values)
+    completed = {
+        "crops_hash": func.coalesce(statement.excluded.crops_hash, Dataset.crops_hash),
+        "catalog_path": func.coalesce(statement.excluded.catalog_path, Dataset.catalog_path),
+    }
+    key = ["source", "content_hash"]
+    upsert = statement.on_conflict_do_update(index_elements=key, set_=completed)
+    return session.execute(upsert.returning(Dataset.id)).scalar_one()
+
+
+def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> None:
+    """Insert all artists, then all images with the ids that the artists were given."""
+    splits = artist_splits(images).items()
+    artists = [{"dataset_id": dataset_id, "name": name, "split": split} for name, split in splits]
+    if artists:
+        session.execute(insert(Artist), artists)
+    found = session.execute(select(Artist.name, Artist.id).where(Artist.dataset_id == dataset_id))
+    artist_ids = {name: artist_id for name, artist_id in found}
+    rows = [
+        {
+            "dataset_id": dataset_id,
+            "artist_id": artist_ids.get(row["artist_name"]),
+            "filename": row["image_name"],
+            "split": row["split"],
+            **{detail: row.get(detail) for detail in DETAILS},
+        }
+        for row in _texts(images)
+    ]
+    if rows:
+        session.execute(insert(Image), rows)
+
+
+def _insert_rejected(session: Session, dataset_id: int, rejected: pd.DataFrame) -> None:
+    """Insert the rejected images that were not recorded before."""
+    of_dataset = RejectedImage.dataset_id == dataset_id
+    known = set(session.scalars(select(RejectedImage.filename).where(of_dataset)))
+    rows = [
+        {"dataset_id": dataset_id, "filename": row["image_name"], "reason": row["reason"]}
+        for row in _texts(rejected)
+        if row["image_name"] not in known
+    ]
+    if rows:
+        session.execute(insert(RejectedImage), rows)
+
+
+def _texts(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """Return the rows as dictionaries of text, with None for what is blank."""
+    texts = frame.astype("str").astype(object)
+    return texts.where(frame.notna(), None).to_dict("records")

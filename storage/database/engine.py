@@ -1,0 +1,156 @@
+"""Opening the results database: connection, settings of SQLite, tables and views."""
+
+import math
+import sqlite3
+import time
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine.reflection import ObjectKind
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+
+from storage.database.views import SCHEMA
+from storage.errors import InputError
+
+DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
+EXAMPLES = "sqlite:///results.db or postgresql+psycopg://user:password@host/database"
+BUSY_SECONDS = 30
+CONNECT_SECONDS = "10"
+SCHEMA_LOCK = {
+    "sqlite": "BEGIN IMMEDIATE",
+    # Any number of our own; PostgreSQL lets go of it when the transaction ends.
+    "postgresql": "SELECT pg_advisory_xact_lock(7265737473)",
+}
+
+
+def open_database(url: str) -> Engine:
+    """Open the results database at `url`, creating what it lacks: folder, tables, views.
+
+    Safe while other processes open or use the same database. Raises `InputError` where the URL
+    cannot be used, the server or file cannot be reached, or the database is another program's;
+    no message ever holds the password.
+    """
+    address = _parse(url)
+    if address.get_backend_name() == "sqlite":
+        _make_folder(address)
+    engine = create_engine(address, pool_pre_ping=True)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    try:
+        _create_schema(engine)
+    except (DBAPIError, InputError) as error:
+        engine.dispose()
+        raise _explained(error, address) from None  # the driver's own error may hold the password
+    return engine
+
+
+def shown(address: URL) -> str:
+    """Return a database's URL as it may be shown: password starred, options left out."""
+    return address.set(query={}).render_as_string(hide_password=True)
+
+
+def _parse(url: str) -> URL:
+    """Return the URL in its parts; never quote one that cannot be parsed."""
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise InputError(f"the database URL cannot be read; write it as {EXAMPLES}") from None
+    if address.drivername not in DRIVERS:
+        raise InputError(
+            f"unknown database driver {address.drivername!r}; write the URL as {EXAMPLES}"
+        )
+    if address.get_backend_name() == "postgresql":
+        return _parse_server(address)
+    return address
+
+
+def _parse_server(address: URL) -> URL:
+    """Return a server's URL with a limit on the wait for it; refuse one that was split wrongly."""
+    if "@" in f"{address.host}{address.database}":
+        raise InputError("the database URL cannot be read: an @ in its password is written %40")
+    if "connect_timeout" in address.query:
+        return address
+    return address.update_query_dict({"connect_timeout": CONNECT_SECONDS})
+
+
+def _make_folder(address: URL) -> None:
+    """Create the folder of an SQLite file; a database in memory would not outlive the run."""
+    file = address.database
+    if not file or file.startswith((":memory:", "file:")) or address.query:
+        raise InputError(f"{shown(address)} is no plain file; write it as sqlite:///results.db")
+    try:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot create the folder of database {file}: {error.strerror}"
+        ) from error
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    """Set up each new SQLite connection: patience, foreign keys, the tanh of the views."""
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    try:
+        connection.execute("SELECT tanh(0)")
+    except sqlite3.OperationalError:  # SQLite is built with or without its mathematics
+        connection.create_function("tanh", 1, math.tanh, deterministic=True)
+
+
+def _create_schema(engine: Engine) -> None:
+    """Create missing tables and views, one process at a time."""
+    with engine.connect() as connection:
+        is_complete = _is_complete(connection)
+        if engine.dialect.name == "sqlite":
+            _switch_to_wal(connection)
+    if is_complete:
+        return  # without waiting for the lock: another process may be writing for long
+    with engine.begin() as connection:
+        connection.execute(text(SCHEMA_LOCK[engine.dialect.name]))
+        SCHEMA.create_all(connection)
+
+
+def _switch_to_wal(connection: Connection) -> None:
+    """Let readers read while one writes; the file keeps this mode once it is switched.
+
+    Where two processes switch a new file at once, SQLite gives up on one of them without the
+    patience it was told to have, so that one asks again.
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            return
+        except OperationalError as error:
+            if "locked" not in str(error.orig) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _is_complete(connection: Connection) -> bool:
+    """Say whether all tables and views are there; raise `InputError` if they are not ours."""
+    columns = inspect(connection).get_multi_columns(kind=ObjectKind.ANY)
+    found = {table: {column["name"] for column in rows} for (_, table), rows in columns.items()}
+    ours = {table.name: set(table.columns.keys()) for table in SCHEMA.tables.values()}
+    if found and not found.keys() & ours.keys():
+        raise InputError(
+            f"database {shown(connection.engine.url)} belongs to another program "
+            f"(it has table {min(found)}); give samehand one of its own"
+        )
+    for table in found.keys() & ours.keys():
+        if missing := ours[table] - found[table]:
+            raise InputError(
+                f"database {shown(connection.engine.url)} is another program's or an older "
+                f"samehand's ({table} has no column {min(missing)}); name a new one"
+            )
+    return ours.keys() <= found.keys()
+
+
+def _explained(error: DBAPIError | InputError, address: URL) -> InputError:
+    """Return the error for the user, with the driver's words unless they hold a password."""
+    if isinstance(error, InputError):
+        return error
+    words = " ".join(str(error.orig).split())
+    options = [str(value) for key, value in address.query.items() if "pass" in key]
+    if any(secret and secret in words for secret in (address.password, *options)):
+        words = "the connection failed"
+    return InputError(f"cannot use database {shown(address)}: {words}")

@@ -1,0 +1,111 @@
+"""The tables of what models achieve: evaluations, their baselines, their pairs."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Double, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.database.base import Base, EvaluationStatus, Split, shares, utc_now
+
+
+class Evaluation(Base):
+    """An evaluation of a model on a split of a dataset, or a scoring of pairs (`split` NULL).
+
+    Metrics stay NULL until the status is `complete`. `threshold` is the one that was applied;
+    where it is NULL, the model's own holds. Columns that end in `_low` and `_high` bound a
+    confidence interval.
+    """
+
+    __tablename__ = "evaluations"
+    __table_args__ = (
+        CheckConstraint("threshold >= 0", name="threshold"),
+        *shares(
+            "triplet_accuracy",
+            "triplet_accuracy_low",
+            "triplet_accuracy_high",
+            "roc_auc",
+            "roc_auc_low",
+            "roc_auc_high",
+            "eer",
+            "balanced_accuracy",
+            "recall_at_1",
+            "map_at_r",
+            "matched_triplet_accuracy",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    split: Mapped[Split | None]
+    status: Mapped[EvaluationStatus] = mapped_column(default="writing")
+    triplet_accuracy: Mapped[float | None]
+    triplet_accuracy_low: Mapped[float | None]
+    triplet_accuracy_high: Mapped[float | None]
+    triplet_loss: Mapped[float | None]
+    roc_auc: Mapped[float | None]
+    roc_auc_low: Mapped[float | None]
+    roc_auc_high: Mapped[float | None]
+    eer: Mapped[float | None]
+    balanced_accuracy: Mapped[float | None]
+    recall_at_1: Mapped[float | None]
+    map_at_r: Mapped[float | None]
+    matched_on: Mapped[str | None]
+    matched_triplet_accuracy: Mapped[float | None]
+    matched_n_triplets: Mapped[int | None]
+    threshold: Mapped[float | None]
+    n_images: Mapped[int | None]
+    n_pairs: Mapped[int | None]
+    n_triplets: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Baseline(Base):
+    """What something simpler achieves on the triplets and pairs of an evaluation."""
+
+    __tablename__ = "baselines"
+    __table_args__ = (
+        UniqueConstraint("evaluation_id", "name"),
+        *shares(
+            "triplet_accuracy",
+            "triplet_accuracy_low",
+            "triplet_accuracy_high",
+            "roc_auc",
+            "roc_auc_low",
+            "roc_auc_high",
+            "matched_triplet_accuracy",
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    evaluation_id: Mapped[int] = mapped_column(ForeignKey("evaluations.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    triplet_accuracy: Mapped[float | None]
+    triplet_accuracy_low: Mapped[float | None]
+    triplet_accuracy_high: Mapped[float | None]
+    roc_auc: Mapped[float | None]
+    roc_auc_low: Mapped[float | None]
+    roc_auc_high: Mapped[float | None]
+    matched_triplet_accuracy: Mapped[float | None]
+
+
+class PairPrediction(Base):
+    """The distance of one pair of images; `same_artist` is the truth, NULL where unknown."""
+
+    __tablename__ = "pair_predictions"
+    __table_args__ = (
+        # The upper bound keeps out infinity, and NaN, which PostgreSQL holds to be above all.
+        CheckConstraint("distance >= 0 AND distance < 1e300", name="distance"),
+        # The key is the table itself on SQLite: no second copy of it as an index.
+        {"sqlite_with_rowid": False},
+    )
+
+    evaluation_id: Mapped[int] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True
+    )
+    pair_index: Mapped[int] = mapped_column(primary_key=True)
+    image_a_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
+    image_b_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
+    distance: Mapped[float] = mapped_column(Double)  # plain, as there are millions
+    same_artist: Mapped[bool | None]

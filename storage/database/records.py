@@ -1,0 +1,159 @@
+"""Writing what flows do to the results database: runs, epochs, models, evaluations, pairs.
+
+Every function takes a session and leaves the transaction to its caller, so that what belongs
+together is stored together or not at all. A retried step can call them again.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from storage.database.base import utc_now
+from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
+from storage.database.tables import Epoch, Model, Run
+
+FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
+CHUNK = 5_000
+
+
+def start_run(session: Session, run: Run) -> int:
+    """Record that a run has begun and return its id."""
+    session.add(run)
+    session.flush()
+    return run.id
+
+
+def attach_dataset(session: Session, run_id: int, dataset_id: int) -> None:
+    """Record the dataset on which a run works, known once it is prepared."""
+    session.get_one(Run, run_id).dataset_id = dataset_id
+    session.flush()
+
+
+def finish_run(
+    session: Session, run_id: int, status: FinalStatus, error: str | None = None
+) -> None:
+    """Record how a run ended, and when; an error is kept as one line."""
+    run = session.get_one(Run, run_id)
+    run.status = status
+    run.error = None if error is None else " ".join(error.split())
+    run.finished_at = utc_now()
+    session.flush()
+
+
+def reopen_run(session: Session, run_id: int, prefect_flow_run_id: str | None) -> None:
+    """Record that a run which had ended goes on, as another run of its flow."""
+    run = session.get_one(Run, run_id)
+    run.status = "running"
+    run.error = None
+    run.finished_at = None
+    run.prefect_flow_run_id = prefect_flow_run_id
+    session.flush()
+
+
+def record_epoch(session: Session, epoch: Epoch) -> None:
+    """Record an epoch; one that is trained again after a failure replaces its first row."""
+    session.execute(delete(Epoch).where(Epoch.run_id == epoch.run_id, Epoch.epoch == epoch.epoch))
+    session.add(epoch)
+    session.flush()
+
+
+def record_model(session: Session, model: Model) -> int:
+    """Record a kept checkpoint and return its id, the same for the same run and epoch.
+
+    Recorded again, a model takes over what `model` sets and keeps the rest, its championship too.
+    """
+    same = select(Model.id).where(Model.run_id == model.run_id, Model.epoch == model.epoch)
+    if (model_id := session.scalar(same)) is not None:
+        model.id = model_id
+    merged = session.merge(model)
+    session.flush()
+    return merged.id
+
+
+def promote(session: Session, model_id: int) -> None:
+    """Make a model the champion, in place of any other."""
+    session.get_one(Model, model_id)
+    session.execute(update(Model).where(Model.is_champion).values(is_champion=False))
+    session.execute(update(Model).where(Model.id == model_id).values(is_champion=True))
+
+
+def start_evaluation(session: Session, evaluation: Evaluation) -> int:
+    """Begin an evaluation and return its id; it stays out of the views until it is complete.
+
+    What an earlier attempt of the same run left half-written goes, with its pairs.
+    """
+    session.execute(
+        delete(Evaluation).where(
+            Evaluation.run_id == evaluation.run_id,
+            Evaluation.model_id == evaluation.model_id,
+            Evaluation.dataset_id == evaluation.dataset_id,
+            Evaluation.split.is_not_distinct_from(evaluation.split),
+            Evaluation.status == "writing",
+        )
+    )
+    session.add(evaluation)
+    session.flush()
+    return evaluation.id
+
+
+def complete_evaluation(session: Session, evaluation_id: int, measured: Evaluation) -> None:
+    """Add the metrics that `measured` sets, and make the evaluation visible.
+
+    To be called once all its pairs are written.
+    """
+    session.get_one(Evaluation, evaluation_id)
+    measured.id = evaluation_id
+    measured.status = "complete"
+    session.merge(measured)
+    session.flush()
+
+
+def fail_evaluation(session: Session, evaluation_id: int) -> None:
+    """Record that an evaluation will not be completed."""
+    session.get_one(Evaluation, evaluation_id).status = "failed"
+    session.flush()
+
+
+def record_baseline(session: Session, baseline: Baseline) -> None:
+    """Record what a baseline achieves, in place of an earlier row of the same name."""
+    session.execute(
+        delete(Baseline).where(
+            Baseline.evaluation_id == baseline.evaluation_id, Baseline.name == baseline.name
+        )
+    )
+    session.add(baseline)
+    session.flush()
+
+
+def write_pairs(
+    session: Session,
+    evaluation_id: int,
+    pair_index: NDArray[np.integer[Any]],
+    image_a_id: NDArray[np.integer[Any]],
+    image_b_id: NDArray[np.integer[Any]],
+    distance: NDArray[np.floating[Any]],
+    same_artist: NDArray[np.bool_] | None,
+) -> None:
+    """Write pairs of an evaluation from arrays of one shape (n,); `same_artist` None is unknown.
+
+    Raises `ValueError` where the arrays differ in length.
+    """
+    truth = np.full(len(pair_index), None) if same_artist is None else same_artist
+    columns = {
+        "pair_index": pair_index,
+        "image_a_id": image_a_id,
+        "image_b_id": image_b_id,
+        "distance": distance,
+        "same_artist": truth,
+    }
+    if len({len(column) for column in columns.values()}) > 1:
+        raise ValueError("the arrays of the pairs differ in length")
+    connection = session.connection()  # past the session's bookkeeping, which takes as long again
+    for start in range(0, len(pair_index), CHUNK):
+        values = [column[start : start + CHUNK].tolist() for column in columns.values()]
+        rows = zip(*values, strict=True)
+        pairs = [dict(zip(columns, row, strict=True), evaluation_id=evaluation_id) for row in rows]
+        connection.execute(insert(PairPrediction), pairs)

@@ -1,0 +1,135 @@
+"""Reading the results database: the questions behind `samehand results`.
+
+Tables come as data frames with a column per field. Where a user names a row, `last` is the
+newest, and a number that does not exist raises `InputError` with those that do.
+"""
+
+from typing import Any, Literal, TypeVar
+
+import pandas as pd
+from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy.orm import Session
+
+from storage.database import views
+from storage.database.evaluation_tables import Evaluation
+from storage.database.tables import Dataset, Epoch, Model, Run
+from storage.errors import InputError
+
+Row = TypeVar("Row", Run, Model, Evaluation)
+Order = Literal["index", "hardest"]
+SHOWN = 10
+
+
+def runs(session: Session) -> pd.DataFrame:
+    """Return all runs, newest first."""
+    query = (
+        select(
+            Run.id,
+            Run.flow_name,
+            Run.status,
+            Run.preset,
+            Dataset.source,
+            Run.seed,
+            Run.device,
+            Run.started_at,
+            Run.finished_at,
+            Run.directory,
+            Run.error,
+        )
+        .outerjoin(Dataset, Dataset.id == Run.dataset_id)
+        .order_by(Run.id.desc())
+    )
+    return _frame(session, query)
+
+
+def epochs(session: Session, run_id: int) -> pd.DataFrame:
+    """Return the epochs of a run in their order."""
+    columns = Epoch.__table__.columns
+    return _frame(session, select(*columns).where(Epoch.run_id == run_id).order_by(Epoch.epoch))
+
+
+def evaluations(session: Session) -> pd.DataFrame:
+    """Return all evaluations, unfinished ones too, newest first."""
+    columns = Evaluation.__table__.columns
+    return _frame(session, select(*columns).order_by(Evaluation.id.desc()))
+
+
+def pairs(
+    session: Session, evaluation_id: int, *, limit: int | None = None, order: Order = "index"
+) -> pd.DataFrame:
+    """Return rows of `pair_results` for an evaluation, at most `limit`.
+
+    The hardest pairs are those furthest on the wrong side of the threshold; where the truth is
+    unknown, those closest to it.
+    """
+    row = views.pair_results.c
+    beyond = row.distance - row.threshold
+    hardness = case(
+        (row.same_artist.is_(True), beyond),
+        (row.same_artist.is_(False), -beyond),
+        else_=-func.abs(beyond),
+    )
+    query = select(views.pair_results).where(row.evaluation_id == evaluation_id).limit(limit)
+    if order == "hardest":
+        query = query.order_by(hardness.desc())
+    return _frame(session, query.order_by(row.pair_index))
+
+
+def leaderboard(session: Session) -> pd.DataFrame:
+    """Return the models with their latest test evaluation, best ROC AUC first."""
+    row = views.leaderboard.c
+    query = select(views.leaderboard).order_by(row.roc_auc.desc().nulls_last(), row.model_id)
+    return _frame(session, query)
+
+
+def find_run(session: Session, run_id: int | str, flow_name: str | None = None) -> Run:
+    """Return a run by its number, or the `last` one, among those of a flow where it is given."""
+    if flow_name is None:
+        return _find(session, Run, "run", run_id)
+    return _find(session, Run, f"run of {flow_name}", run_id, Run.flow_name == flow_name)
+
+
+def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
+    """Return a complete evaluation by its number, or the `last` one."""
+    complete = Evaluation.status == "complete"
+    return _find(session, Evaluation, "complete evaluation", evaluation_id, complete)
+
+
+def find_model(session: Session, model_id: int | str | None = None) -> Model:
+    """Return a model by its number or the `last` one; by default the champion, else the newest."""
+    if model_id is None:
+        champion = session.scalar(select(Model).where(Model.is_champion))
+        return champion or _find(session, Model, "model", "last")
+    return _find(session, Model, "model", model_id)
+
+
+def latest_evaluation(
+    session: Session, model_id: int, dataset_id: int, split: str
+) -> Evaluation | None:
+    """Return the latest complete evaluation of a model on a split, to compare a new one with."""
+    query = (
+        select(Evaluation)
+        .where(Evaluation.model_id == model_id, Evaluation.dataset_id == dataset_id)
+        .where(Evaluation.split == split, Evaluation.status == "complete")
+        .order_by(Evaluation.created_at.desc(), Evaluation.id.desc())
+    )
+    return session.scalars(query.limit(1)).first()
+
+
+def _find(
+    session: Session, kind: type[Row], name: str, wanted: int | str, *among: ColumnElement[bool]
+) -> Row:
+    """Return the row that is wanted; raise `InputError` with the numbers to choose from."""
+    ids = list(session.scalars(select(kind.id).where(*among).order_by(kind.id.desc())))
+    if not ids:
+        raise InputError(f"the database holds no {name} yet")
+    found = ids[0] if wanted == "last" else next((i for i in ids if str(i) == str(wanted)), None)
+    if found is None:
+        newest = ", ".join(map(str, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
+        raise InputError(f"there is no {name} {wanted}; choose from: {newest}, last")
+    return session.get_one(kind, found)
+
+
+def _frame(session: Session, query: Select[*tuple[Any, ...]]) -> pd.DataFrame:
+    """Return the rows of a query as a data frame."""
+    return pd.read_sql(query, session.connection())

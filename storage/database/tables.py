@@ -1,0 +1,147 @@
+"""The tables of what was done, one class for each: datasets, runs, epochs, models.
+
+A class is also the value by which its row is handed over: `Run(flow_name=..., preset=...)`.
+Every metric and every pair leads back to a run, and a run to all that is needed to repeat it.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.database.base import Base, RunStatus, Split, shares, utc_now
+
+
+class Dataset(Base):
+    """A prepared source; `crops_hash` is NULL until its crops are made."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (UniqueConstraint("source", "content_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    content_hash: Mapped[str]
+    crops_hash: Mapped[str | None]
+    catalog_path: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Artist(Base):
+    """An artist of a dataset, in one split with all images that are used."""
+
+    __tablename__ = "artists"
+    __table_args__ = (UniqueConstraint("dataset_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    split: Mapped[Split]
+
+
+class Image(Base):
+    """An image of a dataset; `artist_id` is NULL where the artist is not known."""
+
+    __tablename__ = "images"
+    __table_args__ = (UniqueConstraint("dataset_id", "filename"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    artist_id: Mapped[int | None] = mapped_column(ForeignKey("artists.id", ondelete="CASCADE"))
+    filename: Mapped[str]
+    split: Mapped[Split]
+    title: Mapped[str | None]
+    style: Mapped[str | None]
+    genre: Mapped[str | None]
+    date: Mapped[str | None]
+    sha256: Mapped[str | None]
+
+
+class RejectedImage(Base):
+    """An image that could not be used, and why."""
+
+    __tablename__ = "rejected_images"
+    __table_args__ = (UniqueConstraint("dataset_id", "filename"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    filename: Mapped[str]
+    reason: Mapped[str]
+
+
+class Run(Base):
+    """A run of a flow: what it was set to, on what it ran, how it ended."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    flow_name: Mapped[str]
+    prefect_flow_run_id: Mapped[str | None]
+    status: Mapped[RunStatus] = mapped_column(default="running")
+    error: Mapped[str | None]
+    preset: Mapped[str]
+    settings: Mapped[dict[str, Any]]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    device: Mapped[str]
+    code_version: Mapped[str]
+    library_versions: Mapped[dict[str, Any]]
+    directory: Mapped[str]
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+    finished_at: Mapped[datetime | None]
+
+
+class Epoch(Base):
+    """The figures of one epoch of a training run."""
+
+    __tablename__ = "epochs"
+    __table_args__ = (
+        CheckConstraint("epoch >= 0", name="epoch"),
+        *shares("train_accuracy", "validation_accuracy", "test_accuracy"),
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    train_loss: Mapped[float | None]
+    train_accuracy: Mapped[float | None]
+    validation_loss: Mapped[float | None]
+    validation_accuracy: Mapped[float | None]
+    test_loss: Mapped[float | None]
+    test_accuracy: Mapped[float | None]
+    seconds: Mapped[float | None]
+    images_per_second: Mapped[float | None]
+
+
+class Model(Base):
+    """A kept checkpoint, with threshold and calibration from its validation pairs.
+
+    The probability of "same artist" is the logistic of
+    `calibration_slope * (threshold - distance)`.
+    """
+
+    __tablename__ = "models"
+    __table_args__ = (
+        UniqueConstraint("run_id", "epoch"),
+        CheckConstraint("epoch >= 0", name="epoch"),
+        CheckConstraint("threshold >= 0", name="threshold"),
+        *shares("validation_roc_auc", "validation_accuracy"),
+        Index(
+            "ix_models_champion",  # unique over the rows that hold true: one champion at most
+            "is_champion",
+            unique=True,
+            sqlite_where=text("is_champion"),
+            postgresql_where=text("is_champion"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    epoch: Mapped[int]
+    path: Mapped[str]
+    sha256: Mapped[str]
+    settings: Mapped[dict[str, Any] | None]
+    threshold: Mapped[float]
+    calibration_slope: Mapped[float]
+    validation_roc_auc: Mapped[float]
+    validation_accuracy: Mapped[float]
+    is_champion: Mapped[bool] = mapped_column(default=False)

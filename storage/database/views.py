@@ -1,0 +1,97 @@
+"""The two views for people: `pair_results` and `leaderboard`.
+
+Both are tables of `Base.metadata`, so that they are created with it and can be selected from.
+"""
+
+from typing import Any
+
+from sqlalchemy import CreateView, MetaData, Select, Table, and_, func, select
+from sqlalchemy.orm import aliased
+
+from storage.database.base import Base
+from storage.database.evaluation_tables import Evaluation, PairPrediction
+from storage.database.tables import Artist, Dataset, Image, Model, Run
+
+
+def _pair_results() -> Select[*tuple[Any, ...]]:
+    """Select the pairs of complete evaluations with names, probability and verdict.
+
+    The probability is the logistic 1 / (1 + exp(-x)) of x = slope * (threshold - distance),
+    written as (1 + tanh(x / 2)) / 2, which never overflows.
+    """
+    image_a, image_b = aliased(Image, name="image_a"), aliased(Image, name="image_b")
+    artist_a, artist_b = aliased(Artist, name="artist_a"), aliased(Artist, name="artist_b")
+    distance = PairPrediction.distance
+    threshold = func.coalesce(Evaluation.threshold, Model.threshold)
+    probability = 0.5 * (1 + func.tanh(0.5 * Model.calibration_slope * (threshold - distance)))
+    predicted_same = distance <= threshold
+    return (
+        select(
+            PairPrediction.evaluation_id,
+            PairPrediction.pair_index,
+            image_a.filename.label("filename_a"),
+            image_b.filename.label("filename_b"),
+            artist_a.name.label("artist_a"),
+            artist_b.name.label("artist_b"),
+            distance,
+            threshold.label("threshold"),
+            probability.label("probability"),
+            predicted_same.label("predicted_same"),
+            PairPrediction.same_artist,
+            (predicted_same == PairPrediction.same_artist).label("correct"),
+        )
+        .join(Evaluation, Evaluation.id == PairPrediction.evaluation_id)
+        .join(Model, Model.id == Evaluation.model_id)
+        .join(image_a, image_a.id == PairPrediction.image_a_id)
+        .join(image_b, image_b.id == PairPrediction.image_b_id)
+        .outerjoin(artist_a, artist_a.id == image_a.artist_id)
+        .outerjoin(artist_b, artist_b.id == image_b.artist_id)
+        .where(Evaluation.status == "complete")
+    )
+
+
+def _leaderboard() -> Select[*tuple[Any, ...]]:
+    """Select one row per model with its run and its latest complete test evaluation."""
+    newest_first = func.row_number().over(
+        partition_by=Evaluation.model_id,
+        order_by=[Evaluation.created_at.desc(), Evaluation.id.desc()],
+    )
+    complete = (
+        select(Evaluation, newest_first.label("rank"))
+        .where(Evaluation.status == "complete", Evaluation.split == "test")
+        .subquery("complete")
+    )
+    return (
+        select(
+            Model.id.label("model_id"),
+            Model.run_id,
+            Run.preset,
+            Dataset.source,
+            Model.epoch,
+            Model.is_champion,
+            complete.c.id.label("evaluation_id"),
+            complete.c.triplet_accuracy,
+            complete.c.triplet_accuracy_low,
+            complete.c.triplet_accuracy_high,
+            complete.c.roc_auc,
+            complete.c.roc_auc_low,
+            complete.c.roc_auc_high,
+            complete.c.eer,
+            complete.c.balanced_accuracy,
+            complete.c.recall_at_1,
+            complete.c.map_at_r,
+            complete.c.matched_triplet_accuracy,
+            complete.c.created_at.label("evaluated_at"),
+        )
+        .join(Run, Run.id == Model.run_id)
+        .outerjoin(Dataset, Dataset.id == Run.dataset_id)
+        .outerjoin(complete, and_(complete.c.model_id == Model.id, complete.c.rank == 1))
+        .order_by(complete.c.roc_auc.desc().nulls_last(), Model.id)
+    )
+
+
+pair_results: Table = CreateView(_pair_results(), "pair_results", metadata=Base.metadata).table
+leaderboard: Table = CreateView(_leaderboard(), "leaderboard", metadata=Base.metadata).table
+
+SCHEMA: MetaData = Base.metadata
+"""Everything the database holds: the tables that this module builds on, and its views."""

@@ -1,0 +1,108 @@
+"""An image file's bytes to pixels in RGB, or one line on why that cannot be."""
+
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from storage.errors import InputError
+
+# Named, so that no file can reach a format that starts another program (EPS runs Ghostscript).
+FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", "JPEG2000", "AVIF", "PPM")
+
+
+def open_image(data: bytes) -> Image.Image:
+    """The image with its header read and its pixels not yet; of several frames the first.
+
+    Raises InputError for no bytes and for a size that the bytes cannot hold, and whatever Pillow
+    raises for the rest: use it inside `decoding_errors`.
+    """
+    if not data:
+        raise InputError("empty file")
+    image = Image.open(BytesIO(data), formats=FORMATS)
+    _refuse_impossible_size(image, len(data))
+    return image
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image decoded and turned as its EXIF says; unturned where its EXIF cannot be read."""
+    image.load()
+    try:
+        ImageOps.exif_transpose(image, in_place=True)
+    except (SyntaxError, ValueError, TypeError, struct.error):
+        return image  # its pixels are whole, and most such pictures are upright anyway
+    return image
+
+
+@contextmanager
+def decoding_errors() -> Iterator[None]:
+    """Turn anything raised while Pillow decodes into InputError with a short reason.
+
+    Running out of memory is no fault of the file and stays what it is.
+    """
+    try:
+        yield
+    except (InputError, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError("not an image, or of an unknown format") from error
+    except Image.DecompressionBombError as error:
+        raise InputError(f"too many pixels to decode safely: {error}") from error
+    except Exception as error:  # broken bytes surface as whatever struct, zlib or indexing raises
+        message = " ".join(str(error).split()) or type(error).__name__
+        reason = (
+            "truncated file" if "truncated" in message.lower() else f"cannot be decoded: {message}"
+        )
+        raise InputError(reason) from error
+
+
+@contextmanager
+def without_pillow_warnings() -> Iterator[None]:
+    """Keep Pillow's warnings about single files, such as a large size or odd EXIF, from the user.
+
+    What is usable is used and what is not is refused with a reason, so they say nothing more.
+    Warning filters belong to the whole process: enter this around a pool of threads, not in them.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+        yield
+
+
+def rgb(image: Image.Image) -> Image.Image:
+    """The image in RGB: transparency over black, 16-bit greys scaled to 8 bits.
+
+    Raises InputError for 32-bit pixels, whose range nobody knows.
+    """
+    if image.mode == "F":
+        raise InputError("32-bit float pixels have no known range: save it with 8 or 16 bits")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _from_16_bits(image).convert("RGB")
+    if image.has_transparency_data:
+        with_alpha = image.convert("RGBA")
+        opaque = Image.new("RGB", image.size)
+        opaque.paste(with_alpha, mask=with_alpha)
+        return opaque
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    """Greys 0 to 65535 to 0 to 255, rounded; Pillow's own conversion would clip them at 255."""
+    grey = np.asarray(image).astype(np.int64)
+    if grey.min() < 0 or grey.max() > 65535:
+        raise InputError("32-bit integer pixels have no known range: save it with 8 or 16 bits")
+    return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
+
+
+def _refuse_impossible_size(image: Image.Image, n_bytes: int) -> None:
+    """Refuse a JPEG too short for the size it claims.
+
+    The decoder would fill it up with grey and say nothing. A JPEG spends at least one bit on each
+    block of 8 x 8 pixels.
+    """
+    if image.format in ("JPEG", "MPO") and image.width * image.height > 64 * 8 * n_bytes:
+        claimed = f"{image.width} x {image.height} pixels"
+        raise InputError(f"truncated file: {n_bytes} bytes cannot hold the {claimed} it claims")

@@ -1,0 +1,38 @@
+"""Which names may stand for a file beneath a folder, or inside a zip file."""
+
+import re
+from typing import Final
+
+_DRIVE_LETTER: Final = re.compile(r"[A-Za-z]:")
+
+
+def file_name_fault(name: str) -> str | None:
+    """Say what keeps `name` from being a path beneath a folder; None where nothing does.
+
+    Names come out of other people's tables and become paths to read and members of zip files to
+    write, so only plain relative POSIX paths pass: one spelling each, meaning the same on every
+    system.
+    """
+    parts = name.split("/")
+    if "\0" in name:
+        return "it holds a NUL character"
+    if "\\" in name:
+        return "it holds a backslash; write / between folders"
+    if name.startswith("/") or _DRIVE_LETTER.match(name):
+        return "it is absolute; give it relative to the folder"
+    if ".." in parts:
+        return "it leaves the folder through .."
+    if "" in parts or "." in parts:
+        return "it has an empty part, or one that is only a dot"
+    if not _is_unicode(name):
+        return "it is not UTF-8; rename the file"
+    return None
+
+
+def _is_unicode(name: str) -> bool:
+    """Tell a proper text from a file name whose undecodable bytes Python keeps as surrogates."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

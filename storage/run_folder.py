@@ -1,0 +1,38 @@
+"""Where the files of one run lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of a run: checkpoints, triplets, embeddings, plots and the report."""
+
+    directory: Path
+
+    @property
+    def report(self) -> Path:
+        """The report, beside its plots."""
+        return self.directory / "report.md"
+
+    @property
+    def triplets(self) -> Path:
+        """The folder of the triplets as they were drawn."""
+        return self.directory / "triplets"
+
+    def checkpoint(self, epoch: int) -> Path:
+        """The network after ``epoch``; 0 is the network before any training."""
+        return self.directory / "checkpoints" / f"epoch-{epoch:03d}.pt"
+
+    def epoch_triplets(self, epoch: int) -> Path:
+        """The training triplets of ``epoch``."""
+        return self.triplets / f"train-{epoch:03d}.npz"
+
+    def embeddings(self, of: str, split: str) -> Path:
+        """The embeddings of a split's images by the network, or by a baseline."""
+        return self.directory / "embeddings" / f"{of}-{split}.npz"
+
+
+def optimizer_beside(checkpoint: Path) -> Path:
+    """The state of the optimizer that belongs to a checkpoint."""
+    return checkpoint.with_suffix(".optimizer.pt")

@@ -1,0 +1,32 @@
+"""Sources of paintings: whatever the user names is looked at and read into one kind of catalog."""
+
+from pathlib import Path
+
+from storage.catalog import Catalog
+from storage.errors import InputError
+from storage.sources.folder import holds_artist_folders, read_artist_folders
+from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, read_kaggle
+from storage.sources.table import read_table
+
+__all__ = ["KaggleDraw", "read_source"]
+
+
+def read_source(source: Path, draw: KaggleDraw) -> Catalog:
+    """Read a catalog from `source`, finding out by looking what kind of source it is.
+
+    `draw` is for Kaggle's data only. No image is opened, and none need be there.
+    Raises InputError where there is no such source, it is of no known kind, or a row is wrong.
+    """
+    if not source.exists():
+        raise InputError(f"{source}: there is no such file or folder")
+    if source.is_file() and source.suffix.lower() == ".csv":
+        return read_table(source)
+    if (source / KAGGLE_TABLE).is_file():
+        return read_kaggle(source, draw)
+    if source.is_dir() and holds_artist_folders(source):
+        return read_artist_folders(source)
+    raise InputError(
+        f"{source}: not a source of paintings; give the word sample, a folder holding Kaggle's"
+        f" {KAGGLE_TABLE}, a folder with one sub-folder of images per artist, or a catalog"
+        " ending in .csv"
+    )

@@ -1,0 +1,39 @@
+"""Where everything that outlives a run is kept."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The folder under ``SAMEHAND_HOME``, and the address of the results database.
+
+    The address may hold a password, so it stays out of the value's printed form.
+    """
+
+    home: Path
+    database_url: str = field(repr=False)
+
+    @property
+    def sample(self) -> Path:
+        """The sample gallery, written as Kaggle writes its data."""
+        return self.home / "sample"
+
+    @property
+    def catalogs(self) -> Path:
+        """Catalogs as they were read and as they were split, named by their content."""
+        return self.home / "catalogs"
+
+    @property
+    def datasets(self) -> Path:
+        """One folder for each prepared dataset."""
+        return self.home / "datasets"
+
+    @property
+    def runs(self) -> Path:
+        """One folder for each run: checkpoints, plots, report."""
+        return self.home / "runs"
+
+    def relative(self, path: Path) -> str:
+        """A path as the database keeps it, so that the workspace can be moved."""
+        return path.relative_to(self.home).as_posix()

@@ -1,0 +1,1 @@
+"""One Prefect step around one function of ``model`` or ``storage``."""

@@ -1,0 +1,113 @@
+"""Evaluation: embed each image once, choose the threshold, judge the test split."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from model.calibration import Calibration, calibrate
+from model.checkpoint import load_checkpoint
+from model.compute import Compute
+from model.embedding import embed, mean_colours
+from model.evaluation import (
+    Discrimination,
+    Resampling,
+    Verification,
+    discriminate,
+    distances_of,
+    verify,
+)
+from model.metrics import all_pairs, roc_auc, triplet_accuracy, triplet_loss_value
+from storage.arrays import load_arrays, save_arrays
+from storage.dataset import Dataset, load_split
+from storage.pixels import open_pixels
+from tasks.progress import progress_bar
+from tasks.triplets import KeptTriplets, read_triplets
+
+
+@dataclass(frozen=True, slots=True)
+class SplitScore:
+    """Mean triplet loss and triplet accuracy on the kept triplets of a split."""
+
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What was learnt from the validation pairs, and how well they are told apart."""
+
+    calibration: Calibration
+    validation_roc_auc: float
+
+
+@task(cache_policy=NO_CACHE, task_run_name="embed-{split}")
+def embed_split(
+    checkpoint: Path, dataset: Dataset, split: str, compute: Compute, target: Path
+) -> Path:
+    """Embed each image of a split once."""
+    network = load_checkpoint(checkpoint, compute.device).network
+    images = load_split(dataset, split)
+    with progress_bar(f"embedding {split}") as progress:
+        embeddings = embed(network, open_pixels(dataset.pixels), images.rows, compute, progress)
+    save_arrays(target, {"embeddings": embeddings})
+    return target
+
+
+@task(cache_policy=NO_CACHE)
+def measure_mean_colours(dataset: Dataset, split: str, target: Path) -> Path:
+    """Describe each image of a split by its mean colour alone: the baseline to beat."""
+    images = load_split(dataset, split)
+    colours = mean_colours(open_pixels(dataset.pixels), images.rows)
+    save_arrays(target, {"embeddings": colours})
+    return target
+
+
+@task(cache_policy=NO_CACHE)
+def score_split(embeddings: Path, kept: KeptTriplets, margin: float) -> SplitScore:
+    """Loss and accuracy on a split's kept triplets."""
+    distances = distances_of(load_arrays(embeddings)["embeddings"], read_triplets(kept.triplets))
+    return SplitScore(triplet_loss_value(distances, margin), triplet_accuracy(distances))
+
+
+@task(cache_policy=NO_CACHE)
+def choose_threshold(embeddings: Path, dataset: Dataset) -> Threshold:
+    """Choose threshold and probability on the validation pairs, never on those they judge."""
+    images = load_split(dataset, "validation")
+    pairs = all_pairs(load_arrays(embeddings)["embeddings"], images.artists)
+    return Threshold(calibrate(pairs), roc_auc(pairs))
+
+
+@task(cache_policy=NO_CACHE)
+def judge_embeddings(
+    embeddings: Path, dataset: Dataset, kept: KeptTriplets, resampling: Resampling
+) -> Discrimination:
+    """Judge how well embeddings, a baseline's too, tell hands apart."""
+    images = load_split(dataset, kept.split)
+    vectors = load_arrays(embeddings)["embeddings"]
+    return discriminate(
+        vectors,
+        images.artists,
+        all_pairs(vectors, images.artists),
+        read_triplets(kept.triplets),
+        read_triplets(kept.matched) if kept.matched else None,
+        resampling,
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def verify_embeddings(
+    embeddings: Path, dataset: Dataset, kept: KeptTriplets, *, margin: float, threshold: float
+) -> Verification:
+    """Judge the network's embeddings by its margin and threshold."""
+    images = load_split(dataset, kept.split)
+    vectors = load_arrays(embeddings)["embeddings"]
+    return verify(
+        vectors,
+        images.artists,
+        all_pairs(vectors, images.artists),
+        read_triplets(kept.triplets),
+        margin=margin,
+        threshold=threshold,
+    )

@@ -1,0 +1,208 @@
+"""What a run leaves in the results database while it goes on: the run, its epochs, its model."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from model.network import NetworkShape
+from model.selection import ValidatedEpoch, best_epoch
+from storage.catalog import read_catalog
+from storage.database import records, results
+from storage.database.datasets import record_dataset as store_dataset
+from storage.database.session import transaction
+from storage.database.tables import Epoch, Model, Run
+from storage.dataset import Dataset, content_hash
+from storage.files import sha256_of
+from storage.run_folder import RunFolder
+from storage.workspace import Workspace
+from tasks.evaluation import SplitScore, Threshold
+from tasks.training import TrainedEpoch
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What is known of a run when it begins."""
+
+    flow_name: str
+    prefect_flow_run_id: str
+    source: str
+    preset: str
+    settings: dict[str, Any]
+    seed: int
+    device: str
+    code_version: str
+    library_versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """A run that goes on: its number, its folder, and what it is made with."""
+
+    id: int
+    folder: RunFolder
+    source: str
+    preset: str
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptModel:
+    """A model as the results database knows it."""
+
+    id: int
+    epoch: int
+    checkpoint: Path
+    threshold: float
+    slope: float
+
+
+@task(cache_policy=NO_CACHE)
+def open_run(start: RunStart, space: Workspace) -> OpenRun:
+    """Record that a run begins, or go on with the one that this flow run began before."""
+    with transaction(space.database_url) as session:
+        row = results.run_of_flow_run(session, start.prefect_flow_run_id)
+        if row is None:
+            row = Run(**asdict(start), directory="")
+            records.start_run(session, row)
+            row.directory = f"runs/{row.id:04d}-{start.flow_name.removesuffix('-flow')}"
+        else:
+            records.reopen_run(session, row.id, start.prefect_flow_run_id)
+        return _opened(row, space)
+
+
+@task(cache_policy=NO_CACHE)
+def reopen_run(run_id: int, prefect_flow_run_id: str, space: Workspace) -> OpenRun:
+    """Go on with a run of train-flow that was stopped."""
+    with transaction(space.database_url) as session:
+        row = results.find_run(session, run_id, "train-flow")
+        records.reopen_run(session, row.id, prefect_flow_run_id)
+        return _opened(row, space)
+
+
+@task(cache_policy=NO_CACHE)
+def finish_run(run: OpenRun, space: Workspace) -> None:
+    """Record that a run reached its end."""
+    with transaction(space.database_url) as session:
+        records.finish_run(session, run.id, "complete")
+
+
+def end_run_of_flow(
+    prefect_flow_run_id: str,
+    status: Literal["failed", "cancelled", "crashed"],
+    reason: str | None,
+    space: Workspace,
+) -> None:
+    """Record how a flow run ended that did not reach its end; it may not have begun a run."""
+    with transaction(space.database_url) as session:
+        row = results.run_of_flow_run(session, prefect_flow_run_id)
+        if row is not None and row.status == "running":
+            records.finish_run(session, row.id, status, reason)
+
+
+@task(cache_policy=NO_CACHE)
+def record_dataset(dataset: Dataset, source: str, run: OpenRun, space: Workspace) -> int:
+    """Record the artists and images of a dataset, once for the same content."""
+    images = read_catalog(dataset.catalog)
+    rejected = pd.read_csv(dataset.rejected, dtype=str)
+    if len(rejected):
+        get_run_logger().warning("%d images cannot be used, see %s", len(rejected), dataset.rejected)
+    with transaction(space.database_url) as session:
+        dataset_id = store_dataset(
+            session,
+            source=source,
+            content_hash=content_hash(images),
+            crops_hash=sha256_of(dataset.crops),
+            catalog_path=space.relative(dataset.catalog),
+            images=images.mask(images == ""),
+            rejected=rejected,
+        )
+        records.attach_dataset(session, run.id, dataset_id)
+    return dataset_id
+
+
+@task(cache_policy=NO_CACHE, task_run_name="record-epoch-{trained.epoch}")
+def record_epoch(
+    run: OpenRun,
+    trained: TrainedEpoch,
+    validation: SplitScore,
+    test: SplitScore,
+    space: Workspace,
+) -> tuple[ValidatedEpoch, ...]:
+    """Record an epoch; from then on a resumed run starts after it. Returns the history so far."""
+    with transaction(space.database_url) as session:
+        records.record_epoch(
+            session,
+            Epoch(
+                run_id=run.id,
+                epoch=trained.epoch,
+                train_loss=trained.result.loss,
+                train_accuracy=trained.result.accuracy,
+                validation_loss=validation.loss,
+                validation_accuracy=validation.accuracy,
+                test_loss=test.loss,
+                test_accuracy=test.accuracy,
+                seconds=trained.result.seconds,
+                images_per_second=trained.result.images_per_second,
+            ),
+        )
+    get_run_logger().info(
+        "Epoch %d: validation %.2f %%, test %.2f %%",
+        trained.epoch,
+        100 * validation.accuracy,
+        100 * test.accuracy,
+    )
+    return read_history.fn(run, space)
+
+
+@task(cache_policy=NO_CACHE)
+def read_history(run: OpenRun, space: Workspace) -> tuple[ValidatedEpoch, ...]:
+    """The epochs that a run has finished, in order."""
+    with transaction(space.database_url) as session:
+        epochs = results.epochs(session, run.id)
+    columns = epochs[["epoch", "validation_accuracy", "validation_loss"]]
+    return tuple(ValidatedEpoch(int(epoch), *rest) for epoch, *rest in columns.itertuples(index=False))
+
+
+@task(cache_policy=NO_CACHE)
+def keep_model(
+    run: OpenRun,
+    history: tuple[ValidatedEpoch, ...],
+    threshold: Threshold,
+    shape: NetworkShape,
+    space: Workspace,
+) -> KeptModel:
+    """Record the checkpoint of the best epoch as a model, the champion if it is the better one."""
+    best = best_epoch(history)
+    checkpoint = run.folder.checkpoint(best.epoch)
+    with transaction(space.database_url) as session:
+        row = Model(
+            run_id=run.id,
+            epoch=best.epoch,
+            path=space.relative(checkpoint),
+            sha256=sha256_of(checkpoint),
+            settings=asdict(shape),
+            threshold=threshold.calibration.threshold,
+            calibration_slope=threshold.calibration.slope,
+            validation_roc_auc=threshold.validation_roc_auc,
+            validation_accuracy=best.accuracy,
+        )
+        model_id = records.record_model(session, row)
+        if results.is_better_than_champion(session, model_id):
+            records.promote(session, model_id)
+        return kept_model(session.get_one(Model, model_id), space)
+
+
+def kept_model(row: Model, space: Workspace) -> KeptModel:
+    """Turn a model's row into the value that tasks pass on."""
+    return KeptModel(
+        row.id, row.epoch, space.home / row.path, row.threshold, row.calibration_slope
+    )
+
+
+def _opened(row: Run, space: Workspace) -> OpenRun:
+    folder = RunFolder(space.home / row.directory)
+    return OpenRun(row.id, folder, row.source, row.preset, row.settings)

@@ -1,0 +1,102 @@
+"""The report: plots as files, one Markdown page, and both as Prefect artifacts."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from prefect import task
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from model.distances import Pairs, all_pairs
+from model.hardest import hardest_pairs
+from model.metrics import roc_points
+from storage.arrays import load_arrays
+from storage.database import results
+from storage.database.session import transaction
+from storage.dataset import Dataset, SplitImages, load_split
+from storage.files import write_atomically
+from storage.pixels import open_pixels
+from storage.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
+from storage.report import Picture, Report, render_report, report_on
+from storage.workspace import Workspace
+from tasks.records import KeptModel, OpenRun
+
+MISTAKES_SHOWN = 8
+
+
+@task(cache_policy=NO_CACHE)
+def plot_training(run: OpenRun, best_epoch: int, space: Workspace) -> tuple[Picture, ...]:
+    """Draw loss and accuracy by epoch."""
+    with transaction(space.database_url) as session:
+        epochs = results.epochs(session, run.id)
+    for measure in ("loss", "accuracy"):
+        plot_epochs(epochs, measure, best_epoch, run.folder.directory / f"{measure}.png")
+    return (
+        Picture("accuracy.png", "Triplet accuracy by epoch"),
+        Picture("loss.png", "Triplet loss by epoch"),
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def plot_evaluation(
+    run: OpenRun, model: KeptModel, dataset: Dataset, embeddings: Path
+) -> tuple[Picture, ...]:
+    """Draw the ROC curve, the distances, and the most confident mistakes on the test split."""
+    folder = run.folder.directory
+    images = load_split(dataset, "test")
+    pairs = all_pairs(load_arrays(embeddings)["embeddings"], images.artists)
+    curve = roc_points(pairs)
+    title = "Receiver operating characteristic, unseen artists"
+    plot_roc(curve.false_positive_rate, curve.true_positive_rate, title, folder / "roc.png")
+    plot_distances(pairs.distance, pairs.same_artist, model.threshold, folder / "distances.png")
+    mistakes = _mistakes(pairs, images, model, dataset)
+    plot_verdicts(mistakes, "The most confident mistakes", folder / "mistakes.png")
+    return (
+        Picture("roc.png", title),
+        Picture("distances.png", "Distances of pairs by one artist and by two"),
+        Picture("mistakes.png", "The most confident mistakes"),
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def write_report(
+    run: OpenRun, evaluation_id: int, pictures: Sequence[Picture], space: Workspace
+) -> Report:
+    """Write the report of an evaluation, as it stands in the results database."""
+    with transaction(space.database_url) as session:
+        report = report_on(session, run.id, evaluation_id, pictures)
+    write_atomically(run.folder.report, render_report(report).encode())
+    return report
+
+
+@task(cache_policy=NO_CACHE)
+def publish_report(run: OpenRun, report: Report) -> None:
+    """Show epochs, plots and report in Prefect's UI."""
+    if len(report.epochs):
+        epochs = report.epochs.astype(object).where(report.epochs.notna(), None)
+        create_table_artifact(epochs.to_dict("list"), key="epochs", description=report.title)
+    for picture in report.pictures:
+        content = (run.folder.directory / picture.file_name).read_bytes()
+        create_image_artifact(
+            f"data:image/png;base64,{base64.b64encode(content).decode()}",
+            key=Path(picture.file_name).stem,
+            description=f"{report.title}: {picture.caption}",
+        )
+    create_markdown_artifact(run.folder.report.read_text(), key="report", description=report.title)
+
+
+def _mistakes(
+    pairs: Pairs, images: SplitImages, model: KeptModel, dataset: Dataset
+) -> list[Verdict]:
+    pixels = open_pixels(dataset.pixels)
+    verdicts = []
+    for chosen in hardest_pairs(pairs, model.threshold, MISTAKES_SHOWN):
+        first, second = pairs.first_idx[chosen], pairs.second_idx[chosen]
+        artists = dict.fromkeys((images.artist_names[first], images.artist_names[second]))
+        taken_for = "two artists" if pairs.same_artist[chosen] else "one artist"
+        caption = f"{' / '.join(artists)}\ntaken for {taken_for}, d = {pairs.distance[chosen]:.2f}"
+        crops = (np.asarray(pixels[images.rows[row]]) for row in (first, second))
+        verdicts.append(Verdict(*crops, caption))
+    return verdicts

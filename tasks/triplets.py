@@ -1,0 +1,60 @@
+"""Triplets: drawn once for validation and test, anew for every epoch of training."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from model.triplets import Triplets, draw_triplets, match_negatives, shuffled, stream
+from storage.arrays import load_arrays, save_arrays
+from storage.dataset import Dataset, load_split
+
+
+@dataclass(frozen=True, slots=True)
+class KeptTriplets:
+    """The files of a split's triplets, and of those with matched negatives where asked for."""
+
+    split: str
+    triplets: Path
+    matched: Path | None
+
+
+@task(cache_policy=NO_CACHE)
+def draw_epoch_triplets(dataset: Dataset, count: int, seed: int, epoch: int, target: Path) -> Path:
+    """Draw the training triplets of one epoch and shuffle them."""
+    images = load_split(dataset, "train")
+    generator = stream(seed, "train triplets", epoch)
+    triplets = shuffled(draw_triplets(images.artists, count, generator), generator)
+    save_arrays(target, asdict(triplets))
+    return target
+
+
+@task(cache_policy=NO_CACHE)
+def draw_kept_triplets(
+    dataset: Dataset, split: str, count: int, seed: int, matched_on: str | None, folder: Path
+) -> KeptTriplets:
+    """Draw the triplets that a split keeps for all epochs, and their matched negatives."""
+    images = load_split(dataset, split, matched_on)
+    triplets = draw_triplets(images.artists, count, stream(seed, f"{split} triplets"))
+    kept = KeptTriplets(split, folder / f"{split}.npz", None)
+    save_arrays(kept.triplets, asdict(triplets))
+    if matched_on is None:
+        return kept
+    generator = stream(seed, f"{split} matched negatives")
+    matched = match_negatives(triplets, images.artists, images.labels, generator)
+    get_run_logger().info(
+        "%d of %d %s triplets have a negative of the same %s",
+        len(matched.triplets.anchor_idx),
+        count,
+        split,
+        matched_on,
+    )
+    path = folder / f"{split}-matched.npz"
+    save_arrays(path, asdict(matched.triplets))
+    return KeptTriplets(split, kept.triplets, path)
+
+
+def read_triplets(path: Path) -> Triplets:
+    """Read triplets that a task wrote."""
+    return Triplets(**load_arrays(path))

@@ -1,0 +1,99 @@
+"""What an evaluation leaves in the results database: its metrics and every pairwise prediction."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from model.evaluation import Discrimination, TripletScore, Verification
+from model.metrics import all_pairs
+from storage.arrays import load_arrays
+from storage.database import records
+from storage.database.datasets import image_ids
+from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.session import transaction
+from storage.dataset import Dataset, load_split
+from storage.workspace import Workspace
+from tasks.records import KeptModel, OpenRun
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How well one way of embedding tells hands apart; ``name`` is the network's or a baseline's."""
+
+    name: str
+    result: Discrimination
+
+
+@task(cache_policy=NO_CACHE)
+def store_evaluation(
+    run: OpenRun,
+    model: KeptModel,
+    dataset: Dataset,
+    dataset_id: int,
+    embeddings: Path,
+    network: Judgement,
+    verification: Verification,
+    baselines: Sequence[Judgement],
+    matched_on: str | None,
+    space: Workspace,
+) -> int:
+    """Store an evaluation of the test split with all its pairs, in one transaction."""
+    images = load_split(dataset, "test")
+    pairs = all_pairs(load_arrays(embeddings)["embeddings"], images.artists)
+    with transaction(space.database_url) as session:
+        evaluation = Evaluation(
+            run_id=run.id, model_id=model.id, dataset_id=dataset_id, split="test"
+        )
+        evaluation_id = records.start_evaluation(session, evaluation)
+        known = image_ids(session, dataset_id)
+        ids = np.array([known[name] for name in images.names])
+        records.write_pairs(
+            session,
+            evaluation_id,
+            np.arange(len(pairs.distance)),
+            ids[pairs.first_idx],
+            ids[pairs.second_idx],
+            pairs.distance,
+            pairs.same_artist,
+        )
+        for baseline in baselines:
+            row = Baseline(
+                evaluation_id=evaluation_id,
+                name=baseline.name,
+                **_discrimination_columns(baseline.result),
+            )
+            records.record_baseline(session, row)
+        measured = Evaluation(
+            **_discrimination_columns(network.result),
+            **asdict(verification),
+            matched_on=matched_on,
+            matched_n_triplets=_count(network.result.matched),
+            threshold=model.threshold,
+            n_images=len(images.rows),
+            n_pairs=len(pairs.distance),
+            n_triplets=network.result.triplets.n_triplets,
+        )
+        records.complete_evaluation(session, evaluation_id, measured)
+    get_run_logger().info("Evaluation %d: %d pairs stored", evaluation_id, len(pairs.distance))
+    return evaluation_id
+
+
+def _discrimination_columns(result: Discrimination) -> dict[str, float | None]:
+    """The columns that evaluations and baselines have in common."""
+    return {
+        "triplet_accuracy": result.triplets.accuracy,
+        "triplet_accuracy_low": result.triplets.interval.low,
+        "triplet_accuracy_high": result.triplets.interval.high,
+        "roc_auc": result.roc_auc,
+        "roc_auc_low": result.roc_auc_interval.low,
+        "roc_auc_high": result.roc_auc_interval.high,
+        "matched_triplet_accuracy": result.matched.accuracy if result.matched else None,
+    }
+
+
+def _count(score: TripletScore | None) -> int | None:
+    return score.n_triplets if score else None

@@ -1,0 +1,138 @@
+"""Databases to test with: an SQLite file and, where a server is reached, a PostgreSQL schema."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pandas as pd
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from storage.database.datasets import record_dataset
+from storage.database.engine import open_database
+from storage.database.evaluation_tables import Evaluation
+from storage.database.records import record_model, start_evaluation, start_run
+from storage.database.tables import Model, Run
+
+NAMED = "SAMEHAND_TEST_POSTGRES_URL"
+LOCAL = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Engine]:
+    """A PostgreSQL server: the one that is named must answer, the local one may be missing."""
+    server = create_engine(os.environ.get(NAMED, LOCAL), connect_args={"connect_timeout": 3})
+    try:
+        server.connect().close()
+    except OperationalError:
+        if NAMED in os.environ:
+            raise
+        pytest.skip(f"no PostgreSQL at {LOCAL}; name one in {NAMED}")
+    yield server
+    server.dispose()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: Engine) -> Iterator[str]:
+    """The URL of a fresh, empty schema, dropped after the test."""
+    schema = f"samehand_{uuid4().hex}"
+    with postgres_server.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    url = make_url(os.environ.get(NAMED, LOCAL))
+    url = url.update_query_dict({"options": f"-csearch_path={schema}"})
+    yield url.render_as_string(hide_password=False)
+    with postgres_server.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'results.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An open, empty results database, of each kind in turn."""
+    engine = open_database(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    """A session on an empty results database."""
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def gallery() -> pd.DataFrame:
+    """Four images: two of Vermeer, one of Hals, one whose artist is not known."""
+    return pd.DataFrame(
+        {
+            "image_name": ["lace.jpg", "milk.jpg", "lute.jpg", "found.jpg"],
+            "artist_name": ["Vermeer", "Vermeer", "Hals", None],
+            "split": ["test", "test", "test", "excluded"],
+            "title": ["The Lacemaker", None, "The Lute Player", None],
+            "date": ["1670", None, "1624", None],
+            "sha256": ["a1", "b2", "c3", "d4"],
+        }
+    )
+
+
+@pytest.fixture
+def dataset_id(session: Session, gallery: pd.DataFrame) -> int:
+    """The gallery as a recorded dataset, with one image rejected."""
+    rejected = pd.DataFrame({"image_name": ["torn.jpg"], "reason": ["cannot be decoded"]})
+    return record_dataset(
+        session, source="gallery", content_hash="c0ffee", images=gallery, rejected=rejected
+    )
+
+
+@pytest.fixture
+def run_id(session: Session, dataset_id: int) -> int:
+    """A running training run on the gallery."""
+    run = Run(
+        flow_name="train-flow",
+        prefect_flow_run_id="4f2e",
+        preset="demo",
+        settings={"margin": 5.0, "epochs": 2},
+        seed=2**40,
+        device="cpu",
+        code_version="0.1.0",
+        library_versions={"torch": "2.11"},
+        directory="runs/1",
+        dataset_id=dataset_id,
+    )
+    return start_run(session, run)
+
+
+@pytest.fixture
+def model_id(session: Session, run_id: int) -> int:
+    """A model of the run with threshold 2 and slope 3."""
+    model = Model(
+        run_id=run_id,
+        epoch=1,
+        path="epoch-01.pt",
+        sha256="e5",
+        settings={"dimensions": 64},
+        threshold=2.0,
+        calibration_slope=3.0,
+        validation_roc_auc=0.8,
+        validation_accuracy=0.75,
+    )
+    return record_model(session, model)
+
+
+@pytest.fixture
+def evaluation_id(session: Session, run_id: int, model_id: int, dataset_id: int) -> int:
+    """An evaluation of the model on the test split that has just begun."""
+    evaluation = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split="test")
+    return start_evaluation(session, evaluation)

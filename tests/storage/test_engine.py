@@ -1,0 +1,221 @@
+"""Opening a database: created where it is missing, refused in one clear line where it cannot be."""
+
+import math
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
+
+from storage.database.engine import _prepare_sqlite, open_database
+from storage.errors import InputError
+
+SECRET = "s3cret"
+OPENER = """
+import sys
+from storage.database.engine import open_database
+print("ready", flush=True)
+sys.stdin.readline()
+open_database(sys.argv[1]).dispose()
+"""
+
+
+def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
+    inspector = inspect(engine)
+    assert set(inspector.get_table_names()) == {
+        "artists",
+        "baselines",
+        "datasets",
+        "epochs",
+        "evaluations",
+        "images",
+        "models",
+        "pair_predictions",
+        "rejected_images",
+        "runs",
+    }
+    assert set(inspector.get_view_names()) == {"leaderboard", "pair_results"}
+
+
+def test_opening_again_keeps_what_is_stored_and_creates_what_is_missing(database_url: str) -> None:
+    first = open_database(database_url)
+    with first.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO datasets (source, content_hash, created_at) "
+                "VALUES ('sample', 'c0ffee', '2026-01-01 00:00:00')"
+            )
+        )
+        connection.execute(text("DROP VIEW leaderboard"))
+        connection.execute(text("DROP TABLE baselines"))
+    first.dispose()
+    second = open_database(database_url)
+    assert {"baselines", "leaderboard"} <= {
+        *inspect(second).get_table_names(),
+        *inspect(second).get_view_names(),
+    }
+    with second.connect() as connection:
+        assert connection.execute(text("SELECT source FROM datasets")).scalar_one() == "sample"
+    second.dispose()
+
+
+def test_processes_may_open_a_fresh_database_at_once(database_url: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, database_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    outcomes = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
+    assert outcomes == [("", 0), ("", 0)]
+
+
+def test_an_sqlite_file_gets_its_folder_and_its_settings(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'new' / 'folder' / 'results.db'}")
+    with engine.connect() as connection:
+        settings = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar_one()
+            for name in ("foreign_keys", "journal_mode", "busy_timeout")
+        }
+    engine.dispose()
+    assert settings == {"foreign_keys": 1, "journal_mode": "wal", "busy_timeout": 30_000}
+
+
+def test_an_sqlite_database_is_opened_while_another_process_writes(tmp_path: Path) -> None:
+    file = tmp_path / "results.db"
+    open_database(f"sqlite:///{file}").dispose()
+    writer = sqlite3.connect(file)
+    writer.execute("BEGIN IMMEDIATE")
+    open_database(f"sqlite:///{file}").dispose()
+    writer.close()
+
+
+def test_an_sqlite_without_tanh_is_given_one() -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.create_function("tanh", 1, None)  # hides the one that is built in
+    _prepare_sqlite(connection, None)
+    ours = connection.execute("SELECT tanh(0.5), tanh(-1000)").fetchone()
+    connection.close()
+    assert ours == pytest.approx((math.tanh(0.5), -1.0))
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("", "cannot be read"),
+        ("results.db", "cannot be read"),
+        (f"postgresql://me:{SECRET}@localhost:port/db", "cannot be read"),
+        (f"postgresql://me:p@{SECRET}@localhost/db", "%40"),
+        (f"postgresql://me:1/{SECRET}@localhost/db", "cannot use database"),
+        (f"mysql://me:{SECRET}@localhost/db", "unknown database driver 'mysql'"),
+        (f"postgresql+psycopg2://me:{SECRET}@localhost/db", "driver 'postgresql\\+psycopg2'"),
+        (f"postgresql://me:{SECRET}@127.0.0.1:1/db", "127.0.0.1:1/db: .*refused"),
+        (f"postgresql://me@127.0.0.1:1/db?password={SECRET}", "127.0.0.1:1/db: .*refused"),
+        (f"postgresql://me:{SECRET}@127.0.0.1:1/db?unknown=1", "unknown"),
+        ("sqlite://", "no plain file"),
+        ("sqlite:///:memory:", "no plain file"),
+        ("sqlite:///results.db?mode=ro", "no plain file"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_in_one_line(url: str, complaint: str) -> None:
+    with pytest.raises(InputError, match=complaint) as refusal:
+        open_database(url)
+    assert "\n" not in str(refusal.value)
+
+
+def test_no_message_shows_a_password() -> None:
+    for url in (
+        f"postgresql://me:{SECRET}@localhost:port/db",
+        f"postgresql://me:p@{SECRET}@localhost/db",
+        f"postgresql://me:{SECRET}@127.0.0.1:1/db",
+        f"postgresql://me:{SECRET}@127.0.0.1:1/db?password={SECRET}",
+        f"postgresql://127.0.0.1:1/db?user=me&sslpassword={SECRET}",
+        f"mysql://me:{SECRET}@localhost/db",
+        f"nonsense {SECRET}",
+    ):
+        with pytest.raises(InputError) as refusal:
+            open_database(url)
+        assert SECRET not in str(refusal.value)
+
+
+def test_the_drivers_words_are_left_out_where_they_hold_the_password() -> None:
+    with pytest.raises(InputError, match=r"\*\*\*@127.0.0.1:1/db: the connection failed$"):
+        open_database("postgresql://me:refused@127.0.0.1:1/db")
+
+
+def test_a_server_without_the_database_or_the_user_is_explained(postgres_url: str) -> None:
+    here = make_url(postgres_url).set(password=SECRET)
+    for there in (here.set(database="no_such_database"), here.set(username="no_such_user")):
+        with pytest.raises(InputError, match="no_such_") as refusal:
+            open_database(there.render_as_string(hide_password=False))
+        assert SECRET not in str(refusal.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("not a database, but notes that somebody needs\n" * 50)
+    before = file.read_bytes()
+    with pytest.raises(InputError, match=r"notes\.txt: file is not a database"):
+        open_database(f"sqlite:///{file}")
+    assert file.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"cannot create the folder of .*file/results\.db"):
+        open_database(f"sqlite:///{tmp_path / 'file' / 'results.db'}")
+
+
+@pytest.mark.parametrize(
+    ("foreign", "complaint"),
+    [
+        ("flow_run (id INTEGER)", "belongs to another program .*flow_run"),
+        ("runs (id INTEGER, name VARCHAR)", "another program's or an older .*runs has no column"),
+    ],
+)
+def test_a_database_of_another_program_is_refused_and_left_alone(
+    database_url: str, foreign: str, complaint: str
+) -> None:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE {foreign}"))
+    with pytest.raises(InputError, match=complaint):
+        open_database(database_url)
+    assert len(inspect(engine).get_table_names()) == 1
+    engine.dispose()
+
+
+def test_a_refused_file_of_another_program_keeps_every_byte(tmp_path: Path) -> None:
+    file = tmp_path / "other.db"
+    other = sqlite3.connect(file)
+    other.execute("CREATE TABLE flow_run (id INTEGER)")
+    other.close()
+    before = file.read_bytes()
+    with pytest.raises(InputError, match="another program"):
+        open_database(f"sqlite:///{file}")
+    assert file.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_every_connection_of_an_engine_enforces_foreign_keys(tmp_path: Path) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'results.db'}")
+    opened: list[object] = []
+    event.listen(engine, "connect", lambda connection, _record: opened.append(connection))
+    with engine.connect() as first, engine.connect() as second:
+        for connection in (first, second):
+            assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+    engine.dispose()
+    assert opened  # the second connection was a new one

@@ -1,0 +1,336 @@
+"""What is written through the code is found by plain SQL, once, whole, or not at all."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from storage.database.datasets import artist_splits, image_ids, record_dataset
+from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.records import (
+    CHUNK,
+    attach_dataset,
+    complete_evaluation,
+    fail_evaluation,
+    finish_run,
+    promote,
+    record_baseline,
+    record_epoch,
+    record_model,
+    reopen_run,
+    start_evaluation,
+    start_run,
+    write_pairs,
+)
+from storage.database.tables import Epoch, Model, Run
+from storage.errors import InputError
+
+NOTHING = pd.DataFrame({"image_name": [], "reason": []})
+
+
+def rows(session: Session, query: str) -> Sequence[tuple[Any, ...]]:
+    """Return the rows of a plain SQL query."""
+    return [tuple(row) for row in session.execute(text(query))]
+
+
+def test_a_dataset_is_stored_with_artists_images_and_rejected_images(
+    session: Session, dataset_id: int
+) -> None:
+    assert rows(session, "SELECT name, split FROM artists ORDER BY name") == [
+        ("Hals", "test"),
+        ("Vermeer", "test"),
+    ]
+    images = "SELECT filename, name, images.split, title, date, genre, sha256 FROM images "
+    images += "LEFT JOIN artists ON artists.id = artist_id ORDER BY filename"
+    assert rows(session, images) == [
+        ("found.jpg", None, "excluded", None, None, None, "d4"),
+        ("lace.jpg", "Vermeer", "test", "The Lacemaker", "1670", None, "a1"),
+        ("lute.jpg", "Hals", "test", "The Lute Player", "1624", None, "c3"),
+        ("milk.jpg", "Vermeer", "test", None, None, None, "b2"),
+    ]
+    assert rows(session, "SELECT dataset_id, filename, reason FROM rejected_images") == [
+        (dataset_id, "torn.jpg", "cannot be decoded")
+    ]
+
+
+def test_a_dataset_recorded_again_is_the_same_one_made_complete(
+    session: Session, dataset_id: int, gallery: pd.DataFrame
+) -> None:
+    rejected = pd.DataFrame({"image_name": ["torn.jpg", "wet.jpg"], "reason": ["torn", "wet"]})
+    for crops_hash in ("5eed", None):
+        again = record_dataset(
+            session,
+            source="gallery",
+            content_hash="c0ffee",
+            crops_hash=crops_hash,
+            images=gallery,
+            rejected=rejected,
+        )
+        assert again == dataset_id
+    assert rows(session, "SELECT crops_hash FROM datasets") == [("5eed",)]
+    assert rows(session, "SELECT count(*) FROM images") == [(4,)]
+    assert rows(session, "SELECT reason FROM rejected_images ORDER BY id") == [
+        ("cannot be decoded",),
+        ("wet",),
+    ]
+
+
+def test_a_source_with_other_content_is_another_dataset(
+    session: Session, dataset_id: int, gallery: pd.DataFrame
+) -> None:
+    other = record_dataset(
+        session, source="gallery", content_hash="changed", images=gallery, rejected=NOTHING
+    )
+    assert other != dataset_id
+    assert image_ids(session, other).keys() == image_ids(session, dataset_id).keys()
+    assert not set(image_ids(session, other).values()) & {*image_ids(session, dataset_id).values()}
+
+
+def test_image_ids_are_those_of_the_rows(session: Session, dataset_id: int) -> None:
+    assert image_ids(session, dataset_id) == dict(rows(session, "SELECT filename, id FROM images"))
+
+
+def test_an_artist_in_two_splits_is_refused_by_name(gallery: pd.DataFrame) -> None:
+    gallery.loc[0, "split"] = "train"
+    with pytest.raises(InputError, match="'Vermeer' is in two splits"):
+        artist_splits(gallery)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["Hals", "Steen", "Vermeer"]),
+            st.sampled_from(["train", "validation", "test", "excluded"]),
+        )
+    )
+)
+def test_an_artists_split_is_that_of_the_images_used(images: list[tuple[str, str]]) -> None:
+    used: dict[str, set[str]] = {artist: set() for artist, _ in images}
+    for artist, split in images:
+        used[artist] |= {split} - {"excluded"}
+    frame = pd.DataFrame(images, columns=["artist_name", "split"], dtype="str")
+    if any(len(splits) > 1 for splits in used.values()):
+        with pytest.raises(InputError):
+            artist_splits(frame)
+    else:
+        expected = {artist: min(splits, default="excluded") for artist, splits in used.items()}
+        assert artist_splits(frame) == expected
+
+
+def test_a_run_is_stored_with_all_that_repeats_it(session: Session, run_id: int) -> None:
+    ((status, preset, settings, seed, versions, directory, finished_at),) = rows(
+        session,
+        "SELECT status, preset, settings, seed, library_versions, directory, finished_at FROM runs",
+    )
+    assert (status, preset, seed, directory) == ("running", "demo", 2**40, "runs/1")
+    assert _decoded(settings) == {"margin": 5.0, "epochs": 2}
+    assert _decoded(versions) == {"torch": "2.11"}
+    assert finished_at is None
+
+
+def _decoded(stored: Any) -> Any:
+    """Return a JSON column's value: PostgreSQL's driver decodes it, SQLite's hands out text."""
+    return json.loads(stored) if isinstance(stored, str) else stored
+
+
+def test_a_run_ends_is_reopened_and_ends_again(session: Session, run_id: int) -> None:
+    finish_run(session, run_id, "failed", error="disk full\n  while writing")
+    ended = "SELECT status, error, prefect_flow_run_id, finished_at IS NULL FROM runs"
+    assert rows(session, ended) == [("failed", "disk full while writing", "4f2e", False)]
+    reopen_run(session, run_id, "77aa")
+    assert rows(session, ended) == [("running", None, "77aa", True)]
+    finish_run(session, run_id, "complete")
+    assert rows(session, ended) == [("complete", None, "77aa", False)]
+
+
+def test_a_run_gets_its_dataset_when_it_is_prepared(session: Session, run_id: int) -> None:
+    session.execute(text("UPDATE runs SET dataset_id = NULL"))
+    session.expire_all()
+    (dataset_id,) = rows(session, "SELECT id FROM datasets")[0]
+    attach_dataset(session, run_id, dataset_id)
+    assert rows(session, "SELECT dataset_id FROM runs") == [(dataset_id,)]
+    with pytest.raises(IntegrityError):
+        attach_dataset(session, run_id, 999)
+
+
+def test_an_epoch_recorded_again_replaces_its_row(session: Session, run_id: int) -> None:
+    record_epoch(session, Epoch(run_id=run_id, epoch=0, train_loss=9.0, seconds=3.0))
+    record_epoch(session, Epoch(run_id=run_id, epoch=1, train_loss=4.0))
+    record_epoch(session, Epoch(run_id=run_id, epoch=0, train_loss=5.0, train_accuracy=0.5))
+    found = rows(session, "SELECT epoch, train_loss, train_accuracy, seconds FROM epochs")
+    assert sorted(found) == [(0, 5.0, 0.5, None), (1, 4.0, None, None)]
+
+
+def test_an_undefined_figure_is_stored_as_null(session: Session, run_id: int) -> None:
+    epoch = Epoch(run_id=run_id, epoch=0, train_loss=float("nan"), test_loss=np.float32(0.5))
+    record_epoch(session, epoch)
+    assert rows(session, "SELECT train_loss, test_loss FROM epochs") == [(None, 0.5)]
+
+
+def test_a_model_recorded_again_keeps_its_id_and_its_championship(
+    session: Session, run_id: int, model_id: int
+) -> None:
+    promote(session, model_id)
+    again = Model(
+        run_id=run_id,
+        epoch=1,
+        path="elsewhere.pt",
+        sha256="f6",
+        threshold=2.5,
+        calibration_slope=3.5,
+        validation_roc_auc=0.9,
+        validation_accuracy=0.85,
+    )
+    assert record_model(session, again) == model_id
+    stored = "SELECT path, sha256, threshold, validation_roc_auc FROM models WHERE is_champion"
+    assert rows(session, stored) == [("elsewhere.pt", "f6", 2.5, 0.9)]
+
+
+def test_a_promoted_model_is_the_only_champion(
+    session: Session, run_id: int, model_id: int
+) -> None:
+    later = Model(
+        run_id=run_id,
+        epoch=2,
+        path="epoch-02.pt",
+        sha256="07",
+        threshold=2.0,
+        calibration_slope=3.0,
+        validation_roc_auc=0.7,
+        validation_accuracy=0.7,
+    )
+    later_id = record_model(session, later)
+    for champion in (model_id, later_id, later_id, model_id):
+        promote(session, champion)
+        assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
+
+
+def test_an_evaluation_is_completed_with_its_metrics(session: Session, evaluation_id: int) -> None:
+    assert rows(session, "SELECT status, roc_auc FROM evaluations") == [("writing", None)]
+    measured = Evaluation(roc_auc=0.8, matched_on="style", n_pairs=6, recall_at_1=float("nan"))
+    complete_evaluation(session, evaluation_id, measured)
+    columns = "id, status, split, roc_auc, matched_on, n_pairs, recall_at_1"
+    assert rows(session, f"SELECT {columns} FROM evaluations") == [
+        (evaluation_id, "complete", "test", 0.8, "style", 6, None)
+    ]
+
+
+def test_a_half_written_evaluation_goes_when_its_run_tries_again(
+    session: Session, dataset_id: int, run_id: int, model_id: int, evaluation_id: int
+) -> None:
+    index, image = np.array([0]), np.array([image_ids(session, dataset_id)["lace.jpg"]])
+    write_pairs(session, evaluation_id, index, image, image, np.array([1.5]), None)
+    complete_evaluation(session, evaluation_id, Evaluation(roc_auc=0.8))
+    for _attempt in range(3):
+        started = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split="test")
+        latest = start_evaluation(session, started)
+        write_pairs(session, latest, index, image, image, np.array([1.5]), None)
+    found = rows(session, "SELECT id, status FROM evaluations")
+    assert sorted(found) == [(evaluation_id, "complete"), (latest, "writing")]
+    assert rows(session, "SELECT count(*) FROM pair_predictions") == [(2,)]
+    fail_evaluation(session, latest)
+    assert rows(session, f"SELECT status FROM evaluations WHERE id = {latest}") == [("failed",)]
+
+
+def test_a_baseline_recorded_again_replaces_its_row(session: Session, evaluation_id: int) -> None:
+    for name, roc_auc in (("mean colour", 0.5), ("untrained network", 0.6), ("mean colour", 0.55)):
+        baseline = Baseline(evaluation_id=evaluation_id, name=name, roc_auc=roc_auc)
+        record_baseline(session, baseline)
+    assert rows(session, "SELECT name, roc_auc FROM baselines ORDER BY name") == [
+        ("mean colour", 0.55),
+        ("untrained network", 0.6),
+    ]
+
+
+def test_pairs_are_stored_as_they_are_given(
+    session: Session, dataset_id: int, evaluation_id: int
+) -> None:
+    ids = image_ids(session, dataset_id)
+    lace, milk, lute = ids["lace.jpg"], ids["milk.jpg"], ids["lute.jpg"]
+    write_pairs(
+        session,
+        evaluation_id,
+        np.array([7, 9], dtype=np.int64),
+        np.array([lace, lace], dtype=np.int32),
+        np.array([milk, lute], dtype=np.int32),
+        np.array([0.1, 2.5], dtype=np.float32),
+        np.array([True, False]),
+    )
+    columns = "pair_index, image_a_id, image_b_id, distance, same_artist"
+    assert rows(session, f"SELECT {columns} FROM pair_predictions ORDER BY pair_index") == [
+        (7, lace, milk, float(np.float32(0.1)), True),
+        (9, lace, lute, 2.5, False),
+    ]
+
+
+def test_arrays_of_pairs_that_differ_in_length_are_refused(
+    session: Session, evaluation_id: int
+) -> None:
+    three, two = np.arange(3), np.arange(2)
+    with pytest.raises(ValueError, match="differ in length"):
+        write_pairs(session, evaluation_id, three, three, three, two.astype(float), None)
+
+
+def test_a_hundred_thousand_pairs_are_written_and_counted(
+    session: Session, dataset_id: int, evaluation_id: int
+) -> None:
+    n = 100_000
+    generator = np.random.default_rng(0)
+    ids = np.array(list(image_ids(session, dataset_id).values()))
+    image_a, image_b = generator.choice(ids, n), generator.choice(ids, n)
+    distance = generator.random(n, dtype=np.float32)
+    write_pairs(session, evaluation_id, np.arange(n), image_a, image_b, distance, None)
+    ((count, first, last, total, unknown),) = rows(
+        session,
+        "SELECT count(*), min(pair_index), max(pair_index), sum(distance),"
+        " sum(CASE WHEN same_artist IS NULL THEN 1 ELSE 0 END) FROM pair_predictions",
+    )
+    assert (count, first, last, unknown) == (n, 0, n - 1, n)
+    assert total == pytest.approx(distance.sum(dtype=np.float64))
+
+
+def test_what_is_not_committed_is_not_there(engine: Engine, gallery: pd.DataFrame) -> None:
+    with Session(engine) as session:
+        record_dataset(session, source="a", content_hash="b", images=gallery, rejected=NOTHING)
+        assert rows(session, "SELECT count(*) FROM images") == [(4,)]
+        session.rollback()
+        assert rows(session, "SELECT count(*) FROM datasets") == [(0,)]
+
+
+def test_an_evaluation_that_fails_on_the_way_leaves_no_pair(
+    session: Session, dataset_id: int, evaluation_id: int
+) -> None:
+    session.commit()
+    image = image_ids(session, dataset_id)["lace.jpg"]
+    n = CHUNK + 1
+    index, images, distance = np.arange(n), np.full(n, image), np.ones(n)
+    distance[-1] = -1.0  # in the second chunk, so that the first has been sent
+    with pytest.raises(IntegrityError):
+        write_pairs(session, evaluation_id, index, images, images, distance, None)
+    session.rollback()
+    assert rows(session, "SELECT count(*) FROM pair_predictions") == [(0,)]
+
+
+def test_a_run_is_dated_when_it_starts(session: Session) -> None:
+    before = datetime.now(UTC)
+    run = Run(
+        flow_name="prepare-flow",
+        preset="demo",
+        settings={},
+        seed=1,
+        device="cpu",
+        code_version="0.1.0",
+        library_versions={},
+        directory="runs/1",
+    )
+    start_run(session, run)
+    assert before <= run.started_at <= datetime.now(UTC)

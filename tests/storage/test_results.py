@@ -1,0 +1,242 @@
+"""What plain SQL has written is read back through the code, in the order that is promised."""
+
+import math
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from storage.database.results import (
+    epochs,
+    evaluations,
+    find_evaluation,
+    find_model,
+    find_run,
+    latest_evaluation,
+    leaderboard,
+    pairs,
+    runs,
+)
+from storage.errors import InputError
+
+DAY = "2026-01-01 12:00:00"
+# PostgreSQL takes these moments as the server's own; noon of a day is that day wherever it is.
+FILLING = f"""
+INSERT INTO datasets (id, source, content_hash, created_at) VALUES (1, 'sample', 'aa', '{DAY}');
+INSERT INTO artists (id, dataset_id, name, split) VALUES (1, 1, 'Vermeer', 'test');
+INSERT INTO artists (id, dataset_id, name, split) VALUES (2, 1, 'Hals', 'test');
+INSERT INTO images (id, dataset_id, artist_id, filename, split) VALUES (1, 1, 1, 'a.jpg', 'test');
+INSERT INTO images (id, dataset_id, artist_id, filename, split) VALUES (2, 1, 1, 'b.jpg', 'test');
+INSERT INTO images (id, dataset_id, artist_id, filename, split) VALUES (3, 1, 2, 'c.jpg', 'test');
+INSERT INTO images (id, dataset_id, filename, split) VALUES (4, 1, 'unknown.jpg', 'excluded')
+"""
+RUN = """INSERT INTO runs (id, flow_name, status, preset, settings, seed, device, code_version,
+library_versions, directory, dataset_id, started_at) VALUES
+({id}, '{flow}', 'running', 'demo', '{{}}', 1, 'cpu', '0.1', '{{}}', 'runs', {dataset}, '{day}')"""
+MODEL = """INSERT INTO models (id, run_id, epoch, path, sha256, threshold, calibration_slope,
+validation_roc_auc, validation_accuracy, is_champion) VALUES
+({id}, 1, {id}, 'm.pt', 'aa', 2.0, 3.0, 0.8, 0.7, false)"""
+EVALUATION = """INSERT INTO evaluations (id, run_id, model_id, dataset_id, split, status, roc_auc,
+threshold, created_at) VALUES
+({id}, 1, {model}, 1, '{split}', '{status}', {roc_auc}, {threshold}, '2026-01-{day} 12:00:00')"""
+PAIR = """INSERT INTO pair_predictions
+(evaluation_id, pair_index, image_a_id, image_b_id, distance, same_artist) VALUES ({})"""
+
+
+def run_sql(session: Session, *statements: str) -> None:
+    for statement in statements:
+        session.execute(text(statement))
+
+
+@pytest.fixture
+def filled(session: Session) -> Session:
+    """A database written with plain SQL: a dataset, three runs, a model."""
+    run_sql(session, *FILLING.strip().split(";"))
+    for number, flow, dataset in (
+        (1, "train-flow", "1"),
+        (2, "train-flow", "NULL"),
+        (3, "score-flow", "1"),
+    ):
+        run_sql(session, RUN.format(id=number, flow=flow, dataset=dataset, day=DAY))
+    run_sql(session, MODEL.format(id=1))
+    return session
+
+
+def evaluate(session: Session, number: int, model: int = 1, **row: object) -> None:
+    """Insert an evaluation, by default a complete one of the test split."""
+    values = {"split": "test", "status": "complete", "roc_auc": "NULL", "threshold": "NULL"}
+    filling = values | {"day": f"{number:02}"} | row
+    run_sql(session, EVALUATION.format(id=number, model=model, **filling))
+
+
+def test_runs_are_listed_newest_first_with_their_source(filled: Session) -> None:
+    table = runs(filled)
+    assert list(table["id"]) == [3, 2, 1]
+    assert list(table["source"].fillna("none")) == ["sample", "none", "sample"]
+    assert str(table["started_at"].dtype).endswith("UTC]")
+
+
+def test_an_empty_database_gives_empty_tables_with_their_columns(session: Session) -> None:
+    for table in (runs(session), evaluations(session), leaderboard(session), epochs(session, 1)):
+        assert table.empty
+        assert len(table.columns) > 5
+
+
+def test_epochs_are_those_of_the_run_in_order(filled: Session) -> None:
+    for run, epoch, loss in ((1, 1, 3.0), (2, 0, 9.0), (1, 0, 4.0)):
+        run_sql(
+            filled,
+            f"INSERT INTO epochs (run_id, epoch, train_loss) VALUES ({run}, {epoch}, {loss})",
+        )
+    table = epochs(filled, 1)
+    assert list(table["epoch"]) == [0, 1]
+    assert list(table["train_loss"]) == [4.0, 3.0]
+
+
+def test_evaluations_are_listed_newest_first(filled: Session) -> None:
+    evaluate(filled, 1, roc_auc=0.5)
+    evaluate(filled, 2, status="writing")
+    table = evaluations(filled)
+    assert list(table["id"]) == [2, 1]
+    assert list(table["status"]) == ["writing", "complete"]
+
+
+@pytest.fixture
+def judged(filled: Session) -> Session:
+    """Pairs of a complete evaluation at the model's own threshold 2 and slope 3."""
+    evaluate(filled, 1)
+    for pair in (
+        "1, 0, 1, 2, 1.0, true",
+        "1, 1, 1, 3, 2.0, false",
+        "1, 2, 2, 3, 5.0, false",
+        "1, 3, 1, 2, 4.0, true",
+        "1, 4, 3, 4, 1.5, NULL",
+        "1, 5, 1, 3, 900.0, false",
+    ):
+        run_sql(filled, PAIR.format(pair))
+    return filled
+
+
+def test_pairs_come_with_names_probability_and_verdict(judged: Session) -> None:
+    table = pairs(judged, 1)
+    assert list(table["pair_index"]) == [0, 1, 2, 3, 4, 5]
+    assert list(table.loc[2, ["filename_a", "filename_b", "artist_a", "artist_b"]]) == [
+        "b.jpg",
+        "c.jpg",
+        "Vermeer",
+        "Hals",
+    ]
+    assert list(table["artist_b"].isna()) == [False, False, False, False, True, False]
+    # 1 / (1 + exp(-3 * (2 - distance))), by hand
+    assert list(table["probability"]) == pytest.approx(
+        [0.952574127, 0.5, 0.000123395, 0.002472623, 0.817574476, 0.0], abs=1e-9
+    )
+    assert list(table["predicted_same"]) == [True, True, False, False, True, False]
+    assert list(table["correct"]) == [True, False, True, False, None, True]
+    assert list(table["same_artist"]) == [True, False, False, True, None, False]
+
+
+def test_the_threshold_of_an_evaluation_goes_before_that_of_its_model(judged: Session) -> None:
+    run_sql(judged, "UPDATE evaluations SET threshold = 1.0")
+    first = pairs(judged, 1, limit=2)
+    assert list(first["threshold"]) == [1.0, 1.0]
+    assert list(first["probability"]) == pytest.approx([0.5, 1 / (1 + math.exp(3))])
+    assert list(first["predicted_same"]) == [True, False]
+
+
+def test_the_hardest_pairs_are_furthest_on_the_wrong_side(judged: Session) -> None:
+    # wrong by 2, wrong by 0, unknown at 0.5, right by 1, right by 3, right by 898
+    assert list(pairs(judged, 1, order="hardest")["pair_index"]) == [3, 1, 4, 0, 2, 5]
+    assert list(pairs(judged, 1, order="hardest", limit=1)["pair_index"]) == [3]
+
+
+@pytest.mark.parametrize("status", ["writing", "failed"])
+def test_pairs_of_an_evaluation_that_is_not_complete_stay_out(judged: Session, status: str) -> None:
+    run_sql(judged, f"UPDATE evaluations SET status = '{status}'")
+    assert pairs(judged, 1).empty
+
+
+def test_the_leaderboard_ranks_models_by_their_latest_complete_test(filled: Session) -> None:
+    for number in (2, 3, 4):
+        run_sql(filled, MODEL.format(id=number))
+    evaluate(filled, 1, model=1, roc_auc=0.9)
+    evaluate(filled, 2, model=1, roc_auc=0.6)
+    evaluate(filled, 3, model=1, roc_auc=0.99, status="writing")
+    evaluate(filled, 4, model=1, roc_auc=0.98, split="validation")
+    evaluate(filled, 5, model=2, roc_auc=0.7, day="09")
+    evaluate(filled, 6, model=2, roc_auc=0.5, day="08")  # recorded later, but of an earlier day
+    evaluate(filled, 7, model=3)
+    run_sql(filled, "UPDATE models SET is_champion = true WHERE id = 2")
+    table = leaderboard(filled)
+    assert list(table["model_id"]) == [2, 1, 3, 4]
+    assert list(table["roc_auc"].fillna(-1)) == [0.7, 0.6, -1, -1]
+    assert list(table["is_champion"]) == [True, False, False, False]
+    assert list(table["evaluation_id"].fillna(-1)) == [5, 2, 7, -1]
+    assert set(table["preset"]) == {"demo"}
+    assert set(table["source"]) == {"sample"}
+    assert table["evaluated_at"].dt.day.head(3).to_list() == [9, 2, 7]
+
+
+def test_a_run_is_found_by_its_number_or_as_the_last(filled: Session) -> None:
+    assert find_run(filled, 2).id == 2
+    assert find_run(filled, "2").id == 2
+    assert find_run(filled, "last").id == 3
+    assert find_run(filled, "last", flow_name="train-flow").id == 2
+
+
+@pytest.mark.parametrize("wanted", [7, "7", "first", "-1", "9" * 30, ""])
+def test_an_unknown_run_is_named_with_those_that_exist(filled: Session, wanted: int | str) -> None:
+    with pytest.raises(InputError) as refusal:
+        find_run(filled, wanted)
+    assert str(refusal.value) == f"there is no run {wanted}; choose from: 3, 2, 1, last"
+
+
+def test_a_long_list_of_numbers_is_cut_short(filled: Session) -> None:
+    for number in range(4, 13):
+        run_sql(filled, RUN.format(id=number, flow="train-flow", dataset="1", day=DAY))
+    with pytest.raises(
+        InputError, match=r"choose from: 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, \.\.\., last"
+    ):
+        find_run(filled, 99)
+
+
+def test_an_empty_database_says_that_it_is(session: Session) -> None:
+    with pytest.raises(InputError, match="holds no run yet"):
+        find_run(session, "last")
+    with pytest.raises(InputError, match="holds no model yet"):
+        find_model(session)
+    with pytest.raises(InputError, match="holds no complete evaluation yet"):
+        find_evaluation(session, 1)
+
+
+def test_the_model_is_the_champion_or_else_the_newest(filled: Session) -> None:
+    run_sql(filled, MODEL.format(id=2))
+    assert find_model(filled).id == 2
+    run_sql(filled, "UPDATE models SET is_champion = true WHERE id = 1")
+    assert find_model(filled).id == 1
+    assert find_model(filled, 2).id == 2
+    assert find_model(filled, "last").id == 2
+    with pytest.raises(InputError, match="no model 5; choose from: 2, 1, last"):
+        find_model(filled, 5)
+
+
+def test_only_a_complete_evaluation_is_found(filled: Session) -> None:
+    evaluate(filled, 1)
+    evaluate(filled, 2, status="writing")
+    assert find_evaluation(filled, "last").id == 1
+    with pytest.raises(InputError, match="no complete evaluation 2; choose from: 1, last"):
+        find_evaluation(filled, 2)
+
+
+def test_the_latest_evaluation_is_of_the_same_model_dataset_and_split(filled: Session) -> None:
+    run_sql(filled, MODEL.format(id=2))
+    assert latest_evaluation(filled, 1, 1, "test") is None
+    evaluate(filled, 1)
+    evaluate(filled, 2)
+    evaluate(filled, 3, split="validation")
+    evaluate(filled, 4, status="failed")
+    evaluate(filled, 5, model=2)
+    found = latest_evaluation(filled, 1, 1, "test")
+    assert found is not None
+    assert found.id == 2
+    assert latest_evaluation(filled, 1, 99, "test") is None
