@@ -16,7 +16,7 @@ from flows.environment import workspace
 from flows.settings import Settings, resolve
 from model.compute import Compute, choose_compute, describe_device
 from storage.workspace import Workspace
-from tasks.records import OpenRun, RunStart, end_run_of_flow, open_run, resume_run
+from tasks.records import OpenRun, RunStart, end_run_of_flow, open_run, reopen_run
 
 RECORDED_LIBRARIES = ("torch", "torchvision", "prefect", "pillow", "numpy", "pandas", "sqlalchemy")
 
@@ -26,7 +26,6 @@ class StartedRun:
     """A run as its flow goes through it: what it is made with, and where it leaves things."""
 
     run: OpenRun
-    source: str
     settings: Settings
     compute: Compute
     space: Workspace
@@ -53,16 +52,16 @@ def begin_run(
         code_version=code_version(),
         library_versions=library_versions(),
     )
-    return StartedRun(open_run(start, space), source, settings, compute, space)
+    return StartedRun(open_run(start, space), settings, compute, space)
 
 
-def continue_run(run_id: int | None) -> StartedRun:
-    """Go on with a run that was stopped, with its own source and settings; None: the last one."""
+def continue_run(run_id: int) -> StartedRun:
+    """Go on with a run that was stopped, with its own source and settings."""
     space = workspace()
-    resumed = resume_run(run_id, str(current_flow_run.id), space)
-    settings = Settings.model_validate(resumed.settings)
+    run = reopen_run(run_id, str(current_flow_run.id), space)
+    settings = Settings.model_validate(run.settings)
     compute = choose_compute(settings.device, settings.precision)
-    return StartedRun(resumed.run, resumed.source, settings, compute, space)
+    return StartedRun(run, settings, compute, space)
 
 
 def mark_failed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

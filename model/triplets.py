@@ -19,6 +19,12 @@ class Triplets:
     positive_idx: NDArray[np.int32]  # (T,) another image by the anchor's artist
     negative_idx: NDArray[np.int32]  # (T,) an image by another artist
 
+    def of_rows(self, rows: Integers) -> "Triplets":
+        """The same triplets of ``rows`` (N,), which are what the row numbers now stand for."""
+        return Triplets(
+            *(rows[idx] for idx in (self.anchor_idx, self.positive_idx, self.negative_idx))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class MatchedTriplets:

@@ -1,7 +1,8 @@
 """The split into train, validation and test, by artist: no artist is ever in two of them."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pandas as pd
@@ -12,6 +13,8 @@ from storage.errors import InputError
 
 # A triplet needs a second artist for its negative.
 MIN_ARTISTS: Final = 2
+# A positive pair takes two.
+MIN_IMAGES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class SplitRules:
     validation_artists: float
     test_artists: float
     images_per_artist: int = 10
-    min_images: int = 2
+    min_images: int = MIN_IMAGES
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -70,6 +73,29 @@ def split_catalog(images: pd.DataFrame, rules: SplitRules) -> pd.DataFrame:
     is_first = (by_artist.cumcount() < rules.images_per_artist) | (rules.images_per_artist == 0)
     splits = used["artist_name"].map(split_of).where(is_first).reindex(images.index)
     return images.assign(split=splits.fillna(EXCLUDED).astype("str"))
+
+
+def continue_split(
+    images: pd.DataFrame, known: Mapping[str, str], rules: SplitRules
+) -> pd.DataFrame:
+    """Split a source for a model that was trained before, so that it is tested on unseen artists.
+
+    Artists in ``known`` (name to split) keep the split they had when the model was trained; all
+    others are for the test.
+    """
+    kept = images["artist_name"].map(
+        {name: split for name, split in known.items() if split != EXCLUDED}
+    )
+    stated = images.assign(split=kept.fillna("test").where(images["split"] != EXCLUDED, EXCLUDED))
+    return split_catalog(stated, replace(rules, validation_artists=0, test_artists=0))
+
+
+def require_splits(images: pd.DataFrame, needed: Iterable[str]) -> None:
+    """Raise InputError naming the setting where a split that is needed has no artists."""
+    present = set(images["split"])
+    for split in needed:
+        if split not in present:
+            raise InputError(f"{split}_artists: no artist is left for {split}; raise {split}_artists")
 
 
 def exclude_small_artists(images: pd.DataFrame, min_images: int) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Source to dataset: build the catalog, split it by artist, crop to zip, unpack."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from prefect import get_run_logger, task
@@ -11,7 +11,8 @@ from storage.crop import CropRules
 from storage.dataset import Dataset
 from storage.dataset_building import CatalogFile, build_dataset, dataset_of, keep_catalog
 from storage.sources import KaggleDraw, locate_source, read_source
-from storage.split import SplitCounts, SplitRules, continue_split, count_split, split_catalog
+from storage.split import SplitRules, continue_split, require_splits, split_catalog
+from storage.split_counts import SplitCounts, count_split
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
 
@@ -37,7 +38,11 @@ def build_catalog(source: str, draw: KaggleDraw, space: Workspace) -> CatalogFil
 
 @task(cache_policy=NO_CACHE)
 def split_by_artist(
-    catalog: CatalogFile, rules: SplitRules, space: Workspace, known: Mapping[str, str] | None
+    catalog: CatalogFile,
+    rules: SplitRules,
+    space: Workspace,
+    needed: Sequence[str] = (),
+    known: Mapping[str, str] | None = None,
 ) -> SplitCatalog:
     """Give every artist to one split; those in ``known`` keep theirs and the others are tested."""
     images = read_catalog(catalog.path)
@@ -45,6 +50,7 @@ def split_by_artist(
         divided = split_catalog(images, rules)
     else:
         divided = continue_split(images, known, rules)
+    require_splits(divided, needed)
     counts = count_split(divided)
     get_run_logger().info("%s", counts)
     return SplitCatalog(keep_catalog(space, catalog.source, catalog.root, divided), counts)

@@ -104,7 +104,7 @@ def end_run_of_flow(
 
 
 @task(cache_policy=NO_CACHE)
-def record_dataset(dataset: Dataset, source: str, run: OpenRun, space: Workspace) -> int:
+def record_dataset(dataset: Dataset, run: OpenRun, space: Workspace) -> int:
     """Record the artists and images of a dataset, once for the same content."""
     images = read_catalog(dataset.catalog)
     rejected = pd.read_csv(dataset.rejected, dtype=str)
@@ -113,7 +113,7 @@ def record_dataset(dataset: Dataset, source: str, run: OpenRun, space: Workspace
     with transaction(space.database_url) as session:
         dataset_id = store_dataset(
             session,
-            source=source,
+            source=run.source,
             content_hash=content_hash(images),
             crops_hash=sha256_of(dataset.crops),
             catalog_path=space.relative(dataset.catalog),
@@ -191,7 +191,7 @@ def keep_model(
             validation_accuracy=best.accuracy,
         )
         model_id = records.record_model(session, row)
-        if results.is_better_than_champion(session, model_id):
+        if results.is_better_than_champion(session, session.get_one(Model, model_id)):
             records.promote(session, model_id)
         return kept_model(session.get_one(Model, model_id), space)
 

@@ -19,7 +19,8 @@ from storage.dataset import Dataset, SplitImages, load_split
 from storage.files import write_atomically
 from storage.pixels import open_pixels
 from storage.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
-from storage.report import Picture, Report, render_report, report_on
+from storage.findings import report_on
+from storage.report import Picture, Report, render_report
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
 

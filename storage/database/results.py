@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from storage.database import views
 from storage.database.evaluation_tables import Evaluation
-from storage.database.tables import Dataset, Epoch, Model, Run
+from storage.database.tables import Epoch, Model, Run
 from storage.errors import InputError
 
 Row = TypeVar("Row", Run, Model, Evaluation)
@@ -28,7 +28,7 @@ def runs(session: Session) -> pd.DataFrame:
             Run.flow_name,
             Run.status,
             Run.preset,
-            Dataset.source,
+            Run.source,
             Run.seed,
             Run.device,
             Run.started_at,
@@ -36,7 +36,6 @@ def runs(session: Session) -> pd.DataFrame:
             Run.directory,
             Run.error,
         )
-        .outerjoin(Dataset, Dataset.id == Run.dataset_id)
         .order_by(Run.id.desc())
     )
     return _frame(session, query)
@@ -101,6 +100,30 @@ def find_model(session: Session, model_id: int | str | None = None) -> Model:
         champion = session.scalar(select(Model).where(Model.is_champion))
         return champion or _find(session, Model, "model", "last")
     return _find(session, Model, "model", model_id)
+
+
+def run_of_flow_run(session: Session, prefect_flow_run_id: str) -> Run | None:
+    """Return the run that a flow run began, to go on with or to end."""
+    query = select(Run).where(Run.prefect_flow_run_id == prefect_flow_run_id)
+    return session.scalars(query.order_by(Run.id.desc()).limit(1)).first()
+
+
+def is_better_than_champion(session: Session, model: Model) -> bool:
+    """Whether a model takes the championship: by validation alone, never by test figures.
+
+    Only models validated on the same dataset can be compared; a model of another dataset, like
+    the first model of all, takes over.
+    """
+    champion = session.scalar(select(Model).where(Model.is_champion))
+    if champion is None or champion.id == model.id:
+        return True
+    if _dataset_of(session, champion) != _dataset_of(session, model):
+        return True
+    return model.validation_roc_auc > champion.validation_roc_auc
+
+
+def _dataset_of(session: Session, model: Model) -> int | None:
+    return session.get_one(Run, model.run_id).dataset_id
 
 
 def latest_evaluation(

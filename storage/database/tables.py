@@ -79,6 +79,7 @@ class Run(Base):
     prefect_flow_run_id: Mapped[str | None]
     status: Mapped[RunStatus] = mapped_column(default="running")
     error: Mapped[str | None]
+    source: Mapped[str]
     preset: Mapped[str]
     settings: Mapped[dict[str, Any]]
     seed: Mapped[int] = mapped_column(BigInteger)

@@ -1,14 +1,30 @@
 """Sources of paintings: whatever the user names is looked at and read into one kind of catalog."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from storage.catalog import Catalog
 from storage.errors import InputError
+from storage.gallery import GalleryPlan
 from storage.sources.folder import holds_artist_folders, read_artist_folders
 from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, read_kaggle
+from storage.sources.sample import write_gallery
 from storage.sources.table import read_table
 
-__all__ = ["KaggleDraw", "read_source"]
+__all__ = ["KaggleDraw", "locate_source", "read_source"]
+
+SAMPLE = "sample"
+
+
+def locate_source(source: str, gallery: Path, progress: Callable[[int, int], None]) -> Path:
+    """Where a source lies that the user named; the word ``sample`` has the gallery painted first.
+
+    `gallery` is the folder of the sample gallery.
+    """
+    if source != SAMPLE:
+        return Path(source).expanduser().absolute()
+    write_gallery(gallery, GalleryPlan(), progress)
+    return gallery
 
 
 def read_source(source: Path, draw: KaggleDraw) -> Catalog:
