@@ -9,4 +9,6 @@ from storage.workspace import Workspace
 def workspace() -> Workspace:
     """The workspace named by ``SAMEHAND_HOME`` and ``SAMEHAND_DATABASE_URL``, or the default."""
     home = Path(os.environ.get("SAMEHAND_HOME") or "workspace").absolute()
-    return Workspace(home, os.environ.get("SAMEHAND_DATABASE_URL") or f"sqlite:///{home}/results.db")
+    return Workspace(
+        home, os.environ.get("SAMEHAND_DATABASE_URL") or f"sqlite:///{home}/results.db"
+    )

@@ -16,7 +16,7 @@ from flows.environment import workspace
 from flows.settings import Settings, resolve
 from model.compute import Compute, choose_compute, describe_device
 from storage.workspace import Workspace
-from tasks.records import OpenRun, RunStart, end_run_of_flow, open_run, reopen_run
+from tasks.records import KeptModel, OpenRun, RunStart, end_run_of_flow, open_run, reopen_run
 
 RECORDED_LIBRARIES = ("torch", "torchvision", "prefect", "pillow", "numpy", "pandas", "sqlalchemy")
 
@@ -53,6 +53,13 @@ def begin_run(
         library_versions=library_versions(),
     )
     return StartedRun(open_run(start, space), settings, compute, space)
+
+
+def begin_run_of_model(
+    flow_name: str, source: str, model: KeptModel, overrides: Mapping[str, Any]
+) -> StartedRun:
+    """Begin a run of a stored model, with the settings that it was trained with."""
+    return begin_run(flow_name, source, model.preset, {**model.settings, **overrides})
 
 
 def continue_run(run_id: int) -> StartedRun:

@@ -220,9 +220,7 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Settings:
 
     Raises SettingsError naming the first setting that is unknown or out of bounds.
     """
-    values = PRESETS.get(preset)  # type: ignore[call-overload]  # any string may be asked for
-    if values is None:
-        raise SettingsError(f"preset: there is no {preset!r}; there are {', '.join(PRESETS)}")
+    values = PRESETS[preset_name(preset)]
     try:
         settings = Settings.model_validate({**values, **overrides})
     except ValidationError as error:
@@ -230,6 +228,14 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Settings:
     if settings.scale_low > settings.scale_high:
         raise SettingsError("scale_low: must not be greater than scale_high")
     return settings
+
+
+def preset_name(preset: str) -> PresetName:
+    """The preset of that name. Raises SettingsError if there is none."""
+    for name in PRESETS:
+        if name == preset:
+            return name
+    raise SettingsError(f"preset: there is no {preset!r}; there are {', '.join(PRESETS)}")
 
 
 def _first_mistake(error: ValidationError) -> str:
@@ -253,6 +259,4 @@ def _form() -> dict[str, Any]:
     return schema
 
 
-Overrides = Annotated[
-    dict[str, JsonValue], BeforeValidator(_checked), WithJsonSchema(_form())
-]
+Overrides = Annotated[dict[str, JsonValue], BeforeValidator(_checked), WithJsonSchema(_form())]

@@ -53,6 +53,6 @@ def _best_device() -> str:
 
 def _has_fast_bfloat16(device: str) -> bool:
     if torch.device(device).type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # torch has no public name for this yet.
     return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

@@ -38,6 +38,9 @@ class SiameseNetwork(nn.Module):
     stored, so nobody can forget to normalise them.
     """
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, shape: NetworkShape) -> None:
         """Build the network with random weights."""
         super().__init__()
@@ -60,9 +63,7 @@ class SiameseNetwork(nn.Module):
         """Embed crops: (B, S, S, 3) uint8 → (B, embedding_size) float32, not normalised."""
         # Viewed this way round, stored pixels already are in channels-last memory order.
         images = pixels.permute(0, 3, 1, 2).float().div(255.0)
-        embeddings: Tensor = self.head(
-            self.backbone(images.sub(self.mean).div(self.deviation))
-        )
+        embeddings: Tensor = self.head(self.backbone(images.sub(self.mean).div(self.deviation)))
         return embeddings.float()
 
 

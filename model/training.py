@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ class Recipe:
     weight_decay: float = 1e-3
     margin: float = 5.0
     batch_size: int = 200
-    warps: WarpRanges = WarpRanges()
+    warps: WarpRanges = field(default_factory=WarpRanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _step(
         anchor, positive, negative = (network(pixels) for pixels in roles)
     outcome = triplet_outcome(anchor, positive, negative, margin)
     optimizer.zero_grad(set_to_none=True)
-    outcome.loss.backward()
+    outcome.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     optimizer.step()
     return outcome
 

@@ -19,10 +19,11 @@ class Triplets:
     positive_idx: NDArray[np.int32]  # (T,) another image by the anchor's artist
     negative_idx: NDArray[np.int32]  # (T,) an image by another artist
 
-    def of_rows(self, rows: Integers) -> "Triplets":
+    def of_rows(self, rows: NDArray[np.int64]) -> "Triplets":
         """The same triplets of ``rows`` (N,), which are what the row numbers now stand for."""
+        row_of = rows.astype(np.int32)
         return Triplets(
-            *(rows[idx] for idx in (self.anchor_idx, self.positive_idx, self.negative_idx))
+            row_of[self.anchor_idx], row_of[self.positive_idx], row_of[self.negative_idx]
         )
 
 

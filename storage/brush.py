@@ -77,6 +77,5 @@ def under_raking_light(canvas: Canvas, hand: Hand) -> Image.Image:
     relief = canvas[..., 3] * np.float32(hand.impasto)
     slope = np.zeros_like(relief)
     slope[1:, 1:] = relief[1:, 1:] - relief[:-1, :-1]
-    slope = slope[..., None]  # a wet ridge shines whatever its colour, hence the second term
-    lit = canvas[..., :3] * (1 + np.float32(0.35) * slope) + np.float32(0.25) * slope
+    lit = canvas[..., :3] + np.float32(0.4) * slope[..., None]
     return Image.fromarray((lit * 255 + np.float32(0.5)).clip(0, 255).astype(np.uint8))

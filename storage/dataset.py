@@ -69,7 +69,7 @@ def load_split(dataset: Dataset, split: str, label_column: str | None = None) ->
     return SplitImages(
         names=tuple(images["image_name"]),
         artist_names=tuple(images["artist_name"]),
-        rows=images[CROPPED].astype(np.int64).to_numpy(),
+        rows=np.array(images[CROPPED].to_numpy(), dtype=np.int64),
         artists=pd.factorize(images["artist_name"])[0].astype(np.int64),
         labels=labels,
     )

@@ -32,7 +32,7 @@ class Painter:
 def _prime(hand: Hand, sketch: Sketch, size: Size) -> Canvas:
     """Return the canvas, primed, with a thin wash of the sketch on it."""
     priming = np.array((1.0, 0.94, 0.84)) * hand.ground
-    wash = (0.35 * sketch.colour + 0.65 * priming) * 255
+    wash = (0.5 * sketch.colour + 0.5 * priming) * 255
     thin = Image.fromarray(wash.clip(0, 255).astype(np.uint8))
     canvas = np.zeros((size[1], size[0], 4), np.float32)
     canvas[..., :3] = np.asarray(thin.resize(size, Image.Resampling.BILINEAR))
@@ -93,16 +93,15 @@ def _turn(hand: Hand, at: Floats, form: Floats, rng: np.random.Generator) -> Flo
 def _mix(hand: Hand, colour: Floats, rng: np.random.Generator) -> Floats:
     """Return the paint (n, 4) for colours as seen: hue and brightness broken, accents set.
 
-    Brightness is the channels' mean; hue is the angle of R - G and (R + G) / 2 - B, so that an
-    accent in the complementary colour is half a turn away.
+    Brightness is the channels' mean, and paint is neither quite black nor quite white. Hue is the
+    angle of R - G and (R + G) / 2 - B, so that a complementary colour is half a turn away.
     """
     n, (red, green, blue) = len(colour), colour.T
-    bright = colour.mean(axis=1) + rng.normal(0, hand.flicker, n)
-    accent = rng.uniform(size=n) < hand.accents
-    turn = np.exp(1j * (rng.normal(0, hand.broken, n) + np.pi * accent))
-    hue = hand.chroma * turn * (red - green + 1j * ((red + green) / 2 - blue))
-    hue = np.where(accent, 1.5 * hue + 0.1 * turn, hue)
-    hue += 0.15 * hand.broken * (rng.normal(size=n) + 1j * rng.normal(size=n))  # on greys, too
+    bright = 0.12 + 0.76 * colour.mean(axis=1) + rng.normal(0, hand.flicker, n)
+    seen = red - green + 1j * ((red + green) / 2 - blue)
+    opposite = -0.4 * np.exp(1j * np.angle(seen))
+    hue = np.where(rng.uniform(size=n) < hand.accents, opposite, hand.chroma * seen)
+    hue += hand.broken * (rng.normal(size=n) + 1j * rng.normal(size=n))
     warm = hue.imag * 2 / 3
     offset = np.stack(((warm + hue.real) / 2, (warm - hue.real) / 2, -warm), axis=1)
     thickness = rng.uniform(0.2, 1.0, (n, 1))

@@ -95,7 +95,9 @@ def require_splits(images: pd.DataFrame, needed: Iterable[str]) -> None:
     present = set(images["split"])
     for split in needed:
         if split not in present:
-            raise InputError(f"{split}_artists: no artist is left for {split}; raise {split}_artists")
+            raise InputError(
+                f"{split}_artists: no artist is left for {split}; raise {split}_artists"
+            )
 
 
 def exclude_small_artists(images: pd.DataFrame, min_images: int) -> pd.DataFrame:

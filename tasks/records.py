@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from sqlalchemy.orm import Session
 
 from model.network import NetworkShape
 from model.selection import ValidatedEpoch, best_epoch
@@ -58,6 +59,10 @@ class KeptModel:
     checkpoint: Path
     threshold: float
     slope: float
+    source: str
+    preset: str
+    settings: dict[str, Any]
+    known_artists: dict[str, str]
 
 
 @task(cache_policy=NO_CACHE)
@@ -109,7 +114,9 @@ def record_dataset(dataset: Dataset, run: OpenRun, space: Workspace) -> int:
     images = read_catalog(dataset.catalog)
     rejected = pd.read_csv(dataset.rejected, dtype=str)
     if len(rejected):
-        get_run_logger().warning("%d images cannot be used, see %s", len(rejected), dataset.rejected)
+        get_run_logger().warning(
+            "%d images cannot be used, see %s", len(rejected), dataset.rejected
+        )
     with transaction(space.database_url) as session:
         dataset_id = store_dataset(
             session,
@@ -164,7 +171,9 @@ def read_history(run: OpenRun, space: Workspace) -> tuple[ValidatedEpoch, ...]:
     with transaction(space.database_url) as session:
         epochs = results.epochs(session, run.id)
     columns = epochs[["epoch", "validation_accuracy", "validation_loss"]]
-    return tuple(ValidatedEpoch(int(epoch), *rest) for epoch, *rest in columns.itertuples(index=False))
+    return tuple(
+        ValidatedEpoch(int(epoch), *rest) for epoch, *rest in columns.itertuples(index=False)
+    )
 
 
 @task(cache_policy=NO_CACHE)
@@ -193,13 +202,47 @@ def keep_model(
         model_id = records.record_model(session, row)
         if results.is_better_than_champion(session, session.get_one(Model, model_id)):
             records.promote(session, model_id)
-        return kept_model(session.get_one(Model, model_id), space)
+        return _kept(session, session.get_one(Model, model_id), space)
 
 
-def kept_model(row: Model, space: Workspace) -> KeptModel:
-    """Turn a model's row into the value that tasks pass on."""
+@task(cache_policy=NO_CACHE)
+def find_kept_model(model_id: int | None, space: Workspace) -> KeptModel:
+    """Find a model by its number; the champion if none is named."""
+    with transaction(space.database_url) as session:
+        return _kept(session, results.find_model(session, model_id), space)
+
+
+@task(cache_policy=NO_CACHE)
+def compare_with_last(evaluation_id: int, space: Workspace) -> None:
+    """Say how a model's evaluation differs from its last one."""
+    with transaction(space.database_url) as session:
+        now = results.find_evaluation(session, evaluation_id)
+        last = results.evaluation_before(session, now)
+        logger = get_run_logger()
+        if last is None or last.roc_auc is None or now.roc_auc is None:
+            logger.info("There is no earlier evaluation of this model to compare with")
+            return
+        logger.info(
+            "ROC AUC %.4f, %+.4f against evaluation %d%s",
+            now.roc_auc,
+            now.roc_auc - last.roc_auc,
+            last.id,
+            "" if last.dataset_id == now.dataset_id else ", on other paintings",
+        )
+
+
+def _kept(session: Session, row: Model, space: Workspace) -> KeptModel:
+    run = session.get_one(Run, row.run_id)
     return KeptModel(
-        row.id, row.epoch, space.home / row.path, row.threshold, row.calibration_slope
+        id=row.id,
+        epoch=row.epoch,
+        checkpoint=space.home / row.path,
+        threshold=row.threshold,
+        slope=row.calibration_slope,
+        source=run.source,
+        preset=run.preset,
+        settings=run.settings,
+        known_artists=results.artist_splits_of(session, run.dataset_id),
     )
 
 

@@ -17,9 +17,9 @@ from storage.database import results
 from storage.database.session import transaction
 from storage.dataset import Dataset, SplitImages, load_split
 from storage.files import write_atomically
+from storage.findings import report_on
 from storage.pixels import open_pixels
 from storage.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
-from storage.findings import report_on
 from storage.report import Picture, Report, render_report
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
@@ -77,7 +77,10 @@ def publish_report(run: OpenRun, report: Report) -> None:
     """Show epochs, plots and report in Prefect's UI."""
     if len(report.epochs):
         epochs = report.epochs.astype(object).where(report.epochs.notna(), None)
-        create_table_artifact(epochs.to_dict("list"), key="epochs", description=report.title)
+        rows = [
+            dict(zip(epochs.columns, row, strict=True)) for row in epochs.itertuples(index=False)
+        ]
+        create_table_artifact(rows, key="epochs", description=report.title)
     for picture in report.pictures:
         content = (run.folder.directory / picture.file_name).read_bytes()
         create_image_artifact(
@@ -98,6 +101,6 @@ def _mistakes(
         artists = dict.fromkeys((images.artist_names[first], images.artist_names[second]))
         taken_for = "two artists" if pairs.same_artist[chosen] else "one artist"
         caption = f"{' / '.join(artists)}\ntaken for {taken_for}, d = {pairs.distance[chosen]:.2f}"
-        crops = (np.asarray(pixels[images.rows[row]]) for row in (first, second))
-        verdicts.append(Verdict(*crops, caption))
+        crops = [np.asarray(pixels[images.rows[row]]) for row in (first, second)]
+        verdicts.append(Verdict(crops[0], crops[1], caption))
     return verdicts

@@ -22,7 +22,7 @@ from tasks.records import KeptModel, OpenRun
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How well one way of embedding tells hands apart; ``name`` is the network's or a baseline's."""
+    """How well one way of embedding, the network's or a baseline's, tells hands apart."""
 
     name: str
     result: Discrimination

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from storage.database import views
 from storage.database.evaluation_tables import Evaluation
-from storage.database.tables import Epoch, Model, Run
+from storage.database.tables import Artist, Epoch, Model, Run
 from storage.errors import InputError
 
 Row = TypeVar("Row", Run, Model, Evaluation)
@@ -22,22 +22,19 @@ SHOWN = 10
 
 def runs(session: Session) -> pd.DataFrame:
     """Return all runs, newest first."""
-    query = (
-        select(
-            Run.id,
-            Run.flow_name,
-            Run.status,
-            Run.preset,
-            Run.source,
-            Run.seed,
-            Run.device,
-            Run.started_at,
-            Run.finished_at,
-            Run.directory,
-            Run.error,
-        )
-        .order_by(Run.id.desc())
-    )
+    query = select(
+        Run.id,
+        Run.flow_name,
+        Run.status,
+        Run.preset,
+        Run.source,
+        Run.seed,
+        Run.device,
+        Run.started_at,
+        Run.finished_at,
+        Run.directory,
+        Run.error,
+    ).order_by(Run.id.desc())
     return _frame(session, query)
 
 
@@ -120,6 +117,25 @@ def is_better_than_champion(session: Session, model: Model) -> bool:
     if _dataset_of(session, champion) != _dataset_of(session, model):
         return True
     return model.validation_roc_auc > champion.validation_roc_auc
+
+
+def evaluation_before(session: Session, evaluation: Evaluation) -> Evaluation | None:
+    """Return the complete evaluation of the same model and split before this one."""
+    query = (
+        select(Evaluation)
+        .where(Evaluation.model_id == evaluation.model_id, Evaluation.id < evaluation.id)
+        .where(Evaluation.split == evaluation.split, Evaluation.status == "complete")
+        .order_by(Evaluation.id.desc())
+    )
+    return session.scalars(query.limit(1)).first()
+
+
+def artist_splits_of(session: Session, dataset_id: int | None) -> dict[str, str]:
+    """Return the split of every artist of a dataset by name."""
+    found = session.execute(
+        select(Artist.name, Artist.split).where(Artist.dataset_id == dataset_id)
+    )
+    return {name: split for name, split in found}
 
 
 def _dataset_of(session: Session, model: Model) -> int | None:

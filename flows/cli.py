@@ -1,0 +1,171 @@
+"""The command ``samehand``: the same flows in this process, two images compared, results shown."""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli_errors import one_line_errors
+from flows.cli_results import find_stopped_run, results_app
+from flows.cli_settings import check_settings, parse_assignments
+from flows.printing import print_judged
+from flows.settings import preset_name
+
+# Each command imports what it needs: torch and Prefect take seconds, which `--help` should not.
+
+app = typer.Typer(
+    help="Tells whether two paintings are by the same artist.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(results_app, name="results")
+
+
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="sample, a folder with Kaggle's data, a folder with one sub-folder per artist, "
+        "or a catalog CSV."
+    ),
+]
+Preset = Annotated[str, typer.Option(help="Settings to start from: demo or reference.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; can be repeated."),
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+ModelNumber = Annotated[
+    int | None, typer.Option("--model", help="Number of a model; the champion if left out.")
+]
+
+
+def main() -> None:
+    """Run the command line; offline, and without a line about telemetry."""
+    for name, value in QUIET_PREFECT.items():
+        os.environ.setdefault(name, value)
+    app()
+
+
+QUIET_PREFECT = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # A fresh home takes longer than Prefect's own limit allows on a small machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
+}
+
+
+@app.command()
+def prepare(
+    source: Source = "sample",
+    preset: Preset = "demo",
+    assignments: Assignments = None,
+    catalog_only: Annotated[
+        bool, typer.Option("--catalog-only", help="Stop after the split; needs no image.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Read a source, divide its artists, crop its images to one zip."""
+    with one_line_errors(debug):
+        from flows.prepare import Prepared, prepare_flow
+
+        overrides = parse_assignments(assignments)
+        outcome = prepare_flow(source, check_settings(preset, overrides), overrides, catalog_only)
+        divided = outcome.divided if isinstance(outcome, Prepared) else outcome
+        for name, count in asdict(divided.counts).items():
+            typer.echo(f"{name.replace('_', ' '):18} {count:>9,}")
+        typer.echo(f"{'catalog':18} {divided.catalog.path}")
+        if isinstance(outcome, Prepared):
+            typer.echo(f"{'crops':18} {outcome.dataset.crops}")
+
+
+@app.command()
+def train(
+    source: Source = "sample",
+    preset: Preset = "demo",
+    assignments: Assignments = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with a run that was stopped: its number, or last."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Train a network and judge it on artists it has never seen."""
+    with one_line_errors(debug):
+        from flows.train import train_flow
+
+        overrides = parse_assignments(assignments)
+        checked = check_settings(preset, overrides)
+        if resume is None:
+            print_judged(train_flow(source, checked, overrides))
+            return
+        stored = find_stopped_run(resume)
+        print_judged(train_flow(stored.source, preset_name(stored.preset), resume=stored.id))
+
+
+@app.command()
+def evaluate(
+    source: Annotated[
+        str | None, typer.Option(help="Where the paintings are; the model's own if left out.")
+    ] = None,
+    model: ModelNumber = None,
+    assignments: Assignments = None,
+    debug: Debug = False,
+) -> None:
+    """Evaluate a stored model on artists it was not trained on."""
+    with one_line_errors(debug):
+        from flows.evaluate import evaluate_flow
+
+        overrides = parse_assignments(assignments)
+        check_settings("reference", overrides)
+        print_judged(evaluate_flow(source, model, overrides))
+
+
+@app.command()
+def score(
+    pairs: Annotated[Path, typer.Argument(help="CSV with the columns index, image1, image2.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the images; the CSV's own if left out.")
+    ] = None,
+    model: ModelNumber = None,
+    output: Annotated[Path | None, typer.Option(help="Where to write index,sameArtist.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Score the pairs of a CSV file into the database and a submission CSV."""
+    with one_line_errors(debug):
+        from flows.score import score_flow
+
+        scored = score_flow(
+            str(pairs), str(images) if images else None, model, str(output) if output else None
+        )
+        typer.echo(f"{scored.n_pairs} pairs scored, evaluation {scored.evaluation_id}")
+        typer.echo(f"submission  {scored.submission}")
+
+
+@app.command()
+def compare(
+    image_a: Path,
+    image_b: Path,
+    model: Annotated[
+        str | None, typer.Option(help="Number of a model, or last; the champion if left out.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Print distance, threshold, probability and verdict for two images."""
+    with one_line_errors(debug):
+        from flows.compare import compare_images
+        from flows.environment import workspace
+
+        found = compare_images(image_a, image_b, model, workspace())
+        if as_json:
+            typer.echo(json.dumps(asdict(found)))
+            return
+        verdict = "the same artist" if found.same_artist else "two artists"
+        typer.echo(f"distance     {found.distance:.4f}")
+        typer.echo(f"threshold    {found.threshold:.4f}")
+        typer.echo(f"probability  {100 * found.probability:.1f} %, had both been as likely before")
+        typer.echo(f"verdict      by {verdict}, says model {found.model_id}")

@@ -1,0 +1,47 @@
+"""A user's mistake in one line and exit status 2; a failure of ours in one line and status 1."""
+
+import logging
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+from flows.errors import USER_MISTAKES
+
+
+@contextmanager
+def one_line_errors(debug: bool) -> Iterator[None]:
+    """End the command on an error; with ``debug`` its traceback is shown as well."""
+    if not debug:
+        _hide_tracebacks_of_flows()
+    try:
+        yield
+    except (typer.Exit, typer.Abort):
+        raise
+    except USER_MISTAKES as mistake:
+        _fail(mistake, str(mistake), 2, debug)
+    except KeyboardInterrupt as interrupt:
+        _fail(interrupt, "interrupted; `samehand train --resume last` goes on", 130, debug)
+    except Exception as failure:
+        text = f"failed ({type(failure).__name__}): {failure}; --debug shows where"
+        _fail(failure, text, 1, debug)
+
+
+def _fail(error: BaseException, text: str, status: int, debug: bool) -> None:
+    if debug:
+        traceback.print_exception(error)
+    typer.echo(f"samehand: {' '.join(text.split())}", err=True)
+    raise typer.Exit(status)
+
+
+def _hide_tracebacks_of_flows() -> None:
+    """Keep what Prefect logs of a failure to its message: the error is told once, at the end."""
+
+    def without_traceback(record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        record.exc_text = None
+        return not record.getMessage().startswith("Encountered exception during execution")
+
+    for name in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
+        logging.getLogger(name).addFilter(without_traceback)

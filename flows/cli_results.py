@@ -1,0 +1,103 @@
+"""``samehand results``: the common questions to the results database."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli_errors import one_line_errors
+from flows.printing import Format, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy.orm import Session
+
+    from storage.database.tables import Run
+
+results_app = typer.Typer(help="Print tables of the results database.", no_args_is_help=True)
+
+TableFormat = Annotated[Format, typer.Option("--format", help="How to print the table.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+@results_app.command()
+def runs(form: TableFormat = Format.table, debug: Debug = False) -> None:
+    """Print all runs, newest first."""
+    from storage.database import results
+
+    answer(results.runs, form, debug)
+
+
+@results_app.command()
+def epochs(run: str, form: TableFormat = Format.table, debug: Debug = False) -> None:
+    """Print the epochs of a training run: its number, or last."""
+    from storage.database import results
+
+    def question(session: "Session") -> "pd.DataFrame":
+        return results.epochs(session, results.find_run(session, run, "train-flow").id)
+
+    answer(question, form, debug)
+
+
+@results_app.command()
+def evaluations(form: TableFormat = Format.table, debug: Debug = False) -> None:
+    """Print all evaluations, newest first."""
+    from storage.database import results
+
+    answer(results.evaluations, form, debug)
+
+
+@results_app.command()
+def leaderboard(form: TableFormat = Format.table, debug: Debug = False) -> None:
+    """Print the models with their latest test evaluation, best first."""
+    from storage.database import results
+
+    answer(results.leaderboard, form, debug)
+
+
+@results_app.command()
+def pairs(
+    evaluation: str,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Print at most so many; all if left out.")
+    ] = None,
+    hardest: Annotated[
+        bool, typer.Option("--hardest", help="Most confidently wrong first.")
+    ] = False,
+    form: TableFormat = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Print the pairs of an evaluation: its number, or last."""
+    from storage.database import results
+
+    def question(session: "Session") -> "pd.DataFrame":
+        found = results.find_evaluation(session, evaluation)
+        order: results.Order = "hardest" if hardest else "index"
+        return results.pairs(session, found.id, limit=limit, order=order)
+
+    answer(question, form, debug)
+
+
+def find_stopped_run(wanted: str) -> "Run":
+    """Find the training run to go on with: by its number, or the last one."""
+    from storage.database import results
+
+    with open_session() as session:
+        return results.find_run(session, wanted, "train-flow")
+
+
+def answer(question: "Callable[[Session], pd.DataFrame]", form: Format, debug: bool) -> None:
+    """Put a question to the database and print the answer."""
+    with one_line_errors(debug), open_session() as session:
+        print_table(question(session), form)
+
+
+@contextmanager
+def open_session() -> "Iterator[Session]":
+    """Open the results database that the environment names."""
+    from flows.environment import workspace
+    from storage.database.session import transaction
+
+    with transaction(workspace().database_url) as session:
+        yield session

@@ -1,0 +1,65 @@
+"""Two images, one verdict: no flow, so that an answer takes seconds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from flows.settings import Settings
+from model.calibration import Calibration, probability
+from model.checkpoint import load_checkpoint
+from model.compute import choose_compute
+from model.embedding import embed
+from storage.database import results
+from storage.database.session import transaction
+from storage.database.tables import Run
+from storage.errors import InputError
+from storage.loose_crops import crop_loose
+from storage.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The verdict on two images; ``probability`` holds where both answers were equally likely."""
+
+    image_a: str
+    image_b: str
+    model_id: int
+    distance: float
+    threshold: float
+    probability: float
+    same_artist: bool
+
+
+def compare_images(
+    image_a: Path, image_b: Path, model_id: str | None, space: Workspace
+) -> Comparison:
+    """Compare two images by a model, the champion if none is named.
+
+    Raises InputError if an image cannot be used, or if there is no model yet.
+    """
+    with transaction(space.database_url) as session:
+        model = results.find_model(session, model_id)
+        settings = Settings.model_validate(session.get_one(Run, model.run_id).settings)
+    files = [(str(path), str(path)) for path in (image_a, image_b)]
+    crops = crop_loose(files, _read, settings.crop_rules(), lambda done, total: None)
+    for name, reason in crops.rejected:
+        raise InputError(f"{name}: {reason}")
+    compute = choose_compute("auto", settings.precision)
+    network = load_checkpoint(space.home / model.path, compute.device).network
+    first, second = embed(network, crops.pixels, np.arange(2), compute)
+    distance = float(np.linalg.norm(first.astype(np.float64) - second))
+    calibration = Calibration(model.threshold, model.calibration_slope)
+    return Comparison(
+        image_a=str(image_a),
+        image_b=str(image_b),
+        model_id=model.id,
+        distance=distance,
+        threshold=model.threshold,
+        probability=float(probability(distance, calibration)),
+        same_artist=distance <= model.threshold,
+    )
+
+
+def _read(file: str) -> bytes:
+    return Path(file).read_bytes()

@@ -1,0 +1,47 @@
+"""score-flow: the pairs of a CSV file → distances in the database and a submission CSV."""
+
+from pathlib import Path
+
+from prefect import flow
+
+from flows.environment import workspace
+from flows.runs import begin_run_of_model, mark_cancelled, mark_crashed, mark_failed
+from tasks.records import find_kept_model, finish_run
+from tasks.scoring import Scored, embed_named_images, store_scores
+
+
+@flow(
+    name="score-flow",
+    flow_run_name="score {pairs}",
+    on_failure=[mark_failed],
+    on_crashed=[mark_crashed],
+    on_cancellation=[mark_cancelled],
+)
+def score_flow(
+    pairs: str, images: str | None = None, model: int | None = None, output: str | None = None
+) -> Scored:
+    """Score the pairs of a CSV file with the columns index, image1 and image2.
+
+    Args:
+        pairs: the CSV file, Kaggle's submission_info.csv for one.
+        images: the folder of the images, or of Kaggle's test folder or zip; the CSV's own folder
+            if left out.
+        model: the number of a model; the champion if left out.
+        output: where to write index,sameArtist; into the run's folder if left out.
+    """
+    pair_file = Path(pairs).expanduser().absolute()
+    kept = find_kept_model(model, workspace())
+    started = begin_run_of_model("score-flow", str(pair_file), kept, {})
+    run = started.run
+    embeddings = embed_named_images(
+        pair_file,
+        Path(images).expanduser().absolute() if images else pair_file.parent,
+        kept,
+        started.settings.crop_rules(),
+        started.compute,
+        run.folder.embeddings("network", "pairs"),
+    )
+    submission = Path(output).absolute() if output else run.folder.directory / "submission.csv"
+    scored = store_scores(run, kept, pair_file, embeddings, submission, started.space)
+    finish_run(run, started.space)
+    return scored
