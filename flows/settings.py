@@ -198,14 +198,14 @@ DEMO: Mapping[str, JsonValue] = MappingProxyType(
         "validation_artists": 0.2,
         "test_artists": 0.25,
         "crop_size": 64,
-        "train_triplets": 480,
+        "train_triplets": 750,
         "validation_triplets": 2_000,
         "test_triplets": 6_000,
         "weights": "none",
-        "epochs": 8,
+        "epochs": 6,
         "patience": 4,
-        "batch_size": 32,
-        "learning_rate": 3e-4,
+        "batch_size": 25,
+        "learning_rate": 2e-4,
         "matched_on": "genre",
     }
 )

@@ -142,19 +142,6 @@ def _dataset_of(session: Session, model: Model) -> int | None:
     return session.get_one(Run, model.run_id).dataset_id
 
 
-def latest_evaluation(
-    session: Session, model_id: int, dataset_id: int, split: str
-) -> Evaluation | None:
-    """Return the latest complete evaluation of a model on a split, to compare a new one with."""
-    query = (
-        select(Evaluation)
-        .where(Evaluation.model_id == model_id, Evaluation.dataset_id == dataset_id)
-        .where(Evaluation.split == split, Evaluation.status == "complete")
-        .order_by(Evaluation.created_at.desc(), Evaluation.id.desc())
-    )
-    return session.scalars(query.limit(1)).first()
-
-
 def _find(
     session: Session, kind: type[Row], name: str, wanted: int | str, *among: ColumnElement[bool]
 ) -> Row:

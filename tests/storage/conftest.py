@@ -102,6 +102,7 @@ def run_id(session: Session, dataset_id: int) -> int:
     run = Run(
         flow_name="train-flow",
         prefect_flow_run_id="4f2e",
+        source="sample",
         preset="demo",
         settings={"margin": 5.0, "epochs": 2},
         seed=2**40,

@@ -324,6 +324,7 @@ def test_a_run_is_dated_when_it_starts(session: Session) -> None:
     before = datetime.now(UTC)
     run = Run(
         flow_name="prepare-flow",
+        source="sample",
         preset="demo",
         settings={},
         seed=1,

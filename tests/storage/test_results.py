@@ -8,13 +8,15 @@ from sqlalchemy.orm import Session
 
 from storage.database.results import (
     epochs,
+    evaluation_before,
     evaluations,
     find_evaluation,
     find_model,
     find_run,
-    latest_evaluation,
+    is_better_than_champion,
     leaderboard,
     pairs,
+    run_of_flow_run,
     runs,
 )
 from storage.errors import InputError
@@ -30,9 +32,9 @@ INSERT INTO images (id, dataset_id, artist_id, filename, split) VALUES (2, 1, 1,
 INSERT INTO images (id, dataset_id, artist_id, filename, split) VALUES (3, 1, 2, 'c.jpg', 'test');
 INSERT INTO images (id, dataset_id, filename, split) VALUES (4, 1, 'unknown.jpg', 'excluded')
 """
-RUN = """INSERT INTO runs (id, flow_name, status, preset, settings, seed, device, code_version,
+RUN = """INSERT INTO runs (id, flow_name, status, source, preset, settings, seed, device, code_version,
 library_versions, directory, dataset_id, started_at) VALUES
-({id}, '{flow}', 'running', 'demo', '{{}}', 1, 'cpu', '0.1', '{{}}', 'runs', {dataset}, '{day}')"""
+({id}, '{flow}', 'running', 'sample', 'demo', '{{}}', 1, 'cpu', '0.1', '{{}}', 'runs', {dataset}, '{day}')"""
 MODEL = """INSERT INTO models (id, run_id, epoch, path, sha256, threshold, calibration_slope,
 validation_roc_auc, validation_accuracy, is_champion) VALUES
 ({id}, 1, {id}, 'm.pt', 'aa', 2.0, 3.0, 0.8, 0.7, false)"""
@@ -72,7 +74,7 @@ def evaluate(session: Session, number: int, model: int = 1, **row: object) -> No
 def test_runs_are_listed_newest_first_with_their_source(filled: Session) -> None:
     table = runs(filled)
     assert list(table["id"]) == [3, 2, 1]
-    assert list(table["source"].fillna("none")) == ["sample", "none", "sample"]
+    assert list(table["source"]) == ["sample", "sample", "sample"]
     assert str(table["started_at"].dtype).endswith("UTC]")
 
 
@@ -228,15 +230,36 @@ def test_only_a_complete_evaluation_is_found(filled: Session) -> None:
         find_evaluation(filled, 2)
 
 
-def test_the_latest_evaluation_is_of_the_same_model_dataset_and_split(filled: Session) -> None:
+def test_the_evaluation_before_is_of_the_same_model_and_split(filled: Session) -> None:
     run_sql(filled, MODEL.format(id=2))
-    assert latest_evaluation(filled, 1, 1, "test") is None
     evaluate(filled, 1)
     evaluate(filled, 2)
     evaluate(filled, 3, split="validation")
     evaluate(filled, 4, status="failed")
     evaluate(filled, 5, model=2)
-    found = latest_evaluation(filled, 1, 1, "test")
+    evaluate(filled, 6)
+    before = evaluation_before(filled, find_evaluation(filled, 6))
+    assert before is not None
+    assert before.id == 2
+    assert evaluation_before(filled, find_evaluation(filled, 1)) is None
+    assert evaluation_before(filled, find_evaluation(filled, 5)) is None
+
+
+def test_a_champion_falls_only_to_a_model_validated_better_on_the_same_dataset(
+    filled: Session,
+) -> None:
+    run_sql(filled, MODEL.format(id=2), "UPDATE models SET is_champion = true WHERE id = 1")
+    challenger = find_model(filled, 2)
+    assert not is_better_than_champion(filled, challenger)  # equal is not better
+    challenger.validation_roc_auc = 0.9
+    assert is_better_than_champion(filled, challenger)
+    challenger.validation_roc_auc, challenger.run_id = 0.1, 2  # run 2 has no dataset in common
+    assert is_better_than_champion(filled, challenger)
+
+
+def test_a_run_is_found_by_the_flow_run_that_began_it(filled: Session) -> None:
+    run_sql(filled, "UPDATE runs SET prefect_flow_run_id = 'abc' WHERE id IN (1, 3)")
+    found = run_of_flow_run(filled, "abc")
     assert found is not None
-    assert found.id == 2
-    assert latest_evaluation(filled, 1, 99, "test") is None
+    assert found.id == 3
+    assert run_of_flow_run(filled, "xyz") is None
