@@ -26,7 +26,7 @@ def print_table(table: "pd.DataFrame", form: Format) -> None:
     elif form is Format.json:
         typer.echo(table.to_json(orient="records", date_format="iso"))
     else:
-        typer.echo(table.fillna("–").to_string(index=False) if len(table) else "nothing yet")
+        typer.echo(table.to_string(index=False, na_rep="–") if len(table) else "nothing yet")
 
 
 def print_judged(judged: "Judged") -> None:

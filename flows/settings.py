@@ -15,10 +15,12 @@ from pydantic import (
 )
 
 from flows.errors import SettingsError
+from model.errors import ModelInputError
 from model.network import NetworkShape
 from model.training import Recipe
 from model.warp import WarpRanges
 from storage.crop import CropRules
+from storage.errors import InputError
 from storage.sources import KaggleDraw
 from storage.split import SplitRules
 
@@ -184,7 +186,7 @@ REFERENCE: Mapping[str, JsonValue] = MappingProxyType(
         "weight_decay": 1e-3,
         "margin": 5.0,
         "device": "auto",
-        "precision": "auto",
+        "precision": "float32",
         "matched_on": None,
         "resamples": 1_000,
     }
@@ -205,6 +207,7 @@ DEMO: Mapping[str, JsonValue] = MappingProxyType(
         "epochs": 6,
         "patience": 4,
         "batch_size": 25,
+        "precision": "auto",
         "learning_rate": 2e-4,
         "matched_on": "genre",
     }
@@ -223,10 +226,12 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Settings:
     values = PRESETS[preset_name(preset)]
     try:
         settings = Settings.model_validate({**values, **overrides})
+        # What rules and ranges say of several settings together, they check themselves.
+        settings.split_rules(), settings.crop_rules(), settings.recipe()
     except ValidationError as error:
         raise SettingsError(_first_mistake(error)) from None
-    if settings.scale_low > settings.scale_high:
-        raise SettingsError("scale_low: must not be greater than scale_high")
+    except (InputError, ModelInputError) as error:
+        raise SettingsError(str(error)) from None
     return settings
 
 

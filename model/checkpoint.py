@@ -34,13 +34,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 def load_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
     """Read a checkpoint back. Raises ModelInputError for a file that is missing or not ours."""
     content = _load(path, device)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ModelInputError(f"{path} is not a checkpoint of samehand")
     try:
         network = SiameseNetwork(NetworkShape(**content["shape"]))
         network.load_state_dict(content["network"])
         checkpoint = Checkpoint(network, int(content["epoch"]))
-    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ModelInputError(f"{path} is a damaged checkpoint: its parts do not fit") from error
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
     return checkpoint
@@ -56,14 +54,17 @@ def load_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
     content = _load(path, "cpu")
     try:
         optimizer.load_state_dict(content["optimizer"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelInputError(f"{path} does not hold the state of this optimizer") from error
 
 
-def _load(path: Path, device: str) -> Any:
+def _load(path: Path, device: str) -> dict[str, Any]:
     if not path.is_file():
         raise ModelInputError(f"there is no checkpoint {path}")
     try:
-        return torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises a different class for every way a file can be wrong
         raise ModelInputError(f"{path} is not a checkpoint of samehand") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise ModelInputError(f"{path} is not a checkpoint of samehand")
+    return content

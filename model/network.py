@@ -76,8 +76,8 @@ def build_network(shape: NetworkShape, weights: str, seed: int) -> SiameseNetwor
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = SiameseNetwork(shape)
-    if weights != "none":
-        _load_backbone(network, resnet_weights(weights), weights)
+        if weights != "none":
+            _load_backbone(network, resnet_weights(weights), weights)
     # torch's own stubs leave `to(memory_format=...)` untyped in its return.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return, unused-ignore]
 
@@ -120,15 +120,16 @@ def _load_backbone(network: SiameseNetwork, state: Mapping[str, Tensor], source:
     """Load torchvision's ResNet-18 weights; its classifier, which the network lacks, is left."""
     whole = resnet18()
     try:
-        whole.load_state_dict(
+        outcome = whole.load_state_dict(
             {name: value for name, value in state.items() if not name.startswith("fc.")},
             strict=False,
         )
-        missing = set(whole.state_dict()) - set(state) - {"fc.weight", "fc.bias"}
     except (RuntimeError, AttributeError, TypeError) as error:
         raise ModelInputError(f"weights: {source} does not hold ResNet-18's weights") from error
+    # torch's own list: it forgives old files that do not count the batches of a normalisation.
+    missing = [name for name in outcome.missing_keys if not name.startswith("fc.")]
     if missing:
-        raise ModelInputError(f"weights: {source} lacks {sorted(missing)[0]} of ResNet-18")
+        raise ModelInputError(f"weights: {source} lacks {missing[0]} of ResNet-18")
     network.backbone.load_state_dict(nn.Sequential(*list(whole.children())[:-2]).state_dict())
 
 

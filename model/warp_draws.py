@@ -48,11 +48,11 @@ class WarpRanges:
             value, (low, high) = getattr(self, field.name), _BOUNDS[field.name]
             if not low <= value <= high:
                 raise ModelInputError(
-                    f"warp setting {field.name} is {value}: choose a number from {low} to {high}"
+                    f"{field.name} is {value}: choose a number from {low} to {high}"
                 )
         if self.scale_low > self.scale_high:
             raise ModelInputError(
-                f"warp setting scale_low is {self.scale_low}: choose a number"
+                f"scale_low is {self.scale_low}: choose a number"
                 f" no greater than scale_high, which is {self.scale_high}"
             )
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 
@@ -33,7 +34,7 @@ class CatalogFile:
 def keep_catalog(space: Workspace, source: str, root: Path, images: pd.DataFrame) -> CatalogFile:
     """Write a catalog into the workspace under a name that tells its content."""
     stem = re.sub(r"[^\w-]+", "-", Path(source).stem).strip("-") or "catalog"
-    path = space.catalogs / f"{stem}.csv"
+    path = space.catalogs / f"{stem}-{uuid4().hex}.csv"  # its own, as others may be writing theirs
     write_catalog(images, path)
     digest = hashlib.sha256(f"{root}\n".encode() + path.read_bytes()).hexdigest()[:12]
     return CatalogFile(source, root, path.replace(path.with_name(f"{stem}-{digest}.csv")))

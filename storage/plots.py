@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 SPLIT_COLOURS = {"train": "#7f8c8d", "validation": "#2471a3", "test": "#c0392b"}
 SAME_COLOUR, DIFFERENT_COLOUR = "#1e8449", "#b9770e"
@@ -32,7 +33,7 @@ def plot_epochs(epochs: pd.DataFrame, measure: str, best_epoch: int, target: Pat
         if values.notna().any():
             axes.plot(epochs["epoch"], values, marker="o", color=colour, label=split)
     axes.axvline(best_epoch, color="black", linestyle=":", label=f"best: epoch {best_epoch}")
-    axes.set_xticks(epochs["epoch"].tolist())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     _save(figure, target)
 

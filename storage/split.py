@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import pandas as pd
@@ -63,16 +63,9 @@ def split_catalog(images: pd.DataFrame, rules: SplitRules) -> pd.DataFrame:
 
     Raises InputError where a split that is stated or asked for gets fewer than two artists.
     """
-    used = images[images["split"] != EXCLUDED]
-    by_artist = used.groupby("artist_name", sort=False)
-    large = by_artist.size().loc[lambda n_images: n_images >= rules.min_images].index
-    stated = by_artist["split"].max().loc[large]  # "" sorts before any word
-    to_draw = {s: n for s, n in rules.wanted.items() if n and not (used["split"] == s).any()}
-    split_of = _draw_splits(stated, to_draw, rules.seed)
-    _check_sizes(split_of, {"train", *used["split"], *to_draw} - {""}, rules.min_images)
-    is_first = (by_artist.cumcount() < rules.images_per_artist) | (rules.images_per_artist == 0)
-    splits = used["artist_name"].map(split_of).where(is_first).reindex(images.index)
-    return images.assign(split=splits.fillna(EXCLUDED).astype("str"))
+    stated = set(images["split"]) - {"", EXCLUDED}
+    to_draw = {s: n for s, n in rules.wanted.items() if n and s not in stated}
+    return _divide(images, rules, to_draw, needed={"train", *stated, *to_draw})
 
 
 def continue_split(
@@ -81,13 +74,13 @@ def continue_split(
     """Split a source for a model that was trained before, so that it is tested on unseen artists.
 
     Artists in ``known`` (name to split) keep the split they had when the model was trained; all
-    others are for the test.
+    others are for the test, and the source may hold nobody else. Raises InputError where fewer than
+    two artists are for the test.
     """
-    kept = images["artist_name"].map(
-        {name: split for name, split in known.items() if split != EXCLUDED}
-    )
-    stated = images.assign(split=kept.fillna("test").where(images["split"] != EXCLUDED, EXCLUDED))
-    return split_catalog(stated, replace(rules, validation_artists=0, test_artists=0))
+    held = {name: split for name, split in known.items() if split != EXCLUDED}
+    splits = images["artist_name"].map(lambda name: held.get(name, "test"))
+    stated = images.assign(split=splits.where(images["split"] != EXCLUDED, EXCLUDED))
+    return _divide(stated, rules, {}, needed={"test"})
 
 
 def require_splits(images: pd.DataFrame, needed: Iterable[str]) -> None:
@@ -116,6 +109,21 @@ def exclude_small_artists(images: pd.DataFrame, min_images: int) -> pd.DataFrame
                 f" but {MIN_ARTISTS} are needed; look at the rejected images or add artists"
             )
     return kept
+
+
+def _divide(
+    images: pd.DataFrame, rules: SplitRules, to_draw: dict[str, float], needed: set[str]
+) -> pd.DataFrame:
+    """Give every image a split: as stated, or drawn for its artist; see `split_catalog`."""
+    used = images[images["split"] != EXCLUDED]
+    by_artist = used.groupby("artist_name", sort=False)
+    large = by_artist.size().loc[lambda n_images: n_images >= rules.min_images].index
+    stated = by_artist["split"].max().loc[large]  # "" sorts before any word
+    split_of = _draw_splits(stated, to_draw, rules.seed)
+    _check_sizes(split_of, needed, rules.min_images)
+    is_first = (by_artist.cumcount() < rules.images_per_artist) | (rules.images_per_artist == 0)
+    splits = used["artist_name"].map(split_of).where(is_first).reindex(images.index)
+    return images.assign(split=splits.fillna(EXCLUDED).astype("str"))
 
 
 def _draw_splits(

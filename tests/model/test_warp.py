@@ -263,7 +263,7 @@ def test_the_same_seed_draws_the_same_warps() -> None:
     ],
 )
 def test_a_range_out_of_bounds_is_named_in_one_line(field: str, value: float) -> None:
-    with pytest.raises(ModelInputError, match=rf"^warp setting {field} is {value}: .*$") as caught:
+    with pytest.raises(ModelInputError, match=rf"^{field} is {value}: .*$") as caught:
         replace(REFERENCE, **{field: value})
     assert "\n" not in str(caught.value)
 

@@ -39,9 +39,15 @@ def roughness(picture: NDArray[np.float64], axis: int) -> float:
 
 
 def test_a_plain_hand_gives_a_plain_colour_back() -> None:
-    picture = paint(PLAIN, plain_sketch((0.8, 0.4, 0.2)))
+    picture = paint(PLAIN, plain_sketch((0.8, 0.5, 0.2)))
     covered = np.median(picture.reshape(-1, 3), axis=0)
-    np.testing.assert_allclose(covered, (204, 102, 51), atol=1)
+    np.testing.assert_allclose(covered, (204, 128, 51), atol=1)
+
+
+@pytest.mark.parametrize(("seen", "painted"), [(0.0, 0.12), (1.0, 0.88)])
+def test_paint_is_neither_quite_black_nor_quite_white(seen: float, painted: float) -> None:
+    picture = paint(PLAIN, plain_sketch((seen, seen, seen)))
+    np.testing.assert_allclose(np.median(picture), 255 * painted, atol=1)
 
 
 def test_level_strokes_change_less_along_than_across_and_upright_ones_the_other_way() -> None:
@@ -61,8 +67,8 @@ def test_each_trait_shows_on_a_plain_colour(trait: str) -> None:
 
 
 def test_chroma_of_zero_leaves_grey_of_the_same_brightness() -> None:
-    picture = paint(replace(PLAIN, chroma=0.0), plain_sketch((0.9, 0.6, 0.3)))
-    np.testing.assert_allclose(np.median(picture.reshape(-1, 3), axis=0), (153, 153, 153), atol=1)
+    picture = paint(replace(PLAIN, chroma=0.0), plain_sketch((0.7, 0.6, 0.2)))
+    np.testing.assert_allclose(np.median(picture.reshape(-1, 3), axis=0), (128, 128, 128), atol=1)
 
 
 def test_an_accent_is_of_the_complementary_colour() -> None:

@@ -32,9 +32,10 @@ INSERT INTO images (id, dataset_id, artist_id, filename, split) VALUES (2, 1, 1,
 INSERT INTO images (id, dataset_id, artist_id, filename, split) VALUES (3, 1, 2, 'c.jpg', 'test');
 INSERT INTO images (id, dataset_id, filename, split) VALUES (4, 1, 'unknown.jpg', 'excluded')
 """
-RUN = """INSERT INTO runs (id, flow_name, status, source, preset, settings, seed, device, code_version,
-library_versions, directory, dataset_id, started_at) VALUES
-({id}, '{flow}', 'running', 'sample', 'demo', '{{}}', 1, 'cpu', '0.1', '{{}}', 'runs', {dataset}, '{day}')"""
+RUN = """INSERT INTO runs (id, flow_name, status, source, preset, settings, seed, device,
+code_version, library_versions, directory, dataset_id, started_at) VALUES
+({id}, '{flow}', 'running', 'sample', 'demo', '{{}}', 1, 'cpu', '0.1', '{{}}', 'runs', {dataset},
+'{day}')"""
 MODEL = """INSERT INTO models (id, run_id, epoch, path, sha256, threshold, calibration_slope,
 validation_roc_auc, validation_accuracy, is_champion) VALUES
 ({id}, 1, {id}, 'm.pt', 'aa', 2.0, 3.0, 0.8, 0.7, false)"""

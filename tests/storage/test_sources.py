@@ -9,7 +9,7 @@ from PIL import Image
 from storage.catalog import Catalog, write_catalog
 from storage.errors import InputError
 from storage.image_files import read_image
-from storage.sources import KaggleDraw, read_source
+from storage.sources import KaggleDraw, locate_source, read_source
 
 KAGGLE_COLUMNS = (
     *("artist", "date", "genre", "pixelsx", "pixelsy", "size_bytes", "source", "style", "title"),
@@ -252,3 +252,35 @@ def test_a_damaged_archive_of_kaggles_is_named(tmp_path: Path) -> None:
     (folder / "train.zip").write_bytes(b"half of a download")
     with pytest.raises(InputError, match=r"train\.zip: not a readable zip file"):
         read(folder)
+
+
+# Where a source lies
+
+
+class Stopped(Exception):
+    """The first picture is painted."""
+
+
+def stop(done: int, total: int) -> None:
+    raise Stopped(f"{done} of {total}")
+
+
+def test_the_word_sample_has_the_whole_gallery_painted(tmp_path: Path) -> None:
+    with pytest.raises(Stopped, match="1 of 900"):
+        locate_source("sample", tmp_path / "gallery", stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_any_other_source_is_a_path_and_nothing_is_painted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for source, located in (
+        ("paintings.csv", tmp_path / "paintings.csv"),
+        ("./sample", tmp_path / "sample"),
+        ("~/art", tmp_path / "home" / "art"),
+        (str(tmp_path / "art"), tmp_path / "art"),
+    ):
+        assert locate_source(source, tmp_path / "gallery", stop) == located
+    assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from storage.catalog import build_catalog
 from storage.errors import InputError
-from storage.split import SplitRules, exclude_small_artists, split_catalog
+from storage.split import (
+    SplitRules,
+    continue_split,
+    exclude_small_artists,
+    require_splits,
+    split_catalog,
+)
 from storage.split_counts import SplitCounts, count_split
 
 
@@ -209,3 +215,64 @@ def test_counts_are_those_of_the_splits() -> None:
         validation_images=0,
         test_images=4,
     )
+
+
+# A source for a model that was trained before
+
+
+def splits_of(images: pd.DataFrame) -> dict[str, str]:
+    """What the database keeps of a split: each artist's, where any image is used."""
+    used = images[images["split"] != "excluded"]
+    excluded = dict.fromkeys(images["artist_name"], "excluded")
+    return excluded | dict(zip(used["artist_name"], used["split"], strict=True))
+
+
+@PROPERTY
+@given(artists=ARTISTS, seed=st.integers(0, 99), n_images=st.sampled_from([0, 2, 5]))
+def test_an_unchanged_source_is_split_as_before(
+    artists: list[str], seed: int, n_images: int
+) -> None:
+    catalog = catalog_of(artists)
+    rules = SplitRules(2, 2, images_per_artist=n_images, seed=seed)
+    images = split_or_skip(catalog, rules)
+    pd.testing.assert_frame_equal(continue_split(catalog, splits_of(images), rules), images)
+
+
+KNOWN = {"A": "train", "B": "train", "C": "validation", "D": "validation"}
+
+
+def test_known_artists_keep_their_split_and_new_ones_are_tested() -> None:
+    catalog = catalog_of([*"ABCDEF", *"ABCDEF"])
+    images = continue_split(catalog, KNOWN | {"gone": "test"}, SplitRules(2, 2))
+    assert splits_of(images) == KNOWN | {"E": "test", "F": "test"}
+    assert images["image_name"].tolist() == catalog["image_name"].tolist()
+
+
+def test_an_artist_excluded_before_is_tested_once_there_are_enough_images() -> None:
+    known = KNOWN | {"E": "excluded", "F": "excluded", "G": "test"}
+    catalog = catalog_of([*"ABCDABCD", *"EE", "F", *"GG"])
+    assert splits_of(continue_split(catalog, known, SplitRules(2, 2))) == known | {"E": "test"}
+
+
+def test_the_first_images_of_each_artist_are_tested() -> None:
+    catalog = catalog_of([*"ABABAB"], ["excluded", *[""] * 5])
+    images = continue_split(catalog, {}, SplitRules(2, 2, images_per_artist=2))
+    expected = ["excluded", "test", "test", "test", "test", "excluded"]
+    assert images["split"].tolist() == expected
+
+
+def test_a_source_of_unseen_artists_alone_is_all_for_the_test() -> None:
+    images = continue_split(catalog_of([*"XXYYZZ"]), KNOWN, SplitRules(2, 2))
+    assert images["split"].tolist() == ["test"] * 6
+
+
+def test_a_source_without_unseen_artists_is_refused() -> None:
+    with pytest.raises(InputError, match=r"only 1 of the 5 .* for test.*or add artists"):
+        continue_split(catalog_of([*"ABCDABCD", *"EE"]), KNOWN, SplitRules(2, 2))
+
+
+def test_a_needed_split_without_artists_is_named_with_its_setting() -> None:
+    images = catalog_of([*"AABB"], ["train"] * 4)
+    require_splits(images, ["train"])
+    with pytest.raises(InputError, match=r"^validation_artists: no artist is left for validation"):
+        require_splits(images, ["train", "validation"])

@@ -1,0 +1,137 @@
+"""One Prefect server for all tests of flows, tiny paintings, a trained workspace."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from prefect.logging.configuration import setup_logging
+from prefect.testing.utilities import prefect_test_harness
+from typer.testing import CliRunner, Result
+
+TINY = {
+    "crop_size": "32",
+    "validation_artists": "3",
+    "test_artists": "3",
+    "train_triplets": "24",
+    "validation_triplets": "60",
+    "test_triplets": "60",
+    "epochs": "2",
+    "batch_size": "8",
+    "resamples": "100",
+    "precision": "float32",
+    "matched_on": "null",
+}
+
+Samehand = Callable[..., Result]
+
+
+def tiny_settings(**changes: str) -> list[str]:
+    """Settings for a run of seconds, as command-line options."""
+    return [f"--set={name}={value}" for name, value in (TINY | changes).items()]
+
+
+@pytest.fixture(scope="session")
+def paintings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one sub-folder for each of 12 artists, whose stripes differ in width."""
+    folder = tmp_path_factory.mktemp("paintings")
+    for artist in range(12):
+        generator = np.random.default_rng(artist)
+        (folder / f"Artist {artist}").mkdir()
+        for number in range(4):
+            stripes = (np.arange(48) // (artist + 1) % 2)[:, None, None] * 90
+            noise = generator.integers(0, 120, (48, 48, 3))
+            image = Image.fromarray((stripes + noise).astype(np.uint8))
+            image.save(folder / f"Artist {artist}" / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A real Prefect server with a database of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        # Before any command runs: its standard error is closed when it ends, the log's must not be.
+        setup_logging()
+        with prefect_test_harness(server_startup_timeout=180):
+            yield
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A workspace in which one training run has ended."""
+
+    home: Path
+    output: str
+
+    @property
+    def database(self) -> Path:
+        return self.home / "results.db"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace, named by the environment."""
+    monkeypatch.setenv("SAMEHAND_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SAMEHAND_DATABASE_URL", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def samehand(prefect_server: None) -> Samehand:
+    """The command line, run in this process."""
+    from flows.cli import app
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(app, list(arguments))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(
+    prefect_server: None, paintings: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
+    """A workspace with a training run on the tiny collection; tests only read what it left."""
+    from flows.cli import app
+
+    workplace = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAMEHAND_HOME", str(workplace))
+        patch.delenv("SAMEHAND_DATABASE_URL", raising=False)
+        result = CliRunner().invoke(app, ["train", str(paintings), *tiny_settings()])
+    assert result.exit_code == 0, result.output
+    return Trained(workplace, result.output)
+
+
+@pytest.fixture
+def in_trained(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    """The trained workspace, named by the environment."""
+    monkeypatch.setenv("SAMEHAND_HOME", str(trained.home))
+    monkeypatch.delenv("SAMEHAND_DATABASE_URL", raising=False)
+    return trained
+
+
+@pytest.fixture
+def in_copy(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    """A copy of the trained workspace, to be changed; named by the environment."""
+    copy = tmp_path / "copy"
+    shutil.copytree(trained.home, copy, ignore=shutil.ignore_patterns("*.optimizer.pt"))
+    monkeypatch.setenv("SAMEHAND_HOME", str(copy))
+    monkeypatch.delenv("SAMEHAND_DATABASE_URL", raising=False)
+    return Trained(copy, trained.output)
+
+
+def environment_of(home: Path) -> dict[str, str]:
+    """The environment of a process of its own: nothing of this one's Prefect."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT")}
+    home.mkdir(exist_ok=True)
+    return kept | {
+        "SAMEHAND_HOME": str(home),
+        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }

@@ -1,0 +1,129 @@
+"""What happens after a training run: it is evaluated again, it scores pairs, it is resumed."""
+
+import csv
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
+
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+
+
+def test_the_same_paintings_evaluated_again_give_the_same_figures(
+    samehand: Samehand, in_copy: Trained
+) -> None:
+    result = samehand("evaluate")
+    assert result.exit_code == 0, result.output
+    with sqlite3.connect(in_copy.database) as database:
+        rows = database.execute(
+            "SELECT roc_auc, triplet_accuracy, n_pairs, e.dataset_id FROM evaluations e"
+            " JOIN runs ON runs.id = run_id WHERE flow_name IN ('train-flow', 'evaluate-flow')"
+        ).fetchall()
+        flows = database.execute("SELECT DISTINCT flow_name FROM runs").fetchall()
+    assert len(set(rows)) == 1
+    assert ("evaluate-flow",) in flows
+
+
+def test_pairs_of_a_file_are_scored_into_database_and_submission(
+    samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.csv"
+    with sqlite3.connect(in_copy.database) as database:
+        known = database.execute(
+            "SELECT filename_a, filename_b, distance, probability FROM pair_results"
+            " WHERE evaluation_id = 1 LIMIT 20"
+        ).fetchall()
+    lines = [f"{100 + n},{first},{second}" for n, (first, second, *_) in enumerate(known)]
+    pairs.write_text("\n".join(["index,image1,image2", *lines]) + "\n")
+    submission = tmp_path / "submission.csv"
+    result = samehand("score", str(pairs), "--images", str(paintings), "--output", str(submission))
+    assert result.exit_code == 0, result.output
+    answers = list(csv.DictReader(submission.read_text().splitlines()))
+    assert [int(row["index"]) for row in answers] == list(range(100, 120))
+    assert [float(row["sameArtist"]) for row in answers] == pytest.approx(
+        [probability for *_, probability in known], abs=1e-3
+    )
+    with sqlite3.connect(in_copy.database) as database:
+        stored = database.execute(
+            "SELECT pair_index, distance, same_artist FROM pair_results WHERE evaluation_id ="
+            " (SELECT max(id) FROM evaluations) ORDER BY pair_index"
+        ).fetchall()
+    assert [row[0] for row in stored] == list(range(100, 120))
+    assert [row[1] for row in stored] == pytest.approx([row[2] for row in known], rel=1e-4)
+    assert {row[2] for row in stored} == {None}
+
+
+def test_a_pair_that_names_a_missing_image_leaves_no_submission(
+    samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("index,image1,image2\n0,Artist 0/0.png,missing.png\n")
+    result = samehand("score", str(pairs), "--images", str(paintings))
+    assert result.exit_code == 2
+    assert "missing.png" in result.stderr
+    with sqlite3.connect(in_copy.database) as database:
+        ((status,),) = database.execute(
+            "SELECT status FROM runs ORDER BY id DESC LIMIT 1"
+        ).fetchall()
+    assert status == "failed"
+
+
+@pytest.mark.slow
+def test_a_run_killed_and_resumed_ends_as_one_never_killed(paintings: Path, tmp_path: Path) -> None:
+    training = ["train", str(paintings), *tiny_settings(epochs="4", train_triplets="48")]
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    subprocess.run([*COMMAND, *training], env=environment_of(straight), check=True, timeout=300)
+    process = subprocess.Popen(
+        [*COMMAND, *training], env=environment_of(broken), start_new_session=True
+    )
+    wait_for_epoch(broken / "results.db", 1, process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert len(epochs_of(broken / "results.db")) < 4
+    resume = ["train", "--resume", "last"]
+    subprocess.run([*COMMAND, *resume], env=environment_of(broken), check=True, timeout=300)
+    assert epochs_of(broken / "results.db") == epochs_of(straight / "results.db")
+    assert evaluation_of(broken / "results.db") == evaluation_of(straight / "results.db")
+
+
+def wait_for_epoch(database: Path, epoch: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(3000):
+        if len(epochs_of(database)) >= epoch:
+            return
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.05)
+    raise TimeoutError("no epoch was finished")
+
+
+def epochs_of(database: Path) -> list[tuple[object, ...]]:
+    """Every figure of every epoch but its speed."""
+    return _ask(
+        database,
+        "SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy,"
+        " test_loss, test_accuracy FROM epochs ORDER BY epoch",
+    )
+
+
+def evaluation_of(database: Path) -> list[tuple[object, ...]]:
+    """Every figure and every distance of the evaluation."""
+    return [
+        *_ask(database, "SELECT triplet_accuracy, triplet_loss, roc_auc, eer FROM evaluations"),
+        *_ask(database, "SELECT pair_index, distance FROM pair_predictions ORDER BY 1"),
+    ]
+
+
+def _ask(database: Path, question: str) -> list[tuple[object, ...]]:
+    if not database.exists():
+        return []
+    with sqlite3.connect(database) as connection:
+        try:
+            return connection.execute(question).fetchall()
+        except sqlite3.OperationalError:  # the tables are not there yet
+            return []

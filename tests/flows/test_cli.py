@@ -1,0 +1,178 @@
+"""The command line: a user's mistake is one line and exit status 2; answers come in three forms."""
+
+import csv
+import io
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+from typer.testing import Result
+
+from tests.flows.conftest import Samehand, Trained, tiny_settings
+
+
+def assert_mistake(result: Result, *named: str) -> None:
+    """One line on standard error that names what is wrong, exit status 2, no traceback."""
+    told = [line for line in result.stderr.splitlines() if line.startswith("samehand: ")]
+    assert len(told) == 1, result.stderr
+    assert all(name in told[0] for name in named), told[0]
+    assert "Traceback" not in result.output + result.stderr
+    assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["train", "sample", "--set", "epoch=3"], "epoch"),
+        (["train", "sample", "--set", "margin=-1"], "margin"),
+        (["train", "sample", "--set", "margin"], "--set margin"),
+        (["train", "sample", "--preset", "fast"], "preset"),
+        (["evaluate", "--set", "resamples=1"], "resamples"),
+        (["train", "--resume", "7"], "no run of train-flow"),
+        (["results", "epochs", "3"], "no run of train-flow"),
+        (["results", "pairs", "last"], "no complete evaluation"),
+        (["compare", "a.jpg", "b.jpg"], "no model"),
+        (["score", "nowhere.csv"], "no model"),
+    ],
+)
+def test_a_mistake_before_anything_starts(
+    samehand: Samehand, home: Path, arguments: list[str], named: str
+) -> None:
+    assert_mistake(samehand(*arguments), named)
+    assert not (home / "runs").exists()
+
+
+def test_a_source_that_is_none_is_one_line_and_a_failed_run(
+    samehand: Samehand, home: Path, tmp_path: Path
+) -> None:
+    assert_mistake(samehand("train", str(tmp_path / "nowhere")), str(tmp_path / "nowhere"))
+    with sqlite3.connect(home / "results.db") as database:
+        ((status, error),) = database.execute("SELECT status, error FROM runs").fetchall()
+    assert status == "failed"
+    assert "nowhere" in error
+
+
+@pytest.mark.parametrize(
+    ("setting", "named"),
+    [
+        ("validation_artists=9", "validation_artists"),
+        ("test_artists=0", "test_artists"),
+        ("matched_on=school", "school"),
+        ("weights=/nowhere/resnet.pth", "weights"),
+        ("device=cuda:7", "device"),
+    ],
+)
+def test_a_setting_that_does_not_fit_the_source(
+    samehand: Samehand, home: Path, paintings: Path, setting: str, named: str
+) -> None:
+    name, value = setting.split("=")
+    assert_mistake(samehand("train", str(paintings), *tiny_settings(**{name: value})), named)
+
+
+def test_too_many_unusable_images_stop_the_run_and_few_do_not(
+    samehand: Samehand, home: Path, paintings: Path, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "catalog.csv"
+    rows = [(path.parent.name, path) for path in sorted(paintings.glob("*/*.png"))]
+    for _, path in rows:
+        (tmp_path / path.parent.name).mkdir(exist_ok=True)
+        (tmp_path / path.parent.name / path.name).write_bytes(path.read_bytes())
+    lines = [f"{artist},{artist}/{path.name}" for artist, path in rows]
+    catalog.write_text("\n".join(["artist_name,image_name", *lines]) + "\n")
+    (tmp_path / "Artist 3" / "0.png").write_bytes(b"")
+    settings = tiny_settings(rejected_share="0.02")
+    assert_mistake(samehand("prepare", str(catalog), *settings), "Artist 3/0.png", "rejected_share")
+    settings = tiny_settings(rejected_share="0.03")
+    assert samehand("prepare", str(catalog), *settings).exit_code == 0
+    with sqlite3.connect(home / "results.db") as database:
+        rejected = database.execute("SELECT filename, reason FROM rejected_images").fetchall()
+    assert [name for name, _ in rejected] == ["Artist 3/0.png"]
+
+
+def test_catalog_only_needs_no_image(samehand: Samehand, home: Path, tmp_path: Path) -> None:
+    catalog = tmp_path / "catalog.csv"
+    rows = [f"Artist {n // 3},{n}.jpg" for n in range(30)]
+    catalog.write_text("\n".join(["artist_name,image_name", *rows]))
+    result = samehand(
+        "prepare", str(catalog), "--preset", "reference", "--catalog-only",
+        "--set", "validation_artists=4", "--set", "test_artists=0",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    printed = dict(line.rsplit(maxsplit=1) for line in result.stdout.splitlines()[-11:-1])
+    assert {key.strip(): value for key, value in printed.items()}["validation artists"] == "4"
+    split = csv.DictReader(Path(result.stdout.split()[-1]).read_text().splitlines())
+    assert {row["split"] for row in split} == {"train", "validation"}
+    assert not (home / "datasets").exists()
+
+
+def test_the_tables_come_in_three_forms(samehand: Samehand, in_trained: Trained) -> None:
+    as_json = json.loads(samehand("results", "epochs", "last", "--format", "json").stdout)
+    as_csv = list(
+        csv.DictReader(io.StringIO(samehand("results", "epochs", "1", "--format", "csv").stdout))
+    )
+    assert [row["epoch"] for row in as_json] == [1, 2]
+    assert [float(row["test_accuracy"]) for row in as_csv] == pytest.approx(
+        [row["test_accuracy"] for row in as_json]
+    )
+    assert "test_accuracy" in samehand("results", "epochs", "1").stdout
+    for table in ("runs", "evaluations", "leaderboard"):
+        assert "1" in samehand("results", table).stdout
+
+
+def test_the_hardest_pairs_come_first(samehand: Samehand, in_trained: Trained) -> None:
+    answer = samehand("results", "pairs", "1", "--hardest", "--limit", "3", "--format", "json")
+    rows = json.loads(answer.stdout)
+    assert len(rows) == 3
+    gaps = [
+        (row["distance"] - row["threshold"]) * (1 if row["same_artist"] else -1) for row in rows
+    ]
+    assert gaps == sorted(gaps, reverse=True)
+
+
+def test_an_image_compared_with_itself_is_by_the_same_artist(
+    samehand: Samehand, in_trained: Trained, paintings: Path
+) -> None:
+    image = str(paintings / "Artist 1" / "0.png")
+    found = json.loads(samehand("compare", image, image, "--json").stdout)
+    assert found["distance"] == 0
+    assert found["same_artist"] is True
+    assert found["probability"] >= 0.5
+    assert "by the same artist" in samehand("compare", image, image).stdout
+
+
+def test_compare_gives_the_distance_that_the_database_holds(
+    samehand: Samehand, in_trained: Trained, paintings: Path
+) -> None:
+    with sqlite3.connect(in_trained.database) as database:
+        first, second, stored = database.execute(
+            "SELECT filename_a, filename_b, distance FROM pair_results LIMIT 1"
+        ).fetchone()
+    answer = samehand("compare", str(paintings / first), str(paintings / second), "--json")
+    assert json.loads(answer.stdout)["distance"] == pytest.approx(stored, rel=1e-4)
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all"])
+def test_an_image_that_is_none_is_named(
+    samehand: Samehand, in_trained: Trained, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "torn.jpg").write_bytes(content)
+    Image.new("RGB", (40, 40)).save(tmp_path / "good.png")
+    result = samehand("compare", str(tmp_path / "good.png"), str(tmp_path / "torn.jpg"))
+    assert_mistake(result, "torn.jpg")
+
+
+def test_every_deployment_names_a_flow_of_its_own_name() -> None:
+    from importlib import import_module
+
+    deployments = yaml.safe_load(Path("prefect.yaml").read_text())["deployments"]
+    names = [deployment["name"] for deployment in deployments]
+    assert names == ["prepare-flow", "train-flow", "evaluate-flow", "score-flow"]
+    for deployment in deployments:
+        path, function = deployment["entrypoint"].split(":")
+        flow = getattr(import_module(path.removesuffix(".py").replace("/", ".")), function)
+        assert flow.name == deployment["name"]
+        assert deployment["work_pool"]["name"] == "samehand"
+        assert set(deployment["parameters"]) <= set(flow.parameters.properties)

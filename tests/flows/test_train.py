@@ -1,0 +1,111 @@
+"""train-flow from a folder of paintings to verdicts in a real database file."""
+
+import json
+import sqlite3
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from tests.flows.conftest import Trained
+
+
+def ask(trained: Trained, question: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(trained.database) as database:
+        return database.execute(question).fetchall()
+
+
+def test_the_run_is_complete_with_what_it_was_made_with(trained: Trained, paintings: Path) -> None:
+    (row,) = ask(
+        trained,
+        "SELECT flow_name, status, source, preset, seed, settings, dataset_id, error FROM runs",
+    )
+    assert row[:5] == ("train-flow", "complete", str(paintings), "demo", 0)
+    assert json.loads(str(row[5]))["crop_size"] == 32
+    assert row[6:] == (1, None)
+
+
+def test_every_epoch_has_its_row_and_its_checkpoint(trained: Trained) -> None:
+    rows = ask(
+        trained,
+        "SELECT epoch FROM epochs WHERE train_loss > 0"
+        " AND validation_accuracy BETWEEN 0 AND 1 AND test_accuracy BETWEEN 0 AND 1"
+        " AND images_per_second > 0 ORDER BY 1",
+    )
+    assert len(rows) == 2
+    kept = sorted(path.name for path in (trained.home / "runs/0001-train/checkpoints").glob("*"))
+    assert [name for name in kept if "optimizer" not in name] == [
+        "epoch-000.pt",
+        "epoch-001.pt",
+        "epoch-002.pt",
+    ]
+
+
+def test_no_artist_is_in_two_splits(trained: Trained) -> None:
+    counts = ask(trained, "SELECT split, count(*) FROM artists GROUP BY split ORDER BY split")
+    assert counts == [("test", 3), ("train", 6), ("validation", 3)]
+    assert ask(trained, "SELECT count(*) FROM images JOIN artists ON artists.id = artist_id"
+               " WHERE images.split <> artists.split") == [(0,)]  # fmt: skip
+
+
+def test_every_pair_of_the_test_split_is_stored_once_with_the_truth(trained: Trained) -> None:
+    (count,) = ask(trained, "SELECT count(*) FROM pair_predictions")
+    assert count == (12 * 11 // 2,)
+    assert ask(
+        trained, "SELECT count(*) FROM pair_results WHERE same_artist <> (artist_a = artist_b)"
+    ) == [(0,)]
+    (same,) = ask(trained, "SELECT count(*) FROM pair_predictions WHERE same_artist")
+    assert same == (3 * 6,)
+
+
+def test_the_stored_metrics_follow_from_the_stored_pairs(trained: Trained) -> None:
+    rows = np.array(
+        ask(trained, "SELECT same_artist, distance, predicted_same FROM pair_results"), dtype=float
+    )
+    truth, distance, predicted = rows.T
+    ((auc, balanced, threshold),) = ask(
+        trained, "SELECT roc_auc, balanced_accuracy, threshold FROM evaluations"
+    )
+    assert np.isclose(roc_auc_score(truth, -distance), float(str(auc)))
+    assert (predicted == (distance <= float(str(threshold)))).all()
+    by_hand = (predicted[truth == 1].mean() + (1 - predicted[truth == 0]).mean()) / 2
+    assert np.isclose(by_hand, float(str(balanced)))
+
+
+def test_probability_is_half_or_more_exactly_where_the_verdict_is_the_same(
+    trained: Trained,
+) -> None:
+    assert ask(
+        trained, "SELECT count(*) FROM pair_results WHERE predicted_same <> (probability >= 0.5)"
+    ) == [(0,)]
+
+
+def test_baselines_stand_beside_the_evaluation(trained: Trained) -> None:
+    names = ask(trained, "SELECT name FROM baselines WHERE triplet_accuracy > 0 ORDER BY name")
+    assert names == [("mean colour",), ("untrained network",)]
+
+
+def test_training_triplets_are_drawn_anew_for_every_epoch(trained: Trained) -> None:
+    folder = trained.home / "runs/0001-train/triplets"
+    epochs = [np.load(path)["anchor_idx"] for path in sorted(folder.glob("train-*.npz"))]
+    assert len(epochs) == 2
+    assert all((one != other).any() for one, other in pairwise(epochs))
+
+
+def test_the_report_stands_beside_its_pictures(trained: Trained) -> None:
+    folder = trained.home / "runs/0001-train"
+    report = (folder / "report.md").read_text()
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    assert pictures == ["accuracy.png", "distances.png", "loss.png", "mistakes.png", "roc.png"]
+    for picture in pictures:
+        assert f"({picture})" in report
+        with Image.open(folder / picture) as image:
+            assert min(image.size) > 100
+
+
+def test_the_command_prints_figures_and_where_everything_is(trained: Trained) -> None:
+    assert "mean colour" in trained.output
+    assert str(trained.home / "runs/0001-train/report.md") in trained.output.replace("\n", "")
+    assert "results.db" in trained.output

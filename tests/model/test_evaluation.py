@@ -1,0 +1,97 @@
+"""Scores of a split, each against scikit-learn, torch or the metric called by itself."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from model.evaluation import Resampling, discriminate, distances_of, score_triplets, verify
+from model.intervals import roc_auc_interval, triplet_accuracy_interval
+from model.metrics import all_pairs, eer, map_at_r, recall_at_1
+from model.triplets import Triplets, draw_triplets
+
+rng = np.random.default_rng(8)
+ARTISTS = np.repeat(np.arange(5, dtype=np.int64), 4)
+EMBEDDINGS = (rng.normal(size=(5, 3))[ARTISTS] + rng.normal(size=(20, 3))).astype(np.float32)
+TRIPLETS = draw_triplets(ARTISTS, 60, rng)
+MATCHED = draw_triplets(ARTISTS, 25, rng)
+PAIRS = all_pairs(EMBEDDINGS, ARTISTS)
+RESAMPLING = Resampling(resamples=50, seed=4)
+
+
+def by_hand(triplets: Triplets) -> tuple[torch.Tensor, torch.Tensor]:
+    """Distances from anchor to positive and to negative, by torch."""
+    anchor, positive, negative = (
+        torch.from_numpy(EMBEDDINGS[rows])
+        for rows in (triplets.anchor_idx, triplets.positive_idx, triplets.negative_idx)
+    )
+    return (anchor - positive).norm(dim=1), (anchor - negative).norm(dim=1)
+
+
+def test_distances_of_triplets_are_measured_from_their_anchors() -> None:
+    distances = distances_of(EMBEDDINGS, TRIPLETS)
+    positive_dist, negative_dist = by_hand(TRIPLETS)
+    assert distances.positive_dist == pytest.approx(positive_dist.numpy(), rel=1e-5)
+    assert distances.negative_dist == pytest.approx(negative_dist.numpy(), rel=1e-5)
+
+
+def test_triplets_are_scored_with_the_interval_of_their_artists() -> None:
+    score = score_triplets(EMBEDDINGS, ARTISTS, TRIPLETS, RESAMPLING)
+    positive_dist, negative_dist = by_hand(TRIPLETS)
+    assert score.accuracy == pytest.approx((positive_dist < negative_dist).double().mean().item())
+    assert score.n_triplets == 60
+    assert score.interval == triplet_accuracy_interval(
+        distances_of(EMBEDDINGS, TRIPLETS),
+        ARTISTS[TRIPLETS.anchor_idx],
+        ARTISTS[TRIPLETS.negative_idx],
+        resamples=50,
+        seed=4,
+    )
+    assert score.interval.low < score.accuracy < score.interval.high
+
+
+def test_the_seed_and_the_number_of_resamples_reach_the_interval() -> None:
+    intervals = {
+        score_triplets(EMBEDDINGS, ARTISTS, TRIPLETS, resampling).interval
+        for resampling in (RESAMPLING, replace(RESAMPLING, seed=5), Resampling(20, 4))
+    }
+    assert len(intervals) == 3
+
+
+def test_discrimination_holds_each_score_of_its_own_triplets_and_pairs() -> None:
+    judged = discriminate(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, MATCHED, RESAMPLING)
+    assert judged.triplets == score_triplets(EMBEDDINGS, ARTISTS, TRIPLETS, RESAMPLING)
+    assert judged.matched == score_triplets(EMBEDDINGS, ARTISTS, MATCHED, RESAMPLING)
+    assert judged.triplets != judged.matched
+    assert judged.roc_auc == pytest.approx(roc_auc_score(PAIRS.same_artist, -PAIRS.distance))
+    assert judged.roc_auc_interval == roc_auc_interval(PAIRS, ARTISTS, resamples=50, seed=4)
+
+
+def test_without_matched_triplets_there_is_no_score_of_them() -> None:
+    judged = discriminate(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, None, RESAMPLING)
+    assert judged.matched is None
+
+
+def test_verification_uses_the_margin_and_the_threshold_given() -> None:
+    judged = verify(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, margin=2.0, threshold=1.9)
+    positive_dist, negative_dist = by_hand(TRIPLETS)
+    loss = torch.relu(positive_dist - negative_dist + 2.0).mean()
+    assert judged.triplet_loss == pytest.approx(loss.item(), rel=1e-5)
+    accuracy = balanced_accuracy_score(PAIRS.same_artist, PAIRS.distance <= 1.9)
+    assert judged.balanced_accuracy == pytest.approx(accuracy)
+    assert judged.eer == eer(PAIRS)
+    assert judged.recall_at_1 == recall_at_1(EMBEDDINGS, ARTISTS)
+    assert judged.map_at_r == map_at_r(EMBEDDINGS, ARTISTS)
+    assert len({judged.eer, judged.recall_at_1, judged.map_at_r}) == 3
+
+
+def test_triplets_of_a_split_name_the_same_images_among_all() -> None:
+    rows = np.array([40, 7, 19, 3])
+    split = Triplets(*(np.array(idx, np.int32) for idx in ([0, 3], [1, 2], [2, 0])))
+    whole = split.of_rows(rows)
+    assert whole.anchor_idx.tolist() == [40, 3]
+    assert whole.positive_idx.tolist() == [7, 19]
+    assert whole.negative_idx.tolist() == [19, 40]
+    assert whole.anchor_idx.dtype == np.int32

@@ -1,0 +1,56 @@
+"""The hardest pairs, on distances chosen by hand."""
+
+import numpy as np
+import pytest
+
+from model.distances import Pairs
+from model.hardest import hardest_pairs
+
+
+def pairs_of(distance: list[float], same_artist: list[bool]) -> Pairs:
+    """Pairs at the given distances; which images they are of does not matter here."""
+    rows = np.arange(len(distance), dtype=np.int32)
+    return Pairs(rows, rows + 1, np.array(distance, np.float32), np.array(same_artist))
+
+
+# At threshold 5 the pairs 0, 1, 3 are wrongly taken for one artist, 4, 6, 7 wrongly for two.
+EIGHT = pairs_of(
+    [4.0, 1.0, 9.0, 2.0, 6.0, 3.0, 8.0, 7.0],
+    [False, False, False, False, True, True, True, True],
+)
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (0, []),
+        (1, [1]),
+        (2, [1, 6]),
+        (3, [1, 3, 6]),
+        (4, [1, 3, 6, 7]),
+        (6, [1, 3, 0, 6, 7, 4]),
+        (100, [1, 3, 0, 6, 7, 4]),  # rightly judged pairs are never listed
+    ],
+)
+def test_the_most_confident_mistakes_come_first_and_of_either_kind(
+    count: int, expected: list[int]
+) -> None:
+    assert hardest_pairs(EIGHT, 5.0, count).tolist() == expected
+
+
+def test_a_pair_at_the_threshold_is_taken_for_one_artist() -> None:
+    assert hardest_pairs(pairs_of([5.0, 5.0], [False, True]), 5.0, 10).tolist() == [0]
+
+
+def test_the_threshold_is_not_rounded_to_the_precision_of_the_distances() -> None:
+    # In float32, 0.1 lies a little above the 0.1 of float64.
+    assert hardest_pairs(pairs_of([0.1, 0.1], [False, True]), 0.1, 10).tolist() == [1]
+
+
+def test_equal_mistakes_keep_their_order() -> None:
+    alike = pairs_of([2.0, 2.0, 8.0, 8.0], [False, False, True, True])
+    assert hardest_pairs(alike, 5.0, 4).tolist() == [0, 1, 2, 3]
+
+
+def test_no_mistakes_make_no_list() -> None:
+    assert hardest_pairs(pairs_of([1.0, 9.0], [True, False]), 5.0, 10).tolist() == []

@@ -1,0 +1,258 @@
+"""Epochs of training on tiny crops: their loss by hand, their steps, and that they repeat."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from model.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    load_optimizer,
+    save_checkpoint,
+    save_optimizer,
+)
+from model.compute import Compute, Precision
+from model.errors import ModelInputError
+from model.network import NetworkShape, SiameseNetwork, build_network
+from model.training import EpochResult, Recipe, build_optimizer, train_epoch
+from model.triplets import Triplets, draw_triplets
+from model.warp import WarpRanges
+
+FLOAT32 = Compute("cpu", "float32")
+STILL = WarpRanges(0, 0, 0, 0, scale_low=1, scale_high=1, shear=0, distortion=0, perspective=0)
+CERTAIN = NetworkShape(
+    crop_size=32, hidden_size=8, embedding_size=4, backbone_dropout=0, head_dropout=0
+)
+DROPPING = replace(CERTAIN, backbone_dropout=0.25, head_dropout=0.3)
+
+rng = np.random.default_rng(2)
+ARTISTS = np.repeat([0, 1, 2], 4)
+PIXELS = rng.integers(256, size=(12, 32, 32, 3), dtype=np.uint8)
+TRIPLETS = draw_triplets(ARTISTS, 7, rng)
+RECIPE = Recipe(learning_rate=1e-3, margin=2.0, batch_size=4)
+UNWARPED = replace(RECIPE, warps=STILL)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tensors this small gain nothing from a second thread, and lose where cores are shared."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@cache
+def untrained(shape: NetworkShape) -> SiameseNetwork:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        network = SiameseNetwork(shape)
+        network.backbone = nn.Sequential(
+            nn.AvgPool2d(8), nn.Conv2d(3, 512, kernel_size=4, stride=4), nn.BatchNorm2d(512)
+        )
+    return network
+
+
+def shallow(shape: NetworkShape) -> SiameseNetwork:
+    """A network of one layer below its head: quick to train, where depth does not matter."""
+    return copy.deepcopy(untrained(shape))
+
+
+def trained(
+    network: SiameseNetwork,
+    recipe: Recipe,
+    *,
+    compute: Compute = FLOAT32,
+    seed: int = 1,
+    epoch: int = 1,
+) -> SiameseNetwork:
+    """What one epoch makes of a copy of ``network``."""
+    network = copy.deepcopy(network)
+    optimizer = build_optimizer(network, recipe)
+    train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, compute, seed=seed, epoch=epoch)
+    return network
+
+
+def identical(one: SiameseNetwork, other: SiameseNetwork) -> bool:
+    """Bit for bit, batch statistics included."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def embedded(network: SiameseNetwork, rows: NDArray[np.int32]) -> Tensor:
+    embeddings: Tensor = network(torch.from_numpy(PIXELS[rows]))
+    return embeddings
+
+
+def test_the_epochs_loss_and_accuracy_are_means_over_triplets() -> None:
+    network = build_network(CERTAIN, "none", seed=1)
+    by_hand = copy.deepcopy(network).train()
+    costs, right = [], 0
+    with torch.no_grad():
+        for batch in (slice(0, 4), slice(4, 7)):
+            anchor = embedded(by_hand, TRIPLETS.anchor_idx[batch])
+            positive = embedded(by_hand, TRIPLETS.positive_idx[batch])
+            negative = embedded(by_hand, TRIPLETS.negative_idx[batch])
+            criterion = torch.nn.TripletMarginLoss(margin=2.0, reduction="none")
+            costs += criterion(anchor, positive, negative).tolist()
+            right += int(((anchor - positive).norm(dim=1) < (anchor - negative).norm(dim=1)).sum())
+
+    recipe = replace(UNWARPED, learning_rate=0.0)
+    optimizer = build_optimizer(network, recipe)
+    result = train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
+    assert result.loss == pytest.approx(sum(costs) / 7, rel=1e-4)
+    assert result.accuracy == pytest.approx(right / 7)
+    assert result.seconds > 0
+    assert result.images_per_second == pytest.approx(21 / result.seconds)
+    # A step of length 0 moved no weight, so the batches by hand saw the same ones.
+    parameters = zip(network.parameters(), by_hand.parameters(), strict=True)
+    assert all(torch.equal(ours, theirs) for ours, theirs in parameters)
+
+
+def test_a_step_is_that_of_adam_with_weight_decay_on_the_mean_loss() -> None:
+    network = shallow(CERTAIN)
+    by_hand = copy.deepcopy(network).train()
+    recipe = replace(UNWARPED, batch_size=7, weight_decay=0.5)
+    adam = torch.optim.Adam(by_hand.parameters(), lr=1e-3, weight_decay=0.5, foreach=False)
+    anchor, positive, negative = (
+        embedded(by_hand, rows)
+        for rows in (TRIPLETS.anchor_idx, TRIPLETS.positive_idx, TRIPLETS.negative_idx)
+    )
+    torch.nn.TripletMarginLoss(margin=2.0)(anchor, positive, negative).backward()
+    adam.step()
+    stepped = trained(network, recipe)
+    for ours, theirs in zip(stepped.head.parameters(), by_hand.head.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
+    # A first step of Adam moves each weight by about the learning rate, well over the tolerance.
+    before, after = (one.state_dict()["head.2.weight"] for one in (network, stepped))
+    moved = (after - before).abs().median().item()
+    assert moved == pytest.approx(1e-3, rel=0.05)
+
+
+def test_each_role_has_a_forward_pass_of_its_own() -> None:
+    network = trained(shallow(CERTAIN), UNWARPED)
+    assert network.state_dict()["backbone.2.num_batches_tracked"].item() == 3 * 2
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "expected"),
+    [(7, 7, [7]), (7, 9, [7]), (8, 7, [4, 4]), (10, 4, [4, 3, 3]), (9, 2, [2, 2, 2, 2, 1])],
+)
+def test_batches_are_nearly_equal_and_no_larger_than_asked(
+    count: int, size: int, expected: list[int]
+) -> None:
+    # Crops of 64 pixels leave four places a channel, so that even one crop has a variance.
+    network = shallow(replace(CERTAIN, crop_size=64))
+    pixels = PIXELS.repeat(2, axis=1).repeat(2, axis=2)
+    triplets = draw_triplets(ARTISTS, count, np.random.default_rng(1))
+    recipe = replace(UNWARPED, batch_size=size)
+    told = [(0, count)]
+    train_epoch(
+        network,
+        build_optimizer(network, recipe),
+        pixels,
+        triplets,
+        recipe,
+        FLOAT32,
+        seed=1,
+        epoch=1,
+        progress=lambda done, total: told.append((done, total)),
+    )
+    assert [after - before for (before, _), (after, _) in pairwise(told)] == expected
+    assert {total for _, total in told} == {count}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_an_epoch_repeats_bit_for_bit(precision: Precision) -> None:
+    network = build_network(DROPPING, "none", seed=1)
+    compute = Compute("cpu", precision)
+    first = trained(network, RECIPE, compute=compute)
+    torch.rand(3)  # what else is drawn from torch in between does not matter
+    assert identical(first, trained(network, RECIPE, compute=compute))
+    assert not identical(first, network)
+
+
+@pytest.mark.parametrize(
+    ("shape", "recipe"), [(DROPPING, UNWARPED), (CERTAIN, RECIPE)], ids=["dropout", "warps"]
+)
+def test_another_seed_or_epoch_draws_other_dropout_and_other_warps(
+    shape: NetworkShape, recipe: Recipe
+) -> None:
+    network = shallow(shape)
+    first = trained(network, recipe)
+    assert not identical(first, trained(network, recipe, seed=2))
+    assert not identical(first, trained(network, recipe, epoch=2))
+
+
+def test_nothing_but_dropout_and_warps_is_random() -> None:
+    network = shallow(CERTAIN)
+    assert identical(trained(network, UNWARPED), trained(network, UNWARPED, seed=2, epoch=2))
+
+
+def test_training_leaves_torchs_own_draws_alone() -> None:
+    network = shallow(DROPPING)
+    before = torch.random.get_rng_state()
+    trained(network, RECIPE)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_training_goes_on_from_a_checkpoint_as_if_never_interrupted(tmp_path: Path) -> None:
+    network = build_network(DROPPING, "none", seed=1)
+    optimizer = build_optimizer(network, RECIPE)
+
+    def run(one: SiameseNetwork, stepper: torch.optim.Optimizer, epoch: int) -> EpochResult:
+        return train_epoch(one, stepper, PIXELS, TRIPLETS, RECIPE, FLOAT32, seed=1, epoch=epoch)
+
+    run(network, optimizer, epoch=1)
+    save_checkpoint(tmp_path / "epoch.pt", Checkpoint(network, epoch=1))
+    save_optimizer(tmp_path / "optimizer.pt", optimizer)
+    straight = run(network, optimizer, epoch=2)
+
+    restored = load_checkpoint(tmp_path / "epoch.pt").network
+    optimizer = build_optimizer(restored, RECIPE)
+    load_optimizer(tmp_path / "optimizer.pt", optimizer)
+    resumed = run(restored, optimizer, epoch=2)
+    assert (resumed.loss, resumed.accuracy) == (straight.loss, straight.accuracy)
+    assert identical(restored, network)
+
+
+def test_a_few_epochs_bring_the_loss_down() -> None:
+    pixels = PIXELS // 4 + np.array([0, 90, 190], np.uint8)[ARTISTS][:, None, None, None]
+    network = shallow(CERTAIN)
+    optimizer = build_optimizer(network, UNWARPED)
+    triplets = draw_triplets(ARTISTS, 12, np.random.default_rng(1))
+    results = [
+        train_epoch(network, optimizer, pixels, triplets, UNWARPED, FLOAT32, seed=1, epoch=epoch)
+        for epoch in range(1, 7)
+    ]
+    assert results[-1].loss < results[0].loss / 2
+
+
+def test_a_loss_that_is_no_longer_a_number_is_blamed_on_the_learning_rate() -> None:
+    network = shallow(CERTAIN)
+    recipe = replace(UNWARPED, learning_rate=1e30)
+    triplets = Triplets(*(np.tile(idx, 3) for idx in columns(TRIPLETS)))
+    with pytest.raises(ModelInputError, match=r"^training broke down in epoch 4: .*learning_rate$"):
+        train_epoch(
+            network,
+            build_optimizer(network, recipe),
+            PIXELS,
+            triplets,
+            recipe,
+            FLOAT32,
+            seed=1,
+            epoch=4,
+        )
+
+
+def columns(triplets: Triplets) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    return triplets.anchor_idx, triplets.positive_idx, triplets.negative_idx
