@@ -14,7 +14,7 @@ from prefect.runtime import flow_run as current_flow_run
 
 from flows.environment import workspace
 from flows.settings import Settings, resolve
-from model.compute import Compute, choose_compute, describe_device
+from model.compute import Compute, choose_compute, describe_device, leave_a_core
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun, RunStart, end_run_of_flow, open_run, reopen_run
 
@@ -40,6 +40,7 @@ def begin_run(
     """
     space = workspace()
     settings = resolve(preset, overrides or {})
+    leave_a_core()
     compute = choose_compute(settings.device, settings.precision)
     start = RunStart(
         flow_name=flow_name,
@@ -67,6 +68,7 @@ def continue_run(run_id: int) -> StartedRun:
     space = workspace()
     run = reopen_run(run_id, str(current_flow_run.id), space)
     settings = Settings.model_validate(run.settings)
+    leave_a_core()
     compute = choose_compute(settings.device, settings.precision)
     return StartedRun(run, settings, compute, space)
 
