@@ -132,6 +132,6 @@ def environment_of(home: Path) -> dict[str, str]:
     home.mkdir(exist_ok=True)
     return kept | {
         "SAMEHAND_HOME": str(home),
-        "PREFECT_HOME": str(home / "prefect"),
+        "PREFECT_HOME": str(home.parent / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
