@@ -12,7 +12,7 @@ from flows.cli_errors import one_line_errors
 from flows.cli_results import find_stopped_run, results_app
 from flows.cli_settings import check_settings, parse_assignments
 from flows.printing import print_judged
-from flows.settings import preset_name
+from flows.settings import check_overrides, preset_name
 
 # Each command imports what it needs: torch and Prefect take seconds, which `--help` should not.
 
@@ -120,7 +120,7 @@ def evaluate(
         from flows.evaluate import evaluate_flow
 
         overrides = parse_assignments(assignments)
-        check_settings("reference", overrides)
+        check_overrides(overrides)
         print_judged(evaluate_flow(source, model, overrides))
 
 

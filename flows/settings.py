@@ -223,16 +223,21 @@ def resolve(preset: str, overrides: Mapping[str, Any]) -> Settings:
 
     Raises SettingsError naming the first setting that is unknown or out of bounds.
     """
-    values = PRESETS[preset_name(preset)]
+    settings = _validated({**PRESETS[preset_name(preset)], **overrides})
     try:
-        settings = Settings.model_validate({**values, **overrides})
         # What rules and ranges say of several settings together, they check themselves.
         settings.split_rules(), settings.crop_rules(), settings.recipe()
-    except ValidationError as error:
-        raise SettingsError(_first_mistake(error)) from None
     except (InputError, ModelInputError) as error:
         raise SettingsError(str(error)) from None
     return settings
+
+
+def check_overrides(overrides: Mapping[str, Any]) -> None:
+    """Check each setting by itself, where those that it will stand beside are not known yet.
+
+    Raises SettingsError naming the first setting that is unknown or out of bounds.
+    """
+    _validated({**REFERENCE, **overrides})
 
 
 def preset_name(preset: str) -> PresetName:
@@ -241,6 +246,13 @@ def preset_name(preset: str) -> PresetName:
         if name == preset:
             return name
     raise SettingsError(f"preset: there is no {preset!r}; there are {', '.join(PRESETS)}")
+
+
+def _validated(values: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise SettingsError(_first_mistake(error)) from None
 
 
 def _first_mistake(error: ValidationError) -> str:
@@ -253,7 +265,7 @@ def _first_mistake(error: ValidationError) -> str:
 
 
 def _checked(value: Any) -> Any:
-    resolve("reference", value or {})
+    check_overrides(value or {})
     return value
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from flows.cli_settings import parse_assignments
 from flows.errors import SettingsError
-from flows.settings import PRESETS, Settings, resolve
+from flows.settings import PRESETS, Settings, check_overrides, resolve
 from model.network import NetworkShape
 from model.training import Recipe
 from storage.crop import CropRules
@@ -52,6 +52,12 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(
         resolve("reference", overrides)
     assert str(refusal.value).startswith(name)
     assert "\n" not in str(refusal.value)
+
+
+def test_overrides_alone_are_checked_one_by_one() -> None:
+    check_overrides({"resize_short_side": 96})  # less than the reference's crop, not the demo's
+    with pytest.raises(SettingsError, match="^resize_short_side"):
+        check_overrides({"resize_short_side": 3})
 
 
 def test_an_unknown_preset_is_refused_with_those_that_exist() -> None:
