@@ -56,7 +56,7 @@ def test_a_wrong_setting_is_refused_in_one_line_that_names_it(
 
 def test_overrides_alone_are_checked_one_by_one() -> None:
     check_overrides({"resize_short_side": 96})  # less than the reference's crop, not the demo's
-    with pytest.raises(SettingsError, match="^resize_short_side"):
+    with pytest.raises(SettingsError, match=r"^resize_short_side"):
         check_overrides({"resize_short_side": 3})
 
 
