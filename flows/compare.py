@@ -9,6 +9,7 @@ from flows.settings import Settings
 from model.calibration import Calibration, probability
 from model.checkpoint import load_checkpoint
 from model.compute import choose_compute
+from model.distances import finite_points, row_distances
 from model.embedding import embed
 from storage.database import results
 from storage.database.session import transaction
@@ -47,8 +48,8 @@ def compare_images(
         raise InputError(f"{name}: {reason}")
     compute = choose_compute("auto", settings.precision)
     network = load_checkpoint(space.home / model.path, compute.device).network
-    first, second = embed(network, crops.pixels, np.arange(2), compute)
-    distance = float(np.linalg.norm(first.astype(np.float64) - second))
+    points = finite_points(embed(network, crops.pixels, np.arange(2), compute))
+    distance = float(row_distances(points, np.array([0]), np.array([1]))[0])
     calibration = Calibration(model.threshold, model.calibration_slope)
     return Comparison(
         image_a=str(image_a),

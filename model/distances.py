@@ -67,9 +67,18 @@ def triplet_distances(
     ([1.0], [3.0])
     """
     points = finite_points(embeddings)
-    positive_dist = np.linalg.norm(points[anchor_idx] - points[positive_idx], axis=1)
-    negative_dist = np.linalg.norm(points[anchor_idx] - points[negative_idx], axis=1)
+    positive_dist = row_distances(points, anchor_idx, positive_idx)
+    negative_dist = row_distances(points, anchor_idx, negative_idx)
     return TripletDistances(positive_dist.astype(np.float32), negative_dist.astype(np.float32))
+
+
+def row_distances(points: Float64, first_idx: Integers, second_idx: Integers) -> Float64:
+    """Measure the pairs given as row numbers (P,) of `points` (N, D), for one distance each (P,).
+
+    >>> row_distances(np.float64([[0], [1], [3]]), np.array([0, 1]), np.array([1, 2])).tolist()
+    [1.0, 2.0]
+    """
+    return np.asarray(np.linalg.norm(points[first_idx] - points[second_idx], axis=1))
 
 
 def finite_points(embeddings: Float32) -> Float64:

@@ -61,14 +61,20 @@ def image_names(path: Path) -> list[str]:
 
 def write_submission(
     path: Path, rows: Iterator[tuple[Sequence[int], npt.NDArray[np.float64]]]
-) -> None:
-    """Write ``index,sameArtist``, the probability, for pieces of (indices, probabilities)."""
+) -> int:
+    """Write ``index,sameArtist``, the probability, for pieces of (indices, probabilities).
+
+    Returns how many pairs were written.
+    """
+    count = 0
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("index", "sameArtist"))
         for indices, probabilities in rows:
             written = (f"{value:.6f}" for value in probabilities)
             writer.writerows(zip(indices, written, strict=True))
+            count += len(indices)
+    return count
 
 
 def _check_columns(path: Path, piece: pd.DataFrame) -> None:

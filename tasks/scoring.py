@@ -13,6 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from model.calibration import Calibration, probability
 from model.checkpoint import load_checkpoint
 from model.compute import Compute
+from model.distances import finite_points, row_distances
 from model.embedding import embed
 from storage.arrays import load_arrays, save_arrays
 from storage.crop import CropRules
@@ -71,6 +72,8 @@ def store_scores(
 ) -> Scored:
     """Write every pair's distance to the database and its probability to the submission CSV."""
     content = load_arrays(embeddings)
+    points = finite_points(content["embeddings"])
+    calibration = Calibration(model.threshold, model.slope)
     places = {name: place for place, name in enumerate(content["names"].tolist())}
     with transaction(space.database_url) as session, replacing(submission) as partial:
         dataset_id = record_dataset(
@@ -86,16 +89,11 @@ def store_scores(
         )
         known = image_ids(session, dataset_id)
         ids = np.array([known[name] for name in places])
-        count = 0
 
         def scored() -> Iterator[tuple[list[int], np.ndarray]]:
-            nonlocal count
             for piece in read_pairs(pairs):
                 first, second = (piece[name].map(places).to_numpy() for name in _IMAGES)
-                gap = (
-                    content["embeddings"][first].astype(np.float64) - content["embeddings"][second]
-                )
-                distances = np.linalg.norm(gap, axis=1)
+                distances = row_distances(points, first, second)
                 records.write_pairs(
                     session,
                     evaluation_id,
@@ -105,11 +103,9 @@ def store_scores(
                     distances,
                     None,
                 )
-                count += len(piece)
-                calibration = Calibration(model.threshold, model.slope)
                 yield piece["index"].tolist(), probability(distances, calibration)
 
-        write_submission(partial, scored())
+        count = write_submission(partial, scored())
         measured = Evaluation(threshold=model.threshold, n_images=len(places), n_pairs=count)
         records.complete_evaluation(session, evaluation_id, measured)
     get_run_logger().info("%d pairs scored into %s", count, submission)
