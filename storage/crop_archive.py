@@ -12,7 +12,7 @@ import PIL
 
 from storage.crop import CropRules, crop, encode
 from storage.decoding import without_pillow_warnings
-from storage.errors import InputError
+from storage.errors import InputError, reason_of
 from storage.files import replacing, write_atomically
 from storage.leaks import Original, leak_reasons
 from storage.threads import in_threads
@@ -127,14 +127,14 @@ def _stage(
     try:
         data = read(image.file)
     except (InputError, OSError) as error:
-        return Rejection(image.name, _reason(error))
+        return Rejection(image.name, reason_of(error))
     sha256 = hashlib.sha256(data).hexdigest()
     staged = staging / _staged_name(sha256, rules)
     if not staged.exists():
         try:
             cropped = crop(data, rules)
         except InputError as error:
-            return Rejection(image.name, _reason(error))
+            return Rejection(image.name, reason_of(error))
         write_atomically(staged, encode(cropped, rules.quality))
     return Crop(image.name, sha256)
 
@@ -144,12 +144,6 @@ def _staged_name(sha256: str, rules: CropRules) -> str:
     resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
     made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}"
     return f"{sha256}-{made}.jpg"
-
-
-def _reason(error: InputError | OSError) -> str:
-    """The error in one line; of an error of the system only what happened, not where."""
-    text = getattr(error, "strerror", None) or str(error)
-    return " ".join(text.split())
 
 
 def _without_leaks(

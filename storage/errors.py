@@ -1,5 +1,11 @@
-"""The one error that storage raises for what a user can put right."""
+"""The one error that storage raises for what a user can put right, and reasons in one line."""
 
 
 class InputError(ValueError):
     """Something given by the user cannot be used; the message names the file, row or setting."""
+
+
+def reason_of(error: InputError | OSError) -> str:
+    """The error in one line; of an error of the system only what happened, not where."""
+    text = getattr(error, "strerror", None) or str(error)
+    return " ".join(text.split())

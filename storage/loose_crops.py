@@ -11,8 +11,8 @@ from PIL import Image
 
 from storage.crop import CropRules, crop, encode
 from storage.decoding import without_pillow_warnings
-from storage.errors import InputError
-from storage.image_files import list_images
+from storage.errors import InputError, reason_of
+from storage.sources.kaggle import files_by_name
 from storage.threads import in_threads
 
 
@@ -37,7 +37,7 @@ def crop_loose(
         try:
             cropped = encode(crop(read(entry[1]), rules), rules.quality)
         except (InputError, OSError) as error:
-            return getattr(error, "strerror", None) or str(error)
+            return reason_of(error)
         return np.asarray(Image.open(io.BytesIO(cropped)).convert("RGB"))
 
     with without_pillow_warnings():
@@ -54,9 +54,7 @@ def crop_loose(
 
 def locate_images(root: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     """Pair each name with its file under ``root``: as named, or in Kaggle's test folder or zip."""
-    listed: dict[str, str] = {}
-    for container in ("test.zip", "test"):
-        listed.update({file.rpartition("/")[2]: file for file in list_images(root, container)})
+    listed = files_by_name(root, "test")
     return [(name, name if (root / name).is_file() else listed.get(name, name)) for name in names]
 
 

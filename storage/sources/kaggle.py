@@ -91,7 +91,7 @@ def _draw_rows(images: pd.DataFrame, rules: KaggleDraw) -> "pd.Index[int]":
 
 def _locate(folder: Path, images: pd.DataFrame) -> list[str]:
     """Say for each image where it lies; its `in_train` says in which of Kaggle's two sets."""
-    found = {"train": _files_by_name(folder, "train"), "test": _files_by_name(folder, "test")}
+    found = {"train": files_by_name(folder, "train"), "test": files_by_name(folder, "test")}
     pools = images["in_train"].map({"True": "train", "False": "test"})
     return [
         found[pool].get(name, f"{pool}/{name}")
@@ -99,7 +99,7 @@ def _locate(folder: Path, images: pd.DataFrame) -> list[str]:
     ]
 
 
-def _files_by_name(folder: Path, pool: str) -> dict[str, str]:
+def files_by_name(folder: Path, pool: str) -> dict[str, str]:
     """Find the files of one of Kaggle's two sets, what comes later standing over what came before.
 
     Kaggle gave the training set also in parts, `train_1.zip` to `train_9.zip`.
