@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli_errors import one_line_errors
+from flows.cli_errors import Debug, one_line_errors
 from flows.cli_results import find_stopped_run, results_app
 from flows.cli_settings import check_settings, parse_assignments
 from flows.printing import print_judged
@@ -37,7 +37,6 @@ Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; can be repeated."),
 ]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 ModelNumber = Annotated[
     int | None, typer.Option("--model", help="Number of a model; the champion if left out.")
 ]

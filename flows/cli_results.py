@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli_errors import one_line_errors
+from flows.cli_errors import Debug, one_line_errors
 from flows.printing import Format, print_table
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 results_app = typer.Typer(help="Print tables of the results database.", no_args_is_help=True)
 
 TableFormat = Annotated[Format, typer.Option("--format", help="How to print the table.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
 @results_app.command()

@@ -40,8 +40,7 @@ def begin_run(
     """
     space = workspace()
     settings = resolve(preset, overrides or {})
-    leave_a_core()
-    compute = choose_compute(settings.device, settings.precision)
+    compute = _compute(settings)
     start = RunStart(
         flow_name=flow_name,
         prefect_flow_run_id=str(current_flow_run.id),
@@ -68,9 +67,12 @@ def continue_run(run_id: int) -> StartedRun:
     space = workspace()
     run = reopen_run(run_id, str(current_flow_run.id), space)
     settings = Settings.model_validate(run.settings)
+    return StartedRun(run, settings, _compute(settings), space)
+
+
+def _compute(settings: Settings) -> Compute:
     leave_a_core()
-    compute = choose_compute(settings.device, settings.precision)
-    return StartedRun(run, settings, compute, space)
+    return choose_compute(settings.device, settings.precision)
 
 
 def mark_failed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -60,7 +60,7 @@ def _verdict(contenders: Sequence[Contender]) -> str:
 
 
 def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> list[Fact]:
-    facts = [
+    return [
         Fact("equal error rate", f"{100 * _known(evaluation.eer):.2f} %"),
         Fact("balanced accuracy", f"{100 * _known(evaluation.balanced_accuracy):.2f} %"),
         Fact("threshold, from validation pairs", f"{_known(evaluation.threshold):.4f}"),
@@ -72,16 +72,20 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
             f"{evaluation.n_images} images, {evaluation.n_pairs} pairs, "
             f"{evaluation.n_triplets} triplets",
         ),
+        *_matched_facts(evaluation),
         Fact("model", f"{model.id}, epoch {model.epoch} of run {model.run_id}, {model.path}"),
         Fact("dataset", f"{dataset.id}, content {dataset.content_hash[:12]}"),
         Fact("preset and seed", f"{run.preset}, {run.seed}"),
         Fact("device", run.device),
         Fact("version", run.code_version),
     ]
-    if evaluation.matched_on is not None:
-        count = f"{evaluation.matched_n_triplets} of {evaluation.n_triplets} triplets"
-        facts.insert(7, Fact(f"negatives of the same {evaluation.matched_on}", count))
-    return facts
+
+
+def _matched_facts(evaluation: Evaluation) -> list[Fact]:
+    if evaluation.matched_on is None:
+        return []
+    count = f"{evaluation.matched_n_triplets} of {evaluation.n_triplets} triplets"
+    return [Fact(f"negatives of the same {evaluation.matched_on}", count)]
 
 
 def _known(value: float | None) -> float:

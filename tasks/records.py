@@ -156,24 +156,21 @@ def record_epoch(
                 images_per_second=trained.result.images_per_second,
             ),
         )
+        history = _history(session, run)
     get_run_logger().info(
         "Epoch %d: validation %.2f %%, test %.2f %%",
         trained.epoch,
         100 * validation.accuracy,
         100 * test.accuracy,
     )
-    return read_history.fn(run, space)
+    return history
 
 
 @task(cache_policy=NO_CACHE)
 def read_history(run: OpenRun, space: Workspace) -> tuple[ValidatedEpoch, ...]:
     """The epochs that a run has finished, in order."""
     with transaction(space.database_url) as session:
-        epochs = results.epochs(session, run.id)
-    columns = epochs[["epoch", "validation_accuracy", "validation_loss"]]
-    return tuple(
-        ValidatedEpoch(int(epoch), *rest) for epoch, *rest in columns.itertuples(index=False)
-    )
+        return _history(session, run)
 
 
 @task(cache_policy=NO_CACHE)
@@ -229,6 +226,14 @@ def compare_with_last(evaluation_id: int, space: Workspace) -> None:
             last.id,
             "" if last.dataset_id == now.dataset_id else ", on other paintings",
         )
+
+
+def _history(session: Session, run: OpenRun) -> tuple[ValidatedEpoch, ...]:
+    epochs = results.epochs(session, run.id)
+    columns = epochs[["epoch", "validation_accuracy", "validation_loss"]]
+    return tuple(
+        ValidatedEpoch(int(epoch), *rest) for epoch, *rest in columns.itertuples(index=False)
+    )
 
 
 def _kept(session: Session, row: Model, space: Workspace) -> KeptModel:
