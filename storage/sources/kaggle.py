@@ -23,7 +23,10 @@ JUNK_LABELS: Final = ("II", "1", "Hadis-i Şerîf", "Hadis-i Şerîfler")
 
 @dataclass(frozen=True, slots=True)
 class KaggleDraw:
-    """How many artists of the group train_and_test to draw, and how many images of each."""
+    """How many artists of the group train_and_test to draw, and how many images of each.
+
+    `images_per_artist` is 0 for all of them, as in the rules of a split.
+    """
 
     artists: int = 500
     images_per_artist: int = 10
@@ -84,6 +87,8 @@ def _draw_rows(images: pd.DataFrame, rules: KaggleDraw) -> "pd.Index[int]":
         images["artist_name"], rules.artists, seed=rules.seed, purpose="kaggle artists"
     )
     theirs = images[images["artist_name"].isin(artists)]
+    if rules.images_per_artist == 0:
+        return theirs.index
     ranks = [draw_rank(rules.seed, "kaggle images", name) for name in theirs["image_name"]]
     shuffled = theirs.assign(rank=ranks).sort_values("rank")
     return shuffled.groupby("artist_name").head(rules.images_per_artist).index

@@ -180,6 +180,12 @@ def test_artists_and_their_images_are_drawn_by_the_seed_in_the_tables_order(tmp_
     assert sorted(again["image_name"]) == sorted(draws[0])
 
 
+def test_zero_images_of_each_artist_means_all_of_them(tmp_path: Path) -> None:
+    rows = [kaggle_row(f"Artist {i % 9}", "train_and_test", "True", f"{i}.jpg") for i in range(180)]
+    images = read(write_kaggle(tmp_path, *rows), KaggleDraw(artists=4, images_per_artist=0)).images
+    assert images["artist_name"].value_counts().tolist() == [20] * 4
+
+
 def zip_image(path: Path, member: str, red: int) -> bytes:
     image = paint(path.with_name("image.png"), red)
     path.with_name("image.png").unlink()
