@@ -3,13 +3,11 @@
 from prefect import flow
 
 from flows.environment import workspace
-from flows.judge import Judged, judge_on_test
+from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import prepare
 from flows.runs import begin_run_of_model, mark_cancelled, mark_crashed, mark_failed
 from flows.settings import Overrides
-from flows.train import build_untrained
 from tasks.records import compare_with_last, find_kept_model, finish_run
-from tasks.triplets import draw_kept_triplets
 
 
 @flow(
@@ -32,14 +30,7 @@ def evaluate_flow(
     kept = find_kept_model(model, workspace())
     started = begin_run_of_model("evaluate-flow", source or kept.source, kept, settings or {})
     prepared = prepare(started, needed=["test"], known=kept.known_artists)
-    test = draw_kept_triplets(
-        prepared.dataset,
-        "test",
-        started.settings.test_triplets,
-        started.settings.seed,
-        started.settings.matched_on,
-        started.run.folder.triplets,
-    )
+    test = draw_for_test(started, prepared)
     judged = judge_on_test(started, prepared, kept, build_untrained(started), test)
     compare_with_last(judged.evaluation_id, started.space)
     finish_run(started.run, started.space)

@@ -17,7 +17,8 @@ from tasks.evaluation import (
 )
 from tasks.records import KeptModel
 from tasks.report import plot_evaluation, publish_report, write_report
-from tasks.triplets import KeptTriplets
+from tasks.training import start_network
+from tasks.triplets import KeptTriplets, draw_kept_triplets
 from tasks.verdicts import Judgement, store_evaluation
 
 
@@ -30,6 +31,27 @@ class Judged:
     evaluation_id: int
     report: Report
     report_path: Path
+
+
+def draw_for_test(started: StartedRun, prepared: Prepared) -> KeptTriplets:
+    """Draw the triplets that every model and baseline is judged by."""
+    settings = started.settings
+    return draw_kept_triplets(
+        prepared.dataset,
+        "test",
+        settings.test_triplets,
+        settings.seed,
+        settings.matched_on,
+        started.run.folder.triplets,
+    )
+
+
+def build_untrained(started: StartedRun) -> Path:
+    """Build the network as it is before any training."""
+    settings = started.settings
+    return start_network(
+        settings.network_shape(), settings.weights, settings.seed, started.run.folder
+    )
 
 
 def judge_on_test(

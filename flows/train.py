@@ -5,7 +5,7 @@ from pathlib import Path
 
 from prefect import flow
 
-from flows.judge import Judged, judge_on_test
+from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, prepare
 from flows.runs import (
     StartedRun,
@@ -20,7 +20,7 @@ from model.selection import ValidatedEpoch, best_epoch, should_stop
 from tasks.evaluation import SplitScore, choose_threshold, embed_split, score_split
 from tasks.records import KeptModel, finish_run, keep_model, read_history, record_epoch
 from tasks.report import plot_training
-from tasks.training import start_network, train_one_epoch
+from tasks.training import train_one_epoch
 from tasks.triplets import KeptTriplets, draw_epoch_triplets, draw_kept_triplets
 
 
@@ -72,27 +72,17 @@ def train_flow(
 
 def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
     """Draw the triplets of validation and test."""
-    settings, folder = started.settings, started.run.folder.triplets
+    settings = started.settings
     validation = draw_kept_triplets(
         prepared.dataset,
         "validation",
         settings.validation_triplets,
         settings.seed,
         None,
-        folder,
+        started.run.folder.triplets,
     )
-    test = draw_kept_triplets(
-        prepared.dataset, "test", settings.test_triplets, settings.seed, settings.matched_on, folder
-    )
+    test = draw_for_test(started, prepared)
     return KeptDraws(validation, test)
-
-
-def build_untrained(started: StartedRun) -> Path:
-    """Build the network as it is before any training."""
-    settings = started.settings
-    return start_network(
-        settings.network_shape(), settings.weights, settings.seed, started.run.folder
-    )
 
 
 def train_epochs(
