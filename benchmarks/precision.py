@@ -16,9 +16,9 @@ from model.compute import Compute
 from model.network import NetworkShape, build_network
 from model.training import EpochResult, Recipe, build_optimizer, train_epoch
 from model.triplets import draw_triplets, shuffled, stream
-from storage.crop import CropRules
-from storage.gallery import GalleryPlan
-from storage.loose_crops import crop_loose
+from storage.datasets.crop import CropRules
+from storage.datasets.loose_crops import crop_loose
+from storage.gallery.paintings import GalleryPlan
 from storage.sources.sample import write_gallery
 
 EPOCHS, TRIPLETS, CROP, BATCH = 4, 150, 64, 25

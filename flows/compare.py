@@ -14,8 +14,8 @@ from model.embedding import embed
 from storage.database import results
 from storage.database.session import transaction
 from storage.database.tables import Run
+from storage.datasets.loose_crops import crop_loose
 from storage.errors import InputError
-from storage.loose_crops import crop_loose
 from storage.workspace import Workspace
 
 

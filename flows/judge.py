@@ -8,7 +8,7 @@ from pathlib import Path
 from flows.prepare import Prepared
 from flows.runs import StartedRun
 from model.evaluation import Resampling
-from storage.report import Picture, Report
+from storage.reports.report import Picture, Report
 from tasks.evaluation import (
     embed_split,
     judge_embeddings,

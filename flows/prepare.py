@@ -7,7 +7,7 @@ from prefect import flow
 
 from flows.runs import StartedRun, begin_run, mark_cancelled, mark_crashed, mark_failed
 from flows.settings import Overrides, PresetName
-from storage.dataset import Dataset
+from storage.datasets.dataset import Dataset
 from tasks.prepare import SplitCatalog, build_catalog, crop_to_zip, split_by_artist
 from tasks.records import finish_run, record_dataset
 

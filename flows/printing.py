@@ -37,7 +37,7 @@ def print_judged(judged: "Judged") -> None:
 
     from flows.environment import workspace
     from storage.database.engine import shown
-    from storage.report import contender_table
+    from storage.reports.report import contender_table
 
     report = judged.report
     table = contender_table(report.contenders, report.matched_on)

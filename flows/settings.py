@@ -19,10 +19,10 @@ from model.errors import ModelInputError
 from model.network import NetworkShape
 from model.training import Recipe
 from model.warp import WarpRanges
-from storage.crop import CropRules
+from storage.catalogs.split import SplitRules
+from storage.datasets.crop import CropRules
 from storage.errors import InputError
 from storage.sources import KaggleDraw
-from storage.split import SplitRules
 
 PresetName = Literal["demo", "reference"]
 Count = Annotated[int, Field(ge=1)]

@@ -20,8 +20,8 @@ from model.evaluation import (
 )
 from model.metrics import all_pairs, roc_auc, triplet_accuracy, triplet_loss_value
 from storage.arrays import load_arrays, save_arrays
-from storage.dataset import Dataset, load_split
-from storage.pixels import open_pixels
+from storage.datasets.dataset import Dataset, load_split
+from storage.datasets.pixels import open_pixels
 from tasks.progress import progress_bar
 from tasks.triplets import KeptTriplets, read_triplets
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from storage.catalog import read_catalog
-from storage.crop import CropRules
-from storage.dataset import Dataset
-from storage.dataset_building import CatalogFile, build_dataset, dataset_of, keep_catalog
+from storage.catalogs.catalog import read_catalog
+from storage.catalogs.split import SplitRules, continue_split, require_splits, split_catalog
+from storage.catalogs.split_counts import SplitCounts, count_split
+from storage.datasets.building import CatalogFile, build_dataset, dataset_of, keep_catalog
+from storage.datasets.crop import CropRules
+from storage.datasets.dataset import Dataset
 from storage.sources import KaggleDraw, locate_source, read_source
-from storage.split import SplitRules, continue_split, require_splits, split_catalog
-from storage.split_counts import SplitCounts, count_split
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
 

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from model.network import NetworkShape
 from model.selection import ValidatedEpoch, best_epoch
-from storage.catalog import read_catalog
+from storage.catalogs.catalog import read_catalog
 from storage.database import records, results
 from storage.database.datasets import record_dataset as store_dataset
 from storage.database.session import transaction
 from storage.database.tables import Epoch, Model, Run
-from storage.dataset import Dataset, content_hash
+from storage.datasets.dataset import Dataset, content_hash
 from storage.files import sha256_of
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace

@@ -15,12 +15,12 @@ from model.metrics import roc_points
 from storage.arrays import load_arrays
 from storage.database import results
 from storage.database.session import transaction
-from storage.dataset import Dataset, SplitImages, load_split
+from storage.datasets.dataset import Dataset, SplitImages, load_split
+from storage.datasets.pixels import open_pixels
 from storage.files import write_atomically
-from storage.findings import report_on
-from storage.pixels import open_pixels
-from storage.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
-from storage.report import Picture, Report, render_report
+from storage.reports.findings import report_on
+from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
+from storage.reports.report import Picture, Report, render_report
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
 

@@ -16,15 +16,15 @@ from model.compute import Compute
 from model.distances import finite_points, row_distances
 from model.embedding import embed
 from storage.arrays import load_arrays, save_arrays
-from storage.crop import CropRules
 from storage.database import records
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
 from storage.database.session import transaction
+from storage.datasets.crop import CropRules
+from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.errors import InputError
 from storage.files import replacing, sha256_of
 from storage.image_files import ImageReader
-from storage.loose_crops import crop_loose, locate_images
 from storage.pair_file import image_names, read_pairs, write_submission
 from storage.workspace import Workspace
 from tasks.progress import progress_bar

@@ -16,9 +16,9 @@ from model.checkpoint import (
 from model.compute import Compute
 from model.network import NetworkShape, build_network
 from model.training import EpochResult, Recipe, build_optimizer, train_epoch
-from storage.dataset import Dataset, load_split
+from storage.datasets.dataset import Dataset, load_split
+from storage.datasets.pixels import open_pixels
 from storage.files import replacing
-from storage.pixels import open_pixels
 from storage.run_folder import RunFolder, optimizer_beside
 from tasks.progress import progress_bar
 from tasks.triplets import read_triplets

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from model.triplets import Triplets, draw_triplets, match_negatives, shuffled, stream
 from storage.arrays import load_arrays, save_arrays
-from storage.dataset import Dataset, load_split
+from storage.datasets.dataset import Dataset, load_split
 
 
 @dataclass(frozen=True, slots=True)

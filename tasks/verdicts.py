@@ -15,7 +15,7 @@ from storage.database import records
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Baseline, Evaluation
 from storage.database.session import transaction
-from storage.dataset import Dataset, load_split
+from storage.datasets.dataset import Dataset, load_split
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
 

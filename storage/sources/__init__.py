@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from storage.catalog import Catalog
+from storage.catalogs.catalog import Catalog
 from storage.errors import InputError
-from storage.gallery import GalleryPlan
+from storage.gallery.paintings import GalleryPlan
 from storage.sources.folder import holds_artist_folders, read_artist_folders
 from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, read_kaggle
 from storage.sources.sample import write_gallery

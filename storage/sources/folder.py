@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from storage.catalog import NAMED_COLUMNS, Catalog, build_catalog
+from storage.catalogs.catalog import NAMED_COLUMNS, Catalog, build_catalog
 from storage.image_files import is_image_name
 
 

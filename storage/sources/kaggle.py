@@ -7,10 +7,10 @@ from typing import Final
 
 import pandas as pd
 
-from storage.catalog import Catalog, build_catalog
-from storage.catalog_checks import check_images
-from storage.csv_table import read_csv_table
-from storage.draws import draw_names, draw_rank
+from storage.catalogs.catalog import Catalog, build_catalog
+from storage.catalogs.checks import check_images
+from storage.catalogs.csv_table import read_csv_table
+from storage.catalogs.draws import draw_names, draw_rank
 from storage.errors import InputError
 from storage.image_files import list_images
 

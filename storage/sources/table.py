@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from storage.catalog import Catalog, build_catalog
-from storage.csv_table import read_csv_table
+from storage.catalogs.catalog import Catalog, build_catalog
+from storage.catalogs.csv_table import read_csv_table
 
 
 def read_table(path: Path) -> Catalog:

@@ -7,7 +7,7 @@ from flows.errors import SettingsError
 from flows.settings import PRESETS, Settings, check_overrides, resolve
 from model.network import NetworkShape
 from model.training import Recipe
-from storage.crop import CropRules
+from storage.datasets.crop import CropRules
 
 
 def test_the_reference_preset_is_the_reference_method() -> None:

@@ -1,0 +1,1 @@
+"""Catalogs: which image is by whom, checked, and split by artist."""

@@ -1,0 +1,76 @@
+"""The catalog: one row per image, with its artist, whatever kind of source it was read from."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from storage.catalogs.artist_names import tidy_artist_names
+from storage.catalogs.checks import check_artists, check_images
+from storage.catalogs.csv_table import read_csv_table
+from storage.files import replacing
+
+NAMED_COLUMNS: Final = ("image_name", "artist_name", "split", "file")
+KNOWN_COLUMNS: Final = ("title", "style", "genre", "date")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """Images of one source, and the folder beneath which every one of their files lies.
+
+    `images` has one row per image in the source's order and only text columns, a blank being "":
+
+    - `image_name`: unique; what pairs and results call the image
+    - `artist_name`: NFC, without blanks around it
+    - `split`: "train", "validation", "test" or "excluded" as the source says, else ""
+    - `file`: POSIX path relative to `root`; where one of its parts is a zip file the path goes on
+      inside it, as in `train.zip/train/123.jpg`; the file need not exist
+    - `title`, `style`, `genre`, `date` where known, then the source's own columns
+
+    Its index says where the source has the image, for messages: the row of a CSV file (index
+    named "row") or the image in a folder (index named "image").
+    """
+
+    root: Path
+    images: pd.DataFrame
+
+
+def build_catalog(root: Path, images: pd.DataFrame, source: Path) -> Catalog:
+    """Tidy the artists' names, check every row, put the columns in order.
+
+    `images` holds the columns `NAMED_COLUMNS` and any others; `source` is named in messages.
+    Raises InputError for the first row that cannot be used.
+    """
+    check_images(images, source)
+    tidy = images.assign(artist_name=tidy_artist_names(images["artist_name"]))
+    check_artists(tidy, source)
+    return Catalog(root, _with_columns_first(tidy, (*NAMED_COLUMNS, *KNOWN_COLUMNS)))
+
+
+def write_catalog(catalog_images: pd.DataFrame, path: Path) -> None:
+    """Write the images as a CSV file, the reference's six columns first and in its order.
+
+    UTF-8; the file is whole or not there. Lines end as RFC 4180 has it, with CR LF: Python's csv
+    puts quotes around those signs in a value only where they end lines, too.
+    """
+    first = (*KNOWN_COLUMNS, "artist_name", "image_name", "split", "file")
+    with replacing(path) as partial:
+        _with_columns_first(catalog_images, first).to_csv(
+            partial, index=False, encoding="utf-8", lineterminator="\r\n"
+        )
+
+
+def read_catalog(path: Path) -> pd.DataFrame:
+    """Read what `write_catalog` wrote, with the same checks as a source: it may have been edited.
+
+    Raises InputError naming the file and the row.
+    """
+    images = read_csv_table(path, required=NAMED_COLUMNS)
+    return build_catalog(path.parent, images, path).images
+
+
+def _with_columns_first(images: pd.DataFrame, first: tuple[str, ...]) -> pd.DataFrame:
+    """Put those of `first` that there are before the other columns, which keep their order."""
+    present = [name for name in first if name in images.columns]
+    return images[[*present, *(name for name in images.columns if name not in present)]]

@@ -1,0 +1,162 @@
+"""The split into train, validation and test, by artist: no artist is ever in two of them."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+from storage.catalogs.checks import EXCLUDED
+from storage.catalogs.draws import draw_names
+from storage.errors import InputError
+
+# A triplet needs a second artist for its negative.
+MIN_ARTISTS: Final = 2
+# A positive pair takes two.
+MIN_IMAGES: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRules:
+    """How artists are drawn; a number of artists is a count, or below 1 a share, or 0 for none.
+
+    `images_per_artist`: how many images of each artist are used, 0 for all of them.
+    `min_images`: artists with fewer images are left out; a positive pair takes two.
+    Raises InputError for a number of artists that is negative, or neither whole nor below 1, and
+    for fewer images per artist than an artist must have.
+    """
+
+    validation_artists: float
+    test_artists: float
+    images_per_artist: int = 10
+    min_images: int = MIN_IMAGES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that mean nothing."""
+        if 0 < self.images_per_artist < self.min_images:
+            raise InputError(
+                f"images_per_artist is {self.images_per_artist};"
+                f" give at least min_images, {self.min_images}, or 0 for all images"
+            )
+        for name, wanted in self.wanted.items():
+            if not (0 <= wanted < 1 or (float(wanted).is_integer() and wanted > 0)):
+                raise InputError(
+                    f"{name}_artists is {wanted}; give a count of artists or a share below 1"
+                )
+
+    @property
+    def wanted(self) -> dict[str, float]:
+        """The numbers of artists by split, in the order in which they are drawn."""
+        return {"validation": self.validation_artists, "test": self.test_artists}
+
+
+def split_catalog(images: pd.DataFrame, rules: SplitRules) -> pd.DataFrame:
+    """Give every image a split: "train", "validation", "test" or "excluded".
+
+    Artists of fewer than `min_images` images are excluded. An artist's stated split holds for all
+    their images. From the undecided artists, validation and then test artists are drawn, each only
+    if the source states none; the others are for training. Of each artist the first
+    `images_per_artist` images count, in the catalog's order, and the rest is excluded, as are
+    images that the source excludes.
+
+    Raises InputError where a split that is stated or asked for gets fewer than two artists.
+    """
+    stated = set(images["split"]) - {"", EXCLUDED}
+    to_draw = {s: n for s, n in rules.wanted.items() if n and s not in stated}
+    return _divide(images, rules, to_draw, needed={"train", *stated, *to_draw})
+
+
+def continue_split(
+    images: pd.DataFrame, known: Mapping[str, str], rules: SplitRules
+) -> pd.DataFrame:
+    """Split a source for a model that was trained before, so that it is tested on unseen artists.
+
+    Artists in ``known`` (name to split) keep the split they had when the model was trained; all
+    others are for the test, and the source may hold nobody else. Raises InputError where fewer than
+    two artists are for the test.
+    """
+    held = {name: split for name, split in known.items() if split != EXCLUDED}
+    splits = images["artist_name"].map(lambda name: held.get(name, "test"))
+    stated = images.assign(split=splits.where(images["split"] != EXCLUDED, EXCLUDED))
+    return _divide(stated, rules, {}, needed={"test"})
+
+
+def require_splits(images: pd.DataFrame, needed: Iterable[str]) -> None:
+    """Raise InputError naming the setting where a split that is needed has no artists."""
+    present = set(images["split"])
+    for split in needed:
+        if split not in present:
+            raise InputError(
+                f"{split}_artists: no artist is left for {split}; raise {split}_artists"
+            )
+
+
+def exclude_small_artists(images: pd.DataFrame, min_images: int) -> pd.DataFrame:
+    """Exclude artists left with fewer than `min_images` images once unusable ones are gone.
+
+    Raises InputError where this leaves a split with fewer than two artists.
+    """
+    is_used = images["split"] != EXCLUDED
+    n_images = images["artist_name"].map(images.loc[is_used, "artist_name"].value_counts())
+    kept = images.assign(split=images["split"].where(n_images >= min_images, EXCLUDED))
+    n_artists = kept.groupby("split")["artist_name"].nunique()
+    for split in images.loc[is_used, "split"].unique():
+        if (left := n_artists.get(split, 0)) < MIN_ARTISTS:
+            raise InputError(
+                f"artists left for {split} with {min_images} usable images or more: {left},"
+                f" but {MIN_ARTISTS} are needed; look at the rejected images or add artists"
+            )
+    return kept
+
+
+def _divide(
+    images: pd.DataFrame, rules: SplitRules, to_draw: dict[str, float], needed: set[str]
+) -> pd.DataFrame:
+    """Give every image a split: as stated, or drawn for its artist; see `split_catalog`."""
+    used = images[images["split"] != EXCLUDED]
+    by_artist = used.groupby("artist_name", sort=False)
+    large = by_artist.size().loc[lambda n_images: n_images >= rules.min_images].index
+    stated = by_artist["split"].max().loc[large]  # "" sorts before any word
+    split_of = _draw_splits(stated, to_draw, rules.seed)
+    _check_sizes(split_of, needed, rules.min_images)
+    is_first = (by_artist.cumcount() < rules.images_per_artist) | (rules.images_per_artist == 0)
+    splits = used["artist_name"].map(split_of).where(is_first).reindex(images.index)
+    return images.assign(split=splits.fillna(EXCLUDED).astype("str"))
+
+
+def _draw_splits(
+    stated: "pd.Series[str]", to_draw: dict[str, float], seed: int
+) -> "pd.Series[str]":
+    """Draw a split for the artists whose stated split is blank; the index is the artists."""
+    splits = stated.copy()
+    n_undecided = int((stated == "").sum())
+    for split, wanted in to_draw.items():
+        undecided = splits.index[splits == ""]
+        drawn = draw_names(undecided, _count(wanted, n_undecided), seed=seed, purpose=split)
+        splits[drawn] = split
+    return splits.mask(splits == "", "train")
+
+
+def _count(wanted: float, n_artists: int) -> int:
+    """Turn a share of the artists into a count, at least 1; a count stays what it is."""
+    return int(wanted) if wanted >= 1 else max(1, math.floor(wanted * n_artists + 0.5))
+
+
+def _check_sizes(split_of: "pd.Series[str]", needed: set[str], min_images: int) -> None:
+    """Refuse a split in which no triplet could be formed."""
+    n_artists = split_of.value_counts()
+    for split in sorted(needed):
+        if (n := n_artists.get(split, 0)) < MIN_ARTISTS:
+            raise InputError(
+                f"only {n} of the {len(split_of)} artists with {min_images} images or more would"
+                f" be for {split}, {MIN_ARTISTS} are needed; {_REMEDY[split]}, or add artists"
+            )
+
+
+_REMEDY: Final = {
+    "train": "lower validation_artists or test_artists",
+    "validation": "raise validation_artists, or name more in the column split",
+    "test": "raise test_artists, or name more in the column split",
+}

@@ -1,0 +1,42 @@
+"""The split in numbers."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from storage.catalogs.checks import EXCLUDED
+
+
+@dataclass(frozen=True, slots=True)
+class SplitCounts:
+    """How many artists and images a source has, and how many of them each split uses."""
+
+    artists_read: int
+    artists_kept: int
+    train_artists: int
+    validation_artists: int
+    test_artists: int
+    images_read: int
+    images_kept: int
+    train_images: int
+    validation_images: int
+    test_images: int
+
+
+def count_split(images: pd.DataFrame) -> SplitCounts:
+    """Count the artists and images of a catalog that `split_catalog` has split."""
+    kept = images[images["split"] != EXCLUDED]
+    n_artists = kept.groupby("split")["artist_name"].nunique()
+    n_images = kept["split"].value_counts()
+    return SplitCounts(
+        artists_read=images["artist_name"].nunique(),
+        artists_kept=kept["artist_name"].nunique(),
+        train_artists=int(n_artists.get("train", 0)),
+        validation_artists=int(n_artists.get("validation", 0)),
+        test_artists=int(n_artists.get("test", 0)),
+        images_read=len(images),
+        images_kept=len(kept),
+        train_images=int(n_images.get("train", 0)),
+        validation_images=int(n_images.get("validation", 0)),
+        test_images=int(n_images.get("test", 0)),
+    )

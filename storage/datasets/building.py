@@ -1,0 +1,92 @@
+"""From a catalog to a dataset's folder: content-addressed names, crops, pixels, final catalog."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pandas as pd
+
+from storage.catalogs.catalog import read_catalog, write_catalog
+from storage.catalogs.split import MIN_IMAGES, exclude_small_artists
+from storage.datasets.crop import CropRules
+from storage.datasets.crop_archive import CropResult, SourceImage, check_rejected, write_crops
+from storage.datasets.dataset import CROPPED, Dataset, dataset_key
+from storage.datasets.pixels import unpack_pixels
+from storage.files import replacing
+from storage.image_files import ImageReader
+from storage.workspace import Workspace
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogFile:
+    """A catalog CSV, what it was made from, and the folder that its images lie beneath."""
+
+    source: str
+    root: Path
+    path: Path
+
+
+def keep_catalog(space: Workspace, source: str, root: Path, images: pd.DataFrame) -> CatalogFile:
+    """Write a catalog into the workspace under a name that tells its content."""
+    stem = re.sub(r"[^\w-]+", "-", Path(source).stem).strip("-") or "catalog"
+    path = space.catalogs / f"{stem}-{uuid4().hex}.csv"  # its own, as others may be writing theirs
+    write_catalog(images, path)
+    digest = hashlib.sha256(f"{root}\n".encode() + path.read_bytes()).hexdigest()[:12]
+    return CatalogFile(source, root, path.replace(path.with_name(f"{stem}-{digest}.csv")))
+
+
+def dataset_of(space: Workspace, catalog: CatalogFile, rules: CropRules) -> Dataset:
+    """Where the dataset made from this catalog by these rules lies, or will lie."""
+    stem = catalog.path.stem.rsplit("-", 1)[0]
+    return Dataset(space.datasets / f"{stem}-{dataset_key(catalog.root, catalog.path, rules)}")
+
+
+def build_dataset(
+    dataset: Dataset,
+    catalog: CatalogFile,
+    rules: CropRules,
+    rejected_share: float,
+    progress: Progress,
+) -> None:
+    """Crop the images of a split catalog, unpack the crops, and write the dataset's catalog last.
+
+    Interrupted, it goes on where it was when called again. Raises InputError when more than
+    ``rejected_share`` of the images cannot be used, or when too few artists are left.
+    """
+    images = read_catalog(catalog.path)
+    chosen = images[images["split"] != "excluded"]
+    sources = [SourceImage(*row) for row in chosen[_SOURCE_COLUMNS].itertuples(index=False)]
+    with ImageReader(catalog.root) as reader:
+        result = write_crops(sources, reader.read, dataset.crops, rules, progress)
+    _write_rejected(dataset.rejected, result)
+    check_rejected(result, len(chosen), rejected_share)
+    names = [crop.name for crop in result.crops]
+    unpack_pixels(dataset.crops, names, dataset.pixels, rules.size, progress)
+    write_catalog(_final_catalog(images, result), dataset.catalog)
+
+
+_SOURCE_COLUMNS = ["image_name", "file", "artist_name", "split"]
+
+
+def _final_catalog(images: pd.DataFrame, result: CropResult) -> pd.DataFrame:
+    """The images without the rejected ones, with their hashes and places among the crops."""
+    rejected = {rejection.name for rejection in result.rejections}
+    kept = images[~images["image_name"].isin(rejected)]
+    hashes = {crop.name: crop.sha256 for crop in result.crops}
+    places = {crop.name: str(place) for place, crop in enumerate(result.crops)}
+    described = kept.assign(
+        sha256=kept["image_name"].map(hashes).fillna("").astype("str"),
+        **{CROPPED: kept["image_name"].map(places).fillna("").astype("str")},
+    )
+    return exclude_small_artists(described, MIN_IMAGES)
+
+
+def _write_rejected(path: Path, result: CropResult) -> None:
+    rows = [(rejection.name, rejection.reason) for rejection in result.rejections]
+    with replacing(path) as partial:
+        pd.DataFrame(rows, columns=["image_name", "reason"]).to_csv(partial, index=False)

@@ -1,0 +1,180 @@
+"""All paintings of a catalog to one zip of crops, on all cores, resumable and reproducible."""
+
+import hashlib
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+import PIL
+
+from storage.datasets.crop import CropRules, crop, encode
+from storage.datasets.decoding import without_pillow_warnings
+from storage.datasets.leaks import Original, leak_reasons
+from storage.errors import InputError, reason_of
+from storage.files import replacing, write_atomically
+from storage.threads import in_threads
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """An image to crop: its `name` in the catalog and the zip, and the `file` it is read from."""
+
+    name: str
+    file: str
+    artist: str
+    split: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """An image that is in the zip; `sha256` is that of its original file."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """An image that is not in the zip, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CropResult:
+    """What became of every image, each part in the order the images were given."""
+
+    crops: tuple[Crop, ...]
+    rejections: tuple[Rejection, ...]
+
+
+def write_crops(
+    images: Sequence[SourceImage],
+    read: Callable[[str], bytes],
+    target: Path,
+    rules: CropRules,
+    progress: Callable[[int, int], None],
+) -> CropResult:
+    """Crop every image into the zip `target`, and tell which are in it and which were rejected.
+
+    `read(file)` gives a file's bytes; threads call it, several at once. Where it raises InputError
+    or OSError, or the bytes are no usable image, that image is rejected. So are copies, see
+    `storage.datasets.leaks`. The zip depends, to the byte, on images, rules and Pillow's version.
+
+    `target` appears, or is replaced, only when it is whole. Until then finished crops wait in the
+    folder `target` + `.partial`; after an interruption the next call decodes only what is missing
+    there. One call per target at a time.
+
+    Raises InputError where two images would have the same name in the zip.
+    """
+    _refuse_shared_entries(images)
+    staging = target.with_name(f"{target.name}.partial")
+
+    def stage(image: SourceImage) -> Crop | Rejection:
+        return _stage(image, read, staging, rules)
+
+    with without_pillow_warnings():
+        outcomes = in_threads(stage, images, progress)
+    result = _without_leaks(images, outcomes)
+    _write_zip(result.crops, staging, target, rules)
+    shutil.rmtree(staging, ignore_errors=True)
+    return result
+
+
+def entry_name(name: str) -> str:
+    """An image's name in the zip: its own, with .jpg after any other suffix."""
+    return name if name.lower().endswith((".jpg", ".jpeg")) else f"{name}.jpg"
+
+
+def check_rejected(result: CropResult, total: int, share: float) -> None:
+    """Raise InputError if more than `share` of the `total` images, or all of them, were rejected.
+
+    The line names the first few with their reasons, and the setting `rejected_share`.
+    """
+    rejected = len(result.rejections)
+    if not total:
+        raise InputError("there are no images to crop")
+    if result.crops and rejected / total <= share:
+        return
+    shown = "; ".join(f"{each.name}: {each.reason}" for each in result.rejections[:3])
+    more = f"; and {rejected - 3} more" if rejected > 3 else ""
+    raising = f", or raise rejected_share, now {share:g}" if result.crops else ""
+    raise InputError(
+        f"{rejected} of {total} images cannot be used ({shown}{more}): "
+        f"repair or remove them{raising}"
+    )
+
+
+def _refuse_shared_entries(images: Sequence[SourceImage]) -> None:
+    entries = Counter(entry_name(image.name) for image in images)
+    for entry, count in entries.items():
+        if count > 1:
+            raise InputError(f"{entry}: {count} images would have this name: give each its own")
+
+
+def _stage(
+    image: SourceImage, read: Callable[[str], bytes], staging: Path, rules: CropRules
+) -> Crop | Rejection:
+    """Make sure the image's crop lies in the staging folder.
+
+    Reading and hashing cost little beside decoding, so they are done every time: a file that has
+    changed since an interruption is noticed, and its crop made anew.
+    """
+    try:
+        data = read(image.file)
+    except (InputError, OSError) as error:
+        return Rejection(image.name, reason_of(error))
+    sha256 = hashlib.sha256(data).hexdigest()
+    staged = staging / _staged_name(sha256, rules)
+    if not staged.exists():
+        try:
+            cropped = crop(data, rules)
+        except InputError as error:
+            return Rejection(image.name, reason_of(error))
+        write_atomically(staged, encode(cropped, rules.quality))
+    return Crop(image.name, sha256)
+
+
+def _staged_name(sha256: str, rules: CropRules) -> str:
+    """A name for everything a crop depends on, so that a stale one is never taken for it."""
+    resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
+    made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}"
+    return f"{sha256}-{made}.jpg"
+
+
+def _without_leaks(
+    images: Sequence[SourceImage], outcomes: Sequence[Crop | Rejection]
+) -> CropResult:
+    """Divide the outcomes into crops and rejections, leaks being rejected as well."""
+    leaks = leak_reasons(
+        Original(image.name, image.artist, image.split, made.sha256)
+        for image, made in zip(images, outcomes, strict=True)
+        if isinstance(made, Crop)
+    )
+    final = [
+        Rejection(made.name, leaks[made.name]) if made.name in leaks else made for made in outcomes
+    ]
+    return CropResult(
+        tuple(each for each in final if isinstance(each, Crop)),
+        tuple(each for each in final if isinstance(each, Rejection)),
+    )
+
+
+def _write_zip(crops: Sequence[Crop], staging: Path, target: Path, rules: CropRules) -> None:
+    """Write the staged crops in order; JPEGs are stored, for they compress no further."""
+    with replacing(target) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
+        for made in crops:
+            entry = _constant_entry(entry_name(made.name))
+            archive.writestr(entry, (staging / _staged_name(made.sha256, rules)).read_bytes())
+
+
+def _constant_entry(name: str) -> ZipInfo:
+    """An entry with nothing of the day or the machine in it."""
+    entry = ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+    entry.create_system = 3  # Unix, whatever this is
+    entry.external_attr = 0o100644 << 16  # an ordinary file that all may read
+    return entry

@@ -1,0 +1,113 @@
+"""A prepared dataset: the folder with its catalog, its crops and their pixels."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from storage.catalogs.catalog import read_catalog
+from storage.datasets.crop import CropRules
+from storage.errors import InputError
+
+CROPPED = "crop"
+"""Column of a dataset's catalog: the image's place among the crops, blank where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Where the parts of a prepared dataset lie. It is complete once its catalog is there."""
+
+    directory: Path
+
+    @property
+    def catalog(self) -> Path:
+        """Every usable image with its split, the hash of its file and its place in the crops."""
+        return self.directory / "catalog.csv"
+
+    @property
+    def rejected(self) -> Path:
+        """Every image that could not be used, and why."""
+        return self.directory / "rejected.csv"
+
+    @property
+    def crops(self) -> Path:
+        """The crops as JPEG in one zip."""
+        return self.directory / "crops.zip"
+
+    @property
+    def pixels(self) -> Path:
+        """The crops decoded, (N, S, S, 3) uint8."""
+        return self.directory / "pixels.npy"
+
+
+@dataclass(frozen=True, slots=True)
+class SplitImages:
+    """The images of one split, in the catalog's order: N of them.
+
+    ``rows`` are their places among the pixels; ``artists`` number the artists and ``labels`` the
+    values of one chosen column (-1: blank), both from 0 in order of first appearance.
+    """
+
+    names: tuple[str, ...]
+    artist_names: tuple[str, ...]
+    rows: npt.NDArray[np.int64]
+    artists: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+
+
+def load_split(dataset: Dataset, split: str, label_column: str | None = None) -> SplitImages:
+    """Read the images of ``split``. Raises InputError if it has no column ``label_column``."""
+    images = read_catalog(dataset.catalog)
+    images = images[(images["split"] == split) & (images[CROPPED] != "")]
+    labels = np.full(len(images), -1, dtype=np.int64)
+    if label_column is not None:
+        values = _column(images, label_column, dataset)
+        labels = pd.factorize(values.where(values.str.strip() != ""))[0].astype(np.int64)
+    return SplitImages(
+        names=tuple(images["image_name"]),
+        artist_names=tuple(images["artist_name"]),
+        rows=np.array(images[CROPPED].to_numpy(), dtype=np.int64),
+        artists=pd.factorize(images["artist_name"])[0].astype(np.int64),
+        labels=labels,
+    )
+
+
+def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
+    """Name what a dataset is made from, so that only the very same is used again.
+
+    The files' sizes and times stand for their bytes: reading them all would cost as much as
+    cropping.
+    """
+    digest = hashlib.sha256(f"{root}\n{rules}\n".encode())
+    digest.update(catalog.read_bytes())
+    images = read_catalog(catalog)
+    for file in images.loc[images["split"] != "excluded", "file"]:
+        digest.update(_stamp(root, file).encode())
+    return digest.hexdigest()[:12]
+
+
+def content_hash(images: pd.DataFrame) -> str:
+    """Hash what a dataset holds: who painted what, in which split, and the bytes of each image."""
+    columns = images[["image_name", "artist_name", "split", "sha256"]]
+    return hashlib.sha256(columns.to_csv(index=False).encode()).hexdigest()
+
+
+def _column(images: pd.DataFrame, name: str, dataset: Dataset) -> pd.Series:
+    if name not in images.columns:
+        known = ", ".join(column for column in images.columns if column not in ("file", CROPPED))
+        raise InputError(f"matched_on: {dataset.catalog} has no column {name!r}; it has {known}")
+    return images[name]
+
+
+def _stamp(root: Path, file: str) -> str:
+    """Size and time of the file, or of the zip that it lies in."""
+    path = root
+    for part in file.split("/"):
+        path /= part
+        if path.is_file():
+            found = path.stat()
+            return f"{file} {found.st_size} {found.st_mtime_ns}\n"
+    return f"{file} missing\n"

@@ -1,0 +1,97 @@
+"""The zip of crops decoded once into one array on disk, to be read in place from then on."""
+
+import os
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from storage.datasets.crop_archive import entry_name
+from storage.errors import InputError
+from storage.files import replacing
+from storage.threads import in_threads
+
+
+def unpack_pixels(
+    archive: Path,
+    names: Sequence[str],
+    target: Path,
+    size: int,
+    progress: Callable[[int, int], None],
+) -> None:
+    """Decode the crops of the images `names`, in that order, from the zip `archive` to `target`.
+
+    `target` becomes a .npy of uint8 RGB, shape (len(names), size, size, 3), and appears only when
+    it is whole. Decoding runs on all cores.
+
+    Raises InputError where the zip, one of its entries or an entry's size is not as it should be,
+    and OSError, before anything is decoded, where the disk has no room.
+    """
+    with _opened(archive) as crops, replacing(target) as partial:
+        _refuse_missing(crops, names, archive)
+        pixels = _room_for(partial, (len(names), size, size, 3))
+
+        def unpack(row: int) -> None:
+            pixels[row] = _decode(crops, entry_name(names[row]), size, archive)
+
+        in_threads(unpack, range(len(names)), progress)
+        pixels.flush()
+
+
+def open_pixels(path: Path) -> npt.NDArray[np.uint8]:
+    """The array of `unpack_pixels`, shape (N, size, size, 3): mapped, not loaded, and read-only.
+
+    Raises InputError where the file is missing or is not such an array; never unpickles.
+    """
+    try:
+        pixels = np.lib.format.open_memmap(path, mode="r")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not an array of pixels ({error}): {_CURE}") from error
+    square = pixels.ndim == 4 and pixels.shape[1] == pixels.shape[2] and pixels.shape[3] == 3
+    if not square or pixels.dtype != np.uint8:
+        found = f"{pixels.dtype} of shape {pixels.shape}"
+        raise InputError(f"{path}: {found} instead of uint8 (N, size, size, 3): {_CURE}")
+    return pixels
+
+
+_CURE = "delete it and prepare again"
+
+
+def _opened(archive: Path) -> ZipFile:
+    try:
+        return ZipFile(archive)
+    except (OSError, BadZipFile) as error:
+        raise InputError(f"{archive}: not a zip of crops ({error}): {_CURE}") from error
+
+
+def _refuse_missing(crops: ZipFile, names: Sequence[str], archive: Path) -> None:
+    present = set(crops.namelist())
+    missing = [name for name in names if entry_name(name) not in present]
+    if missing:
+        raise InputError(f"{archive}: {len(missing)} crops missing, first {missing[0]}: {_CURE}")
+
+
+def _room_for(path: Path, shape: tuple[int, int, int, int]) -> np.memmap[Any, Any]:
+    """A new mapped array with its disk space taken: a full disk later would kill the process."""
+    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    if hasattr(os, "posix_fallocate"):  # not on macOS
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return pixels
+
+
+def _decode(crops: ZipFile, entry: str, size: int, archive: Path) -> npt.NDArray[np.uint8]:
+    """One crop, shape (size, size, 3)."""
+    try:
+        image = Image.open(BytesIO(crops.read(entry)), formats=("JPEG",)).convert("RGB")
+    except (OSError, BadZipFile) as error:
+        raise InputError(f"{archive}: {entry} is damaged ({error}): {_CURE}") from error
+    if image.size != (size, size):
+        found = f"{image.width} x {image.height}"
+        raise InputError(f"{archive}: {entry} is {found}, not {size} x {size}: {_CURE}")
+    return np.asarray(image)

@@ -1,0 +1,1 @@
+"""The sample gallery: invented painters, each with a hand of their own."""

@@ -1,0 +1,59 @@
+"""Copies among the original files."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from storage.datasets.leaks import Original, leak_reasons
+
+
+def test_same_bytes_under_two_artists_refuse_both() -> None:
+    reasons = leak_reasons(
+        [
+            Original("a.jpg", "Goya", "train", "00"),
+            Original("b.jpg", "Degas", "test", "00"),
+            Original("c.jpg", "Goya", "train", "11"),
+        ]
+    )
+    assert reasons == {
+        "a.jpg": "same bytes as b.jpg by Degas: a leak between artists",
+        "b.jpg": "same bytes as a.jpg by Goya: a leak between artists",
+    }
+
+
+def test_same_bytes_in_two_splits_refuse_both() -> None:
+    reasons = leak_reasons(
+        [Original("a.jpg", "Goya", "train", "00"), Original("b.jpg", "Goya", "test", "00")]
+    )
+    assert reasons == {
+        "a.jpg": "same bytes as b.jpg in test: a leak between splits",
+        "b.jpg": "same bytes as a.jpg in train: a leak between splits",
+    }
+
+
+def test_of_copies_by_one_artist_in_one_split_the_first_is_kept() -> None:
+    reasons = leak_reasons([Original(name, "Goya", "train", "00") for name in ("c", "a", "b")])
+    assert reasons == {"a": "same bytes as c: a duplicate", "b": "same bytes as c: a duplicate"}
+
+
+originals = st.lists(
+    st.tuples(st.sampled_from("AB"), st.sampled_from("XY"), st.sampled_from("0123"))
+).map(
+    lambda rows: [
+        Original(f"{row}.jpg", artist, split, sha256)
+        for row, (artist, split, sha256) in enumerate(rows)
+    ]
+)
+
+
+@given(originals)
+def test_what_is_kept_has_no_two_of_the_same_bytes_and_nothing_contested(
+    given_originals: list[Original],
+) -> None:
+    refused = leak_reasons(given_originals)
+    kept = [original for original in given_originals if original.name not in refused]
+    assert len({original.sha256 for original in kept}) == len(kept)
+    for original in given_originals:
+        twins = [other for other in given_originals if other.sha256 == original.sha256]
+        contested = len({(twin.artist, twin.split) for twin in twins}) > 1
+        should_stay = not contested and original is twins[0]
+        assert (original.name not in refused) == should_stay

@@ -1,0 +1,122 @@
+"""The report on an evaluation says what the database holds."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.records import complete_evaluation, record_baseline, record_epoch, start_run
+from storage.database.tables import Epoch, Run
+from storage.reports.findings import report_on
+from storage.reports.report import Contender, Picture, render_report
+
+PICTURES = [Picture("roc.png", "ROC")]
+
+
+@pytest.fixture
+def judged(session: Session, evaluation_id: int, run_id: int) -> int:
+    """A complete evaluation with two baselines and two epochs, the later one recorded first."""
+    measured = {
+        "triplet_accuracy": 0.81, "triplet_accuracy_low": 0.8, "triplet_accuracy_high": 0.82,
+        "roc_auc": 0.9, "roc_auc_low": 0.88, "roc_auc_high": 0.91,
+    }  # fmt: skip
+    others = {
+        "eer": 0.2, "balanced_accuracy": 0.79, "recall_at_1": 0.4, "map_at_r": 0.25,
+        "triplet_loss": 1.5, "threshold": 2.25, "n_images": 40, "n_pairs": 780, "n_triplets": 100,
+    }  # fmt: skip
+    complete_evaluation(session, evaluation_id, Evaluation(**measured, **others))
+    for name, accuracy in (("untrained network", 0.55), ("colour", 0.605)):
+        figures = measured | {"triplet_accuracy": accuracy}
+        record_baseline(session, Baseline(evaluation_id=evaluation_id, name=name, **figures))
+    for epoch in (2, 1):
+        record_epoch(session, Epoch(run_id=run_id, epoch=epoch, train_loss=3.0 - epoch))
+    return evaluation_id
+
+
+def test_the_network_is_set_beside_the_better_baseline(
+    session: Session, run_id: int, judged: int
+) -> None:
+    report = report_on(session, run_id, judged, PICTURES)
+    assert report.title == f"Run {run_id}: train-flow on sample"
+    assert "**81.00 %**" in report.verdict
+    assert "+20.5 points against the better baseline (colour)" in report.verdict
+    assert [one.name for one in report.contenders] == [
+        "trained network",
+        "untrained network",
+        "colour",
+    ]
+    assert report.contenders[0] == Contender(
+        "trained network", 0.81, 0.8, 0.82, 0.9, 0.88, 0.91, None
+    )
+    assert report.pictures == PICTURES
+
+
+def test_a_network_that_is_no_better_is_not_flattered(
+    session: Session, run_id: int, judged: int
+) -> None:
+    session.execute(text("UPDATE baselines SET triplet_accuracy = 0.83 WHERE name = 'colour'"))
+    assert ": -2.0 points against" in report_on(session, run_id, judged, []).verdict
+
+
+def test_facts_are_those_of_the_rows(
+    session: Session, run_id: int, model_id: int, dataset_id: int, judged: int
+) -> None:
+    facts = {fact.name: fact.value for fact in report_on(session, run_id, judged, []).facts}
+    assert facts == {
+        "equal error rate": "20.00 %",
+        "balanced accuracy": "79.00 %",
+        "threshold, from validation pairs": "2.2500",
+        "recall@1": "40.00 %",
+        "MAP@R": "25.00 %",
+        "triplet loss": "1.5000",
+        "test split": "40 images, 780 pairs, 100 triplets",
+        "model": f"{model_id}, epoch 1 of run {run_id}, epoch-01.pt",
+        "dataset": f"{dataset_id}, content c0ffee",
+        "preset and seed": f"demo, {2**40}",
+        "device": "cpu",
+        "version": "0.1.0",
+    }
+
+
+def test_matched_negatives_are_told_where_there_are_any(
+    session: Session, run_id: int, judged: int
+) -> None:
+    matched = "matched_on = 'style', matched_n_triplets = 60, matched_triplet_accuracy = 0.7"
+    session.execute(text(f"UPDATE evaluations SET {matched}"))
+    session.expire_all()
+    report = report_on(session, run_id, judged, [])
+    facts = {fact.name: fact.value for fact in report.facts}
+    assert facts["negatives of the same style"] == "60 of 100 triplets"
+    assert list(facts).index("negatives of the same style") == list(facts).index("test split") + 1
+    assert report.matched_on == "style"
+    assert report.contenders[0].matched_triplet_accuracy == 0.7
+
+
+def test_epochs_are_those_of_the_run_that_trained_the_model(
+    session: Session, run_id: int, dataset_id: int, judged: int
+) -> None:
+    later = Run(
+        flow_name="evaluate-flow",
+        source="other",
+        preset="demo",
+        settings={},
+        seed=1,
+        device="cpu",
+        code_version="0.1.0",
+        library_versions={},
+        directory="runs/2",
+        dataset_id=dataset_id,
+    )
+    report = report_on(session, start_run(session, later), judged, [])
+    assert report.title.endswith("evaluate-flow on other")
+    assert report.epochs["epoch"].tolist() == [1, 2]
+    assert report.epochs["train_loss"].tolist() == [2.0, 1.0]
+    assert set(report.epochs["run_id"]) == {run_id}
+
+
+def test_a_metric_that_is_no_number_does_not_stop_the_report(
+    session: Session, run_id: int, judged: int
+) -> None:
+    session.execute(text("UPDATE evaluations SET recall_at_1 = NULL"))
+    session.expire_all()
+    assert "| recall@1 | nan % |" in render_report(report_on(session, run_id, judged, PICTURES))

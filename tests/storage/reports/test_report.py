@@ -1,0 +1,124 @@
+"""The report's Markdown: whole tables, figures worked by hand, pictures where they are."""
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+
+from storage.reports.report import (
+    Contender,
+    Fact,
+    Picture,
+    Report,
+    contender_table,
+    epoch_table,
+    render_report,
+)
+
+NETWORK = Contender("trained network", 0.8125, 0.78, 0.8449, 0.9, 0.875, 0.92549, 2 / 3)
+PLAIN = Contender("untrained network", 0.5, 0.4, 0.6, 0.55, 0.5, 0.6, None)
+
+
+def cells(line: str) -> list[str]:
+    """Cells of a row of a table, where an escaped pipe is no border."""
+    parts = re.split(r"(?<!\\)\|", line)
+    assert parts[0] == parts[-1] == ""
+    return [part.strip() for part in parts[1:-1]]
+
+
+def tables(markdown: str) -> list[list[list[str]]]:
+    """Every table's rows of cells; each must be ruled and have rows of one length."""
+    found = []
+    for block in markdown.split("\n\n"):
+        if block.startswith("|"):
+            rows = [cells(line) for line in block.splitlines()]
+            assert set(rows[1]) == {"---"}
+            assert len({len(row) for row in rows}) == 1
+            found.append([rows[0], *rows[2:]])
+    return found
+
+
+def epochs() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "run_id": [1, 1],
+            "epoch": [0, 1],
+            "train_loss": [None, 1.23456],
+            "train_accuracy": [None, 0.5],
+            "validation_loss": [2.0, 1.5],
+            "validation_accuracy": [0.51239, 0.75],
+            "test_loss": [None, None],
+            "test_accuracy": [None, None],
+        }
+    )
+
+
+REPORT = Report(
+    title="Run 7: train-flow on sample",
+    verdict="It **works**.",
+    contenders=[NETWORK, PLAIN],
+    matched_on=None,
+    facts=[Fact("source", "a|b\nc"), Fact("device", "cpu")],
+    epochs=epochs(),
+    pictures=[Picture("loss.png", "Loss"), Picture("roc.png", "ROC")],
+)
+
+
+def test_contenders_stand_side_by_side_in_per_cent() -> None:
+    assert tables(contender_table([NETWORK, PLAIN], None)) == [
+        [
+            ["", "triplet accuracy", "ROC AUC"],
+            ["trained network", "81.25 % [78.0, 84.5]", "0.900 [0.875, 0.925]"],
+            ["untrained network", "50.00 % [40.0, 60.0]", "0.550 [0.500, 0.600]"],
+        ]
+    ]
+
+
+def test_matched_negatives_get_a_column_of_their_own() -> None:
+    head, network, plain = tables(contender_table([NETWORK, PLAIN], "style"))[0]
+    assert head[-1] == "triplet accuracy, negatives of the same style"
+    assert (network[-1], plain[-1]) == ("66.67 %", "–")
+
+
+def test_epochs_show_only_what_was_measured() -> None:
+    assert tables(epoch_table(epochs())) == [
+        [
+            ["epoch", "train loss", "train accuracy", "validation loss", "validation accuracy"],
+            ["0", "–", "–", "2.000", "51.24 %"],
+            ["1", "1.235", "50.00 %", "1.500", "75.00 %"],
+        ]
+    ]
+
+
+def test_the_report_says_all_of_it_in_its_order() -> None:
+    text = render_report(REPORT)
+    places = [
+        text.index(part)
+        for part in (
+            "# Run 7: train-flow on sample\n",
+            "It **works**.",
+            "| trained network |",
+            "95 % intervals",
+            "## How it was measured",
+            "| device | cpu |",
+            "![Loss](loss.png)",
+            "![ROC](roc.png)",
+            "## Epochs",
+            "| epoch |",
+        )
+    ]
+    assert places == sorted(places)
+    assert [len(table) for table in tables(text)] == [3, 3, 3]
+    assert text.endswith("|\n")
+
+
+def test_a_cell_keeps_its_pipes_and_to_one_line() -> None:
+    facts = tables(render_report(REPORT))[1]
+    assert facts[1] == ["source", r"a\|b c"]
+
+
+def test_a_report_without_epochs_has_no_heading_for_them() -> None:
+    text = render_report(replace(REPORT, epochs=epochs().head(0), pictures=[]))
+    assert "Epochs" not in text
+    assert "![" not in text
+    assert len(tables(text)) == 2
