@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, m
 from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from storage.database.views import SCHEMA
+from storage.database.views import SCHEMA, create_missing
 from storage.errors import InputError
 
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
@@ -65,9 +65,13 @@ def _parse(url: str) -> URL:
 
 
 def _parse_server(address: URL) -> URL:
-    """Return a server's URL with a limit on the wait for it; refuse one that was split wrongly."""
+    """Return a server's URL with its driver and a limit on the wait for it.
+
+    Refuses one that was split wrongly.
+    """
     if "@" in f"{address.host}{address.database}":
         raise InputError("the database URL cannot be read: an @ in its password is written %40")
+    address = address.set(drivername="postgresql+psycopg")
     if "connect_timeout" in address.query:
         return address
     return address.update_query_dict({"connect_timeout": CONNECT_SECONDS})
@@ -106,7 +110,7 @@ def _create_schema(engine: Engine) -> None:
         return  # without waiting for the lock: another process may be writing for long
     with engine.begin() as connection:
         connection.execute(text(SCHEMA_LOCK[engine.dialect.name]))
-        SCHEMA.create_all(connection)
+        create_missing(connection)
 
 
 def _switch_to_wal(connection: Connection) -> None:
@@ -130,7 +134,7 @@ def _is_complete(connection: Connection) -> bool:
     """Say whether all tables and views are there; raise `InputError` if they are not ours."""
     columns = inspect(connection).get_multi_columns(kind=ObjectKind.ANY)
     found = {table: {column["name"] for column in rows} for (_, table), rows in columns.items()}
-    ours = {table.name: set(table.columns.keys()) for table in SCHEMA.tables.values()}
+    ours = {table.name: set(table.columns.keys()) for table in SCHEMA}
     if found and not found.keys() & ours.keys():
         raise InputError(
             f"database {shown(connection.engine.url)} belongs to another program "

@@ -156,6 +156,6 @@ def _find(
     return session.get_one(kind, found)
 
 
-def _frame(session: Session, query: Select[*tuple[Any, ...]]) -> pd.DataFrame:
+def _frame(session: Session, query: Select[Any]) -> pd.DataFrame:
     """Return the rows of a query as a data frame."""
     return pd.read_sql(query, session.connection())

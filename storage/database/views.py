@@ -1,11 +1,21 @@
 """The two views for people: `pair_results` and `leaderboard`.
 
-Both are tables of `Base.metadata`, so that they are created with it and can be selected from.
+Both are described as tables too, so that they can be selected from.
 """
 
 from typing import Any
 
-from sqlalchemy import CreateView, MetaData, Select, Table, and_, func, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    Select,
+    Table,
+    and_,
+    func,
+    inspect,
+    select,
+)
 from sqlalchemy.orm import aliased
 
 from storage.database.base import Base
@@ -13,7 +23,7 @@ from storage.database.evaluation_tables import Evaluation, PairPrediction
 from storage.database.tables import Artist, Dataset, Image, Model, Run
 
 
-def _pair_results() -> Select[*tuple[Any, ...]]:
+def _pair_results() -> Select[Any]:
     """Select the pairs of complete evaluations with names, probability and verdict.
 
     The probability is the logistic 1 / (1 + exp(-x)) of x = slope * (threshold - distance),
@@ -50,7 +60,7 @@ def _pair_results() -> Select[*tuple[Any, ...]]:
     )
 
 
-def _leaderboard() -> Select[*tuple[Any, ...]]:
+def _leaderboard() -> Select[Any]:
     """Select one row per model with its run and its latest complete test evaluation."""
     newest_first = func.row_number().over(
         partition_by=Evaluation.model_id,
@@ -90,8 +100,25 @@ def _leaderboard() -> Select[*tuple[Any, ...]]:
     )
 
 
-pair_results: Table = CreateView(_pair_results(), "pair_results", metadata=Base.metadata).table
-leaderboard: Table = CreateView(_leaderboard(), "leaderboard", metadata=Base.metadata).table
+def _as_table(name: str, query: Select[Any]) -> Table:
+    columns = [Column(column.name, column.type) for column in query.selected_columns]
+    return Table(name, MetaData(), *columns, info={"query": query})
 
-SCHEMA: MetaData = Base.metadata
+
+pair_results: Table = _as_table("pair_results", _pair_results())
+leaderboard: Table = _as_table("leaderboard", _leaderboard())
+
+SCHEMA = (*Base.metadata.tables.values(), pair_results, leaderboard)
 """Everything the database holds: the tables that this module builds on, and its views."""
+
+
+def create_missing(connection: Connection) -> None:
+    """Create the tables and views that are not there yet."""
+    Base.metadata.create_all(connection)
+    there = inspect(connection).get_view_names()
+    for view in (pair_results, leaderboard):
+        if view.name not in there:
+            query = view.info["query"].compile(
+                dialect=connection.dialect, compile_kwargs={"literal_binds": True}
+            )
+            connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {query}")
