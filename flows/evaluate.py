@@ -5,9 +5,9 @@ from prefect import flow
 from flows.environment import workspace
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import prepare
-from flows.runs import begin_run_of_model, mark_cancelled, mark_crashed, mark_failed
+from flows.runs import mark_cancelled, mark_crashed, mark_failed, run_of_model
 from flows.settings import Overrides
-from tasks.records import compare_with_last, find_kept_model, finish_run
+from tasks.records import compare_with_last, find_kept_model
 
 
 @flow(
@@ -28,10 +28,9 @@ def evaluate_flow(
         settings: single settings that differ from those the model was trained with.
     """
     kept = find_kept_model(model, workspace())
-    started = begin_run_of_model("evaluate-flow", source or kept.source, kept, settings or {})
-    prepared = prepare(started, needed=["test"], known=kept.known_artists)
-    test = draw_for_test(started, prepared)
-    judged = judge_on_test(started, prepared, kept, build_untrained(started), test)
-    compare_with_last(judged.evaluation_id, started.space)
-    finish_run(started.run, started.space)
-    return judged
+    with run_of_model("evaluate-flow", source or kept.source, kept, settings or {}) as started:
+        prepared = prepare(started, needed=["test"], known=kept.known_artists)
+        test = draw_for_test(started, prepared)
+        judged = judge_on_test(started, prepared, kept, build_untrained(started), test)
+        compare_with_last(judged.evaluation_id, started.space)
+        return judged

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from prefect import flow
 
-from flows.runs import StartedRun, begin_run, mark_cancelled, mark_crashed, mark_failed
+from flows.runs import StartedRun, mark_cancelled, mark_crashed, mark_failed, new_run
 from flows.settings import Overrides, PresetName
 from storage.datasets.dataset import Dataset
 from tasks.prepare import SplitCatalog, build_catalog, crop_to_zip, split_by_artist
-from tasks.records import finish_run, record_dataset
+from tasks.records import record_dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,8 @@ def prepare_flow(
         settings: single settings that differ from the preset.
         catalog_only: stop after the split; no image is needed.
     """
-    started = begin_run("prepare-flow", source, preset, settings)
-    outcome = split(started) if catalog_only else prepare(started)
-    finish_run(started.run, started.space)
-    return outcome
+    with new_run("prepare-flow", source, preset, settings) as started:
+        return split(started) if catalog_only else prepare(started)
 
 
 def prepare(

@@ -3,7 +3,8 @@
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,20 @@ from prefect.runtime import flow_run as current_flow_run
 from flows.environment import workspace
 from flows.settings import Settings, resolve
 from model.compute import Compute, choose_compute, describe_device, leave_a_core
+from storage.errors import InputError
+from storage.locks import try_lock
 from storage.workspace import Workspace
-from tasks.records import KeptModel, OpenRun, RunStart, end_run_of_flow, open_run, reopen_run
+from tasks.dead_runs import end_dead_runs
+from tasks.records import (
+    KeptModel,
+    OpenRun,
+    RunStart,
+    end_run_of_flow,
+    find_run,
+    finish_run,
+    mark_running,
+    open_run,
+)
 
 RECORDED_LIBRARIES = ("torch", "torchvision", "prefect", "pillow", "numpy", "pandas", "sqlalchemy")
 
@@ -31,12 +44,14 @@ class StartedRun:
     space: Workspace
 
 
-def begin_run(
+@contextmanager
+def new_run(
     flow_name: str, source: str, preset: str, overrides: Mapping[str, Any] | None
-) -> StartedRun:
-    """Begin a run; the settings are checked before anything is written.
+) -> Iterator[StartedRun]:
+    """Record a run for as long as the block lasts; one that Prefect starts again goes on.
 
-    A flow run that Prefect starts once more goes on with the run that it began before.
+    Settings are checked before anything is written. The run is complete when the block ends well;
+    hooks record every other end.
     """
     space = workspace()
     settings = resolve(preset, overrides or {})
@@ -52,22 +67,36 @@ def begin_run(
         code_version=code_version(),
         library_versions=library_versions(),
     )
-    return StartedRun(open_run(start, space), settings, compute, space)
+    with _going_on(open_run(start, space), space) as run:
+        yield StartedRun(run, settings, compute, space)
 
 
-def begin_run_of_model(
+def run_of_model(
     flow_name: str, source: str, model: KeptModel, overrides: Mapping[str, Any]
-) -> StartedRun:
-    """Begin a run of a stored model, with the settings that it was trained with."""
-    return begin_run(flow_name, source, model.preset, {**model.settings, **overrides})
+) -> AbstractContextManager[StartedRun]:
+    """Record a run of a stored model, with the settings that it was trained with."""
+    return new_run(flow_name, source, model.preset, {**model.settings, **overrides})
 
 
-def continue_run(run_id: int) -> StartedRun:
-    """Go on with a run that was stopped, with its own source and settings."""
+@contextmanager
+def continued_run(run_id: int) -> Iterator[StartedRun]:
+    """Go on with a training run that was stopped, with its own source and settings."""
     space = workspace()
-    run = reopen_run(run_id, str(current_flow_run.id), space)
-    settings = Settings.model_validate(run.settings)
-    return StartedRun(run, settings, _compute(settings), space)
+    with _going_on(find_run(run_id, space), space) as run:
+        settings = Settings.model_validate(run.settings)
+        yield StartedRun(run, settings, _compute(settings), space)
+
+
+@contextmanager
+def _going_on(run: OpenRun, space: Workspace) -> Iterator[OpenRun]:
+    """Hold the run's lock, so that everybody can see whether its process still lives."""
+    with try_lock(run.folder.lock) as is_ours:
+        if not is_ours:
+            raise InputError(f"run {run.id} is going on in another process; wait, or cancel it")
+        end_dead_runs(space)
+        mark_running(run, str(current_flow_run.id), space)
+        yield run
+        finish_run(run, space)
 
 
 def _compute(settings: Settings) -> Compute:

@@ -5,8 +5,8 @@ from pathlib import Path
 from prefect import flow
 
 from flows.environment import workspace
-from flows.runs import begin_run_of_model, mark_cancelled, mark_crashed, mark_failed
-from tasks.records import find_kept_model, finish_run
+from flows.runs import mark_cancelled, mark_crashed, mark_failed, run_of_model
+from tasks.records import find_kept_model
 from tasks.scoring import Scored, embed_named_images, store_scores
 
 
@@ -31,17 +31,15 @@ def score_flow(
     """
     pair_file = Path(pairs).expanduser().absolute()
     kept = find_kept_model(model, workspace())
-    started = begin_run_of_model("score-flow", str(pair_file), kept, {})
-    run = started.run
-    embeddings = embed_named_images(
-        pair_file,
-        Path(images).expanduser().absolute() if images else pair_file.parent,
-        kept,
-        started.settings.crop_rules(),
-        started.compute,
-        run.folder.embeddings("network", "pairs"),
-    )
-    submission = Path(output).absolute() if output else run.folder.directory / "submission.csv"
-    scored = store_scores(run, kept, pair_file, embeddings, submission, started.space)
-    finish_run(run, started.space)
-    return scored
+    with run_of_model("score-flow", str(pair_file), kept, {}) as started:
+        folder = started.run.folder
+        embeddings = embed_named_images(
+            pair_file,
+            Path(images).expanduser().absolute() if images else pair_file.parent,
+            kept,
+            started.settings.crop_rules(),
+            started.compute,
+            folder.embeddings("network", "pairs"),
+        )
+        submission = Path(output).absolute() if output else folder.directory / "submission.csv"
+        return store_scores(started.run, kept, pair_file, embeddings, submission, started.space)

@@ -9,16 +9,17 @@ from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, prepare
 from flows.runs import (
     StartedRun,
-    begin_run,
-    continue_run,
+    continued_run,
     mark_cancelled,
     mark_crashed,
     mark_failed,
+    new_run,
 )
 from flows.settings import Overrides, PresetName
 from model.selection import ValidatedEpoch, best_epoch, should_stop
+from tasks.device import turn_on
 from tasks.evaluation import SplitScore, choose_threshold, embed_split, score_split
-from tasks.records import KeptModel, finish_run, keep_model, read_history, record_epoch
+from tasks.records import KeptModel, keep_model, read_history, record_epoch
 from tasks.report import plot_training
 from tasks.training import train_one_epoch
 from tasks.triplets import KeptTriplets, draw_epoch_triplets, draw_kept_triplets
@@ -56,18 +57,17 @@ def train_flow(
             with its own source and settings.
     """
     if resume is None:
-        started = begin_run("train-flow", source, preset, settings)
+        run = new_run("train-flow", source, preset, settings)
     else:
-        started = continue_run(resume)
-    prepared = prepare(started, needed=("train", "validation", "test"))
-    kept = draw_kept(started, prepared)
-    untrained = build_untrained(started)
-    history = train_epochs(started, prepared, kept, untrained)
-    model = calibrate(started, prepared, history)
-    pictures = plot_training(started.run, model.epoch, started.space)
-    judged = judge_on_test(started, prepared, model, untrained, kept.test, pictures)
-    finish_run(started.run, started.space)
-    return judged
+        run = continued_run(resume)
+    with run as started:
+        prepared = prepare(started, needed=("train", "validation", "test"))
+        kept = draw_kept(started, prepared)
+        untrained = build_untrained(started)
+        history = train_epochs(started, prepared, kept, untrained)
+        model = calibrate(started, prepared, history)
+        pictures = plot_training(started.run, model.epoch, started.space)
+        return judge_on_test(started, prepared, model, untrained, kept.test, pictures)
 
 
 def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
@@ -102,16 +102,17 @@ def train_epochs(
             epoch,
             run.folder.epoch_triplets(epoch),
         )
-        trained = train_one_epoch(
-            checkpoint,
-            prepared.dataset,
-            triplets,
-            settings.recipe(),
-            started.compute,
-            seed=settings.seed,
-            epoch=epoch,
-            folder=run.folder,
-        )
+        with turn_on(started.compute.device, run.id):
+            trained = train_one_epoch(
+                checkpoint,
+                prepared.dataset,
+                triplets,
+                settings.recipe(),
+                started.compute,
+                seed=settings.seed,
+                epoch=epoch,
+                folder=run.folder,
+            )
         checkpoint = trained.checkpoint
         validation = score(started, prepared, checkpoint, kept.validation)
         test = score(started, prepared, checkpoint, kept.test)

@@ -1,8 +1,12 @@
-"""The one error that storage raises for what a user can put right, and reasons in one line."""
+"""The errors that storage raises for what a user can put right, and reasons in one line."""
 
 
 class InputError(ValueError):
     """Something given by the user cannot be used; the message names the file, row or setting."""
+
+
+class UnavailableError(InputError):
+    """Something cannot be used now that can be there a moment later: a server, a locked file."""
 
 
 def reason_of(error: InputError | OSError) -> str:

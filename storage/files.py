@@ -15,7 +15,7 @@ def replacing(target: Path) -> Iterator[Path]:
     The file is written beside its target, synced to the disk and moved into place in one step, so
     nobody ever sees half of it, and a reader of the old file keeps the old one. When the block
     raises, `target` is left as it was and the half-made file is removed. A process killed in
-    between leaves a file `.NAME.*.partial`, which can be deleted.
+    between leaves a file `.NAME.*.partial`, see `remove_partials`.
 
     Folders that are missing are made. Of several writers at once, the last one to end wins.
     """
@@ -33,6 +33,12 @@ def write_atomically(target: Path, data: bytes) -> None:
     """Make `data` the content of `target`, all of it or nothing; see `replacing`."""
     with replacing(target) as partial:
         partial.write_bytes(data)
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what processes that were killed left half-made in `folder` and below."""
+    for partial in folder.rglob(".*.partial"):
+        partial.unlink(missing_ok=True)
 
 
 def sha256_of(path: Path) -> str:

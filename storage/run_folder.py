@@ -11,6 +11,11 @@ class RunFolder:
     directory: Path
 
     @property
+    def lock(self) -> Path:
+        """Held by the process that the run goes on in."""
+        return self.directory / "run.lock"
+
+    @property
     def report(self) -> Path:
         """The report, beside its plots."""
         return self.directory / "report.md"

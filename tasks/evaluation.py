@@ -3,9 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from model.calibration import Calibration, calibrate
 from model.checkpoint import load_checkpoint
 from model.compute import Compute
@@ -23,6 +20,7 @@ from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, load_split
 from storage.datasets.pixels import open_pixels
 from tasks.progress import progress_bar
+from tasks.step import step
 from tasks.triplets import KeptTriplets, read_triplets
 
 
@@ -42,7 +40,7 @@ class Threshold:
     validation_roc_auc: float
 
 
-@task(cache_policy=NO_CACHE, task_run_name="embed-{split}")
+@step(name="embed-{split}", hours=6)
 def embed_split(
     checkpoint: Path, dataset: Dataset, split: str, compute: Compute, target: Path
 ) -> Path:
@@ -55,7 +53,7 @@ def embed_split(
     return target
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def measure_mean_colours(dataset: Dataset, split: str, target: Path) -> Path:
     """Describe each image of a split by its mean colour alone: the baseline to beat."""
     images = load_split(dataset, split)
@@ -64,14 +62,14 @@ def measure_mean_colours(dataset: Dataset, split: str, target: Path) -> Path:
     return target
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def score_split(embeddings: Path, kept: KeptTriplets, margin: float) -> SplitScore:
     """Loss and accuracy on a split's kept triplets."""
     distances = distances_of(load_arrays(embeddings)["embeddings"], read_triplets(kept.triplets))
     return SplitScore(triplet_loss_value(distances, margin), triplet_accuracy(distances))
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def choose_threshold(embeddings: Path, dataset: Dataset) -> Threshold:
     """Choose threshold and probability on the validation pairs, never on those they judge."""
     images = load_split(dataset, "validation")
@@ -79,7 +77,7 @@ def choose_threshold(embeddings: Path, dataset: Dataset) -> Threshold:
     return Threshold(calibrate(pairs), roc_auc(pairs))
 
 
-@task(cache_policy=NO_CACHE)
+@step(hours=6)
 def judge_embeddings(
     embeddings: Path, dataset: Dataset, kept: KeptTriplets, resampling: Resampling
 ) -> Discrimination:
@@ -96,7 +94,7 @@ def judge_embeddings(
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def verify_embeddings(
     embeddings: Path, dataset: Dataset, kept: KeptTriplets, *, margin: float, threshold: float
 ) -> Verification:

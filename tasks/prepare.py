@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.split import SplitRules, continue_split, require_splits, split_catalog
@@ -15,6 +14,7 @@ from storage.datasets.dataset import Dataset
 from storage.sources import KaggleDraw, locate_source, read_source
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
+from tasks.step import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class SplitCatalog:
     counts: SplitCounts
 
 
-@task(cache_policy=NO_CACHE)
+@step(hours=6)
 def build_catalog(source: str, draw: KaggleDraw, space: Workspace) -> CatalogFile:
     """Read ``source``, whichever of the four kinds it is, into one catalog CSV."""
     with progress_bar("painting the sample gallery") as progress:
@@ -36,7 +36,7 @@ def build_catalog(source: str, draw: KaggleDraw, space: Workspace) -> CatalogFil
     return written
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def split_by_artist(
     catalog: CatalogFile,
     rules: SplitRules,
@@ -56,7 +56,7 @@ def split_by_artist(
     return SplitCatalog(keep_catalog(space, catalog.source, catalog.root, divided), counts)
 
 
-@task(cache_policy=NO_CACHE)
+@step(hours=24)
 def crop_to_zip(
     catalog: CatalogFile, rules: CropRules, rejected_share: float, space: Workspace
 ) -> Dataset:

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 from sqlalchemy.orm import Session
 
 from model.network import NetworkShape
@@ -21,6 +20,7 @@ from storage.files import sha256_of
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.evaluation import SplitScore, Threshold
+from tasks.step import step
 from tasks.training import TrainedEpoch
 
 
@@ -65,30 +65,33 @@ class KeptModel:
     known_artists: dict[str, str]
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def open_run(start: RunStart, space: Workspace) -> OpenRun:
-    """Record that a run begins, or go on with the one that this flow run began before."""
+    """Record that a run begins, or find the one that this flow run began before."""
     with transaction(space.database_url) as session:
         row = results.run_of_flow_run(session, start.prefect_flow_run_id)
         if row is None:
             row = Run(**asdict(start), directory="")
             records.start_run(session, row)
             row.directory = f"runs/{row.id:04d}-{start.flow_name.removesuffix('-flow')}"
-        else:
-            records.reopen_run(session, row.id, start.prefect_flow_run_id)
         return _opened(row, space)
 
 
-@task(cache_policy=NO_CACHE)
-def reopen_run(run_id: int, prefect_flow_run_id: str, space: Workspace) -> OpenRun:
-    """Go on with a run of train-flow that was stopped."""
+@step()
+def find_run(run_id: int, space: Workspace) -> OpenRun:
+    """Find a run of train-flow to go on with."""
     with transaction(space.database_url) as session:
-        row = results.find_run(session, run_id, "train-flow")
-        records.reopen_run(session, row.id, prefect_flow_run_id)
-        return _opened(row, space)
+        return _opened(results.find_run(session, run_id, "train-flow"), space)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
+def mark_running(run: OpenRun, prefect_flow_run_id: str, space: Workspace) -> None:
+    """Record that a run goes on, as this flow run."""
+    with transaction(space.database_url) as session:
+        records.reopen_run(session, run.id, prefect_flow_run_id)
+
+
+@step()
 def finish_run(run: OpenRun, space: Workspace) -> None:
     """Record that a run reached its end."""
     with transaction(space.database_url) as session:
@@ -108,7 +111,7 @@ def end_run_of_flow(
             records.finish_run(session, row.id, status, reason)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def record_dataset(dataset: Dataset, run: OpenRun, space: Workspace) -> int:
     """Record the artists and images of a dataset, once for the same content."""
     images = read_catalog(dataset.catalog)
@@ -131,7 +134,7 @@ def record_dataset(dataset: Dataset, run: OpenRun, space: Workspace) -> int:
     return dataset_id
 
 
-@task(cache_policy=NO_CACHE, task_run_name="record-epoch-{trained.epoch}")
+@step(name="record-epoch-{trained.epoch}")
 def record_epoch(
     run: OpenRun,
     trained: TrainedEpoch,
@@ -166,14 +169,14 @@ def record_epoch(
     return history
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def read_history(run: OpenRun, space: Workspace) -> tuple[ValidatedEpoch, ...]:
     """The epochs that a run has finished, in order."""
     with transaction(space.database_url) as session:
         return _history(session, run)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def keep_model(
     run: OpenRun,
     history: tuple[ValidatedEpoch, ...],
@@ -202,14 +205,14 @@ def keep_model(
         return _kept(session, session.get_one(Model, model_id), space)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def find_kept_model(model_id: int | None, space: Workspace) -> KeptModel:
     """Find a model by its number; the champion if none is named."""
     with transaction(space.database_url) as session:
         return _kept(session, results.find_model(session, model_id), space)
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def compare_with_last(evaluation_id: int, space: Workspace) -> None:
     """Say how a model's evaluation differs from its last one."""
     with transaction(space.database_url) as session:

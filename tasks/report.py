@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
-from prefect.cache_policies import NO_CACHE
 
 from model.distances import Pairs, all_pairs
 from model.hardest import hardest_pairs
@@ -23,11 +21,12 @@ from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc
 from storage.reports.report import Picture, Report, render_report
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
+from tasks.step import step
 
 MISTAKES_SHOWN = 8
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def plot_training(run: OpenRun, best_epoch: int, space: Workspace) -> tuple[Picture, ...]:
     """Draw loss and accuracy by epoch."""
     with transaction(space.database_url) as session:
@@ -40,7 +39,7 @@ def plot_training(run: OpenRun, best_epoch: int, space: Workspace) -> tuple[Pict
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def plot_evaluation(
     run: OpenRun, model: KeptModel, dataset: Dataset, embeddings: Path
 ) -> tuple[Picture, ...]:
@@ -61,7 +60,7 @@ def plot_evaluation(
     )
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def write_report(
     run: OpenRun, evaluation_id: int, pictures: Sequence[Picture], space: Workspace
 ) -> Report:
@@ -72,7 +71,7 @@ def write_report(
     return report
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def publish_report(run: OpenRun, report: Report) -> None:
     """Show epochs, plots and report in Prefect's UI."""
     if len(report.epochs):

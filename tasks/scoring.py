@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 
 from model.calibration import Calibration, probability
 from model.checkpoint import load_checkpoint
@@ -29,6 +28,7 @@ from storage.pair_file import image_names, read_pairs, write_submission
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
 from tasks.records import KeptModel, OpenRun
+from tasks.step import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Scored:
     n_pairs: int
 
 
-@task(cache_policy=NO_CACHE)
+@step(hours=24)
 def embed_named_images(
     pairs: Path, root: Path, model: KeptModel, rules: CropRules, compute: Compute, target: Path
 ) -> Path:
@@ -61,7 +61,7 @@ def embed_named_images(
     return target
 
 
-@task(cache_policy=NO_CACHE)
+@step(hours=24)
 def store_scores(
     run: OpenRun,
     model: KeptModel,

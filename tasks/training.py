@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 
 from model.checkpoint import (
     Checkpoint,
@@ -21,6 +20,7 @@ from storage.datasets.pixels import open_pixels
 from storage.files import replacing
 from storage.run_folder import RunFolder, optimizer_beside
 from tasks.progress import progress_bar
+from tasks.step import step
 from tasks.triplets import read_triplets
 
 
@@ -33,7 +33,7 @@ class TrainedEpoch:
     result: EpochResult
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def start_network(shape: NetworkShape, weights: str, seed: int, folder: RunFolder) -> Path:
     """Build the network as it is before any training, and keep it as epoch 0."""
     network = build_network(shape, weights, seed)
@@ -42,7 +42,7 @@ def start_network(shape: NetworkShape, weights: str, seed: int, folder: RunFolde
     return folder.checkpoint(0)
 
 
-@task(cache_policy=NO_CACHE, task_run_name="train-epoch-{epoch}")
+@step(name="train-epoch-{epoch}", hours=24)
 def train_one_epoch(
     checkpoint: Path,
     dataset: Dataset,

@@ -3,12 +3,12 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 
 from model.triplets import Triplets, draw_triplets, match_negatives, shuffled, stream
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, load_split
+from tasks.step import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class KeptTriplets:
     matched: Path | None
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def draw_epoch_triplets(dataset: Dataset, count: int, seed: int, epoch: int, target: Path) -> Path:
     """Draw the training triplets of one epoch and shuffle them."""
     images = load_split(dataset, "train")
@@ -30,7 +30,7 @@ def draw_epoch_triplets(dataset: Dataset, count: int, seed: int, epoch: int, tar
     return target
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def draw_kept_triplets(
     dataset: Dataset, split: str, count: int, seed: int, matched_on: str | None, folder: Path
 ) -> KeptTriplets:

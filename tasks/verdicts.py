@@ -5,8 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from prefect import get_run_logger, task
-from prefect.cache_policies import NO_CACHE
+from prefect import get_run_logger
 
 from model.evaluation import Discrimination, TripletScore, Verification
 from model.metrics import all_pairs
@@ -18,6 +17,7 @@ from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, load_split
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
+from tasks.step import step
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Judgement:
     result: Discrimination
 
 
-@task(cache_policy=NO_CACHE)
+@step()
 def store_evaluation(
     run: OpenRun,
     model: KeptModel,

@@ -10,12 +10,14 @@ from sqlalchemy.engine.reflection import ObjectKind
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from storage.database.views import SCHEMA, create_missing
-from storage.errors import InputError
+from storage.errors import InputError, UnavailableError
 
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
 EXAMPLES = "sqlite:///results.db or postgresql+psycopg://user:password@host/database"
 BUSY_SECONDS = 30
 CONNECT_SECONDS = "10"
+# Signs of a server that starts, restarts or is out of reach, and of an SQLite file in use.
+PASSING = ("refused", "timeout", "starting up", "shutting down", "closed", "too many", "locked")
 SCHEMA_LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     # Any number of our own; PostgreSQL lets go of it when the transaction ends.
@@ -157,4 +159,6 @@ def _explained(error: DBAPIError | InputError, address: URL) -> InputError:
     options = [str(value) for key, value in address.query.items() if "pass" in key]
     if any(secret and secret in words for secret in (address.password, *options)):
         words = "the connection failed"
-    return InputError(f"cannot use database {shown(address)}: {words}")
+    can_pass = any(sign in words for sign in PASSING)
+    kind = UnavailableError if can_pass else InputError
+    return kind(f"cannot use database {shown(address)}: {words}")

@@ -105,6 +105,11 @@ def run_of_flow_run(session: Session, prefect_flow_run_id: str) -> Run | None:
     return session.scalars(query.order_by(Run.id.desc()).limit(1)).first()
 
 
+def running_runs(session: Session) -> list[Run]:
+    """Return the runs that have begun and not ended, as far as is known."""
+    return list(session.scalars(select(Run).where(Run.status == "running").order_by(Run.id)))
+
+
 def is_better_than_champion(session: Session, model: Model) -> bool:
     """Whether a model takes the championship: by validation alone, never by test figures.
 

@@ -1,0 +1,66 @@
+"""What all tasks have in common: time limits, and patience with what can pass."""
+
+import errno
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
+from sqlalchemy.exc import OperationalError
+
+from storage.errors import UnavailableError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES = 3
+FIRST_DELAY_SECONDS = 2
+# What a file system far away says of itself for a while; a full disk or a missing file stay so.
+PASSING = frozenset(
+    (
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.EIO,
+        errno.EINTR,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+        errno.ENOLCK,
+        errno.ECONNRESET,
+        errno.EHOSTUNREACH,
+        errno.ENETUNREACH,
+    )
+)
+
+
+def step(*, hours: float = 1, name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A task that is stopped after so many hours, and tried again after a fault that can pass.
+
+    Nothing is cached: tasks hand on paths, numbers and small values, and say themselves what they
+    need not do again.
+    """
+    return task(
+        cache_policy=NO_CACHE,
+        task_run_name=name,
+        timeout_seconds=hours * 3600,
+        retries=RETRIES,
+        retry_delay_seconds=exponential_backoff(backoff_factor=FIRST_DELAY_SECONDS),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=_has_failed_for_now,
+    )
+
+
+def can_pass(error: BaseException) -> bool:
+    """Tell a fault of files or database that can pass from bad input, full disks and bugs."""
+    if isinstance(error, OSError):
+        return error.errno in PASSING
+    return isinstance(error, UnavailableError | OperationalError)
+
+
+def _has_failed_for_now(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    try:
+        state.result()
+    except Exception as error:
+        return can_pass(error)
+    return False
