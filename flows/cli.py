@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -112,6 +112,12 @@ def evaluate(
     ] = None,
     model: ModelNumber = None,
     assignments: Assignments = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0, max=1, help="How much the ROC AUC may fall.")
+    ] = 0.02,
+    on_regression: Annotated[
+        Literal["warn", "fail"], typer.Option(help="What to do where it fell by more.")
+    ] = "warn",
     debug: Debug = False,
 ) -> None:
     """Evaluate a stored model on artists it was not trained on."""
@@ -120,7 +126,11 @@ def evaluate(
 
         overrides = parse_assignments(assignments)
         check_overrides(overrides)
-        print_judged(evaluate_flow(source, model, overrides))
+        print_judged(
+            evaluate_flow(
+                source or "as trained", model or "champion", overrides, tolerance, on_regression
+            )
+        )
 
 
 @app.command()
@@ -142,6 +152,22 @@ def score(
         )
         typer.echo(f"{scored.n_pairs} pairs scored, evaluation {scored.evaluation_id}")
         typer.echo(f"submission  {scored.submission}")
+
+
+@app.command()
+def promote(
+    model: Annotated[int, typer.Argument(help="Number of the model that becomes the champion.")],
+    debug: Debug = False,
+) -> None:
+    """Make a model the champion, whatever the figures say."""
+    with one_line_errors(debug):
+        from flows.environment import workspace
+        from storage.database import records, results
+        from storage.database.session import transaction
+
+        with transaction(workspace().database_url) as session:
+            records.promote(session, results.find_model(session, model).id)
+        typer.echo(f"model {model} is the champion")
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from prefect import flow
 
+from flows.champion import crown
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, prepare
 from flows.runs import (
@@ -66,6 +67,7 @@ def train_flow(
         untrained = build_untrained(started)
         history = train_epochs(started, prepared, kept, untrained)
         model = calibrate(started, prepared, history)
+        crown(started, prepared, model)
         pictures = plot_training(started.run, model.epoch, started.space)
         return judge_on_test(started, prepared, model, untrained, kept.test, pictures)
 

@@ -25,6 +25,10 @@ class RunFolder:
         """The folder of the triplets as they were drawn."""
         return self.directory / "triplets"
 
+    def inner(self, name: str) -> "RunFolder":
+        """A folder of the same kind inside, for what a run does once more."""
+        return RunFolder(self.directory / name)
+
     def checkpoint(self, epoch: int) -> Path:
         """The network after ``epoch``; 0 is the network before any training."""
         return self.directory / "checkpoints" / f"epoch-{epoch:03d}.pt"

@@ -184,7 +184,7 @@ def keep_model(
     shape: NetworkShape,
     space: Workspace,
 ) -> KeptModel:
-    """Record the checkpoint of the best epoch as a model, the champion if it is the better one."""
+    """Record the checkpoint of the best epoch as a model."""
     best = best_epoch(history)
     checkpoint = run.folder.checkpoint(best.epoch)
     with transaction(space.database_url) as session:
@@ -200,35 +200,14 @@ def keep_model(
             validation_accuracy=best.accuracy,
         )
         model_id = records.record_model(session, row)
-        if results.is_better_than_champion(session, session.get_one(Model, model_id)):
-            records.promote(session, model_id)
-        return _kept(session, session.get_one(Model, model_id), space)
+        return kept_model(session, session.get_one(Model, model_id), space)
 
 
 @step()
 def find_kept_model(model_id: int | None, space: Workspace) -> KeptModel:
     """Find a model by its number; the champion if none is named."""
     with transaction(space.database_url) as session:
-        return _kept(session, results.find_model(session, model_id), space)
-
-
-@step()
-def compare_with_last(evaluation_id: int, space: Workspace) -> None:
-    """Say how a model's evaluation differs from its last one."""
-    with transaction(space.database_url) as session:
-        now = results.find_evaluation(session, evaluation_id)
-        last = results.evaluation_before(session, now)
-        logger = get_run_logger()
-        if last is None or last.roc_auc is None or now.roc_auc is None:
-            logger.info("There is no earlier evaluation of this model to compare with")
-            return
-        logger.info(
-            "ROC AUC %.4f, %+.4f against evaluation %d%s",
-            now.roc_auc,
-            now.roc_auc - last.roc_auc,
-            last.id,
-            "" if last.dataset_id == now.dataset_id else ", on other paintings",
-        )
+        return kept_model(session, results.find_model(session, model_id), space)
 
 
 def _history(session: Session, run: OpenRun) -> tuple[ValidatedEpoch, ...]:
@@ -239,7 +218,8 @@ def _history(session: Session, run: OpenRun) -> tuple[ValidatedEpoch, ...]:
     )
 
 
-def _kept(session: Session, row: Model, space: Workspace) -> KeptModel:
+def kept_model(session: Session, row: Model, space: Workspace) -> KeptModel:
+    """A model's row as flows hand it on."""
     run = session.get_one(Run, row.run_id)
     return KeptModel(
         id=row.id,

@@ -1,7 +1,27 @@
 """What holds for all tests."""
 
 import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
 
 # Before torch is imported, here and in child processes: with a Prefect server beside, two threads
 # that wait for each other in every layer are many times slower than one that waits for nobody.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def paintings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one sub-folder for each of 12 artists, whose stripes differ in width."""
+    folder = tmp_path_factory.mktemp("paintings")
+    for artist in range(12):
+        generator = np.random.default_rng(artist)
+        (folder / f"Artist {artist}").mkdir()
+        for number in range(4):
+            stripes = (np.arange(48) // (artist + 1) % 2)[:, None, None] * 90
+            noise = generator.integers(0, 120, (48, 48, 3))
+            image = Image.fromarray((stripes + noise).astype(np.uint8))
+            image.save(folder / f"Artist {artist}" / f"{number}.png")
+    return folder

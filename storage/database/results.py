@@ -94,8 +94,7 @@ def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
 def find_model(session: Session, model_id: int | str | None = None) -> Model:
     """Return a model by its number or the `last` one; by default the champion, else the newest."""
     if model_id is None:
-        champion = session.scalar(select(Model).where(Model.is_champion))
-        return champion or _find(session, Model, "model", "last")
+        return champion(session) or _find(session, Model, "model", "last")
     return _find(session, Model, "model", model_id)
 
 
@@ -110,29 +109,31 @@ def running_runs(session: Session) -> list[Run]:
     return list(session.scalars(select(Run).where(Run.status == "running").order_by(Run.id)))
 
 
-def is_better_than_champion(session: Session, model: Model) -> bool:
-    """Whether a model takes the championship: by validation alone, never by test figures.
-
-    Only models validated on the same dataset can be compared; a model of another dataset, like
-    the first model of all, takes over.
-    """
-    champion = session.scalar(select(Model).where(Model.is_champion))
-    if champion is None or champion.id == model.id:
-        return True
-    if _dataset_of(session, champion) != _dataset_of(session, model):
-        return True
-    return model.validation_roc_auc > champion.validation_roc_auc
+def champion(session: Session) -> Model | None:
+    """Return the champion, if there is one."""
+    return session.scalar(select(Model).where(Model.is_champion))
 
 
 def evaluation_before(session: Session, evaluation: Evaluation) -> Evaluation | None:
     """Return the complete evaluation of the same model and split before this one."""
-    query = (
-        select(Evaluation)
-        .where(Evaluation.model_id == evaluation.model_id, Evaluation.id < evaluation.id)
-        .where(Evaluation.split == evaluation.split, Evaluation.status == "complete")
-        .order_by(Evaluation.id.desc())
-    )
-    return session.scalars(query.limit(1)).first()
+    earlier = Evaluation.id < evaluation.id
+    return session.scalars(_evaluations_of(evaluation.model_id, evaluation.split, earlier)).first()
+
+
+def last_evaluation(
+    session: Session, model_id: int, split: str = "test", dataset_id: int | None = None
+) -> Evaluation | None:
+    """Return the latest complete evaluation of a model, on one dataset where it is given."""
+    there = () if dataset_id is None else (Evaluation.dataset_id == dataset_id,)
+    return session.scalars(_evaluations_of(model_id, split, *there)).first()
+
+
+def _evaluations_of(
+    model_id: int, split: str | None, *among: ColumnElement[bool]
+) -> Select[tuple[Evaluation]]:
+    complete = (Evaluation.status == "complete", Evaluation.split == split)
+    query = select(Evaluation).where(Evaluation.model_id == model_id, *complete, *among)
+    return query.order_by(Evaluation.id.desc()).limit(1)
 
 
 def artist_splits_of(session: Session, dataset_id: int | None) -> dict[str, str]:
@@ -141,10 +142,6 @@ def artist_splits_of(session: Session, dataset_id: int | None) -> dict[str, str]
         select(Artist.name, Artist.split).where(Artist.dataset_id == dataset_id)
     )
     return {name: split for name, split in found}
-
-
-def _dataset_of(session: Session, model: Model) -> int | None:
-    return session.get_one(Run, model.run_id).dataset_id
 
 
 def _find(

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from prefect.logging.configuration import setup_logging
 from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner, Result
@@ -33,21 +31,6 @@ Samehand = Callable[..., Result]
 def tiny_settings(**changes: str) -> list[str]:
     """Settings for a run of seconds, as command-line options."""
     return [f"--set={name}={value}" for name, value in (TINY | changes).items()]
-
-
-@pytest.fixture(scope="session")
-def paintings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one sub-folder for each of 12 artists, whose stripes differ in width."""
-    folder = tmp_path_factory.mktemp("paintings")
-    for artist in range(12):
-        generator = np.random.default_rng(artist)
-        (folder / f"Artist {artist}").mkdir()
-        for number in range(4):
-            stripes = (np.arange(48) // (artist + 1) % 2)[:, None, None] * 90
-            noise = generator.integers(0, 120, (48, 48, 3))
-            image = Image.fromarray((stripes + noise).astype(np.uint8))
-            image.save(folder / f"Artist {artist}" / f"{number}.png")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageOps
+from prefect.client.orchestration import get_client
 
 from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
 
@@ -29,6 +32,65 @@ def test_the_same_paintings_evaluated_again_give_the_same_figures(
         flows = database.execute("SELECT DISTINCT flow_name FROM runs").fetchall()
     assert len(set(rows)) == 1
     assert ("evaluate-flow",) in flows
+
+
+@pytest.fixture
+def grown(paintings: Path, tmp_path: Path) -> Path:
+    """The paintings with those of one more artist."""
+    folder = tmp_path / "grown"
+    shutil.copytree(paintings, folder)
+    shutil.copytree(paintings / "Artist 3", folder / "Newcomer")
+    for image in (folder / "Newcomer").glob("*.png"):
+        ImageOps.invert(Image.open(image)).save(image)
+    return folder
+
+
+def test_grown_paintings_are_a_new_version_beside_which_the_old_one_is_evaluated_too(
+    samehand: Samehand, in_copy: Trained, grown: Path
+) -> None:
+    result = samehand("evaluate", "--source", str(grown))
+    assert result.exit_code == 0, result.output
+    with sqlite3.connect(in_copy.database) as database:
+        rows = database.execute(
+            "SELECT dataset_id, n_images, roc_auc FROM evaluations ORDER BY id"
+        ).fetchall()
+    (trained, earlier, now) = rows
+    assert earlier == trained
+    assert (now[0], now[1]) == (2, 16)
+    folder = in_copy.home / "runs/0002-evaluate"
+    assert (folder / "report.md").is_file()
+    assert (folder / "as-they-were/report.md").is_file()
+
+
+@pytest.mark.parametrize(("tolerance", "status"), [("0.5", 0), ("0.001", 1)])
+def test_a_fall_beyond_the_tolerance_fails_the_run_and_is_an_event(
+    samehand: Samehand, in_copy: Trained, tolerance: str, status: int
+) -> None:
+    with sqlite3.connect(in_copy.database) as database:
+        database.execute("UPDATE evaluations SET roc_auc = min(1, roc_auc + 0.01)")
+    result = samehand("evaluate", "--tolerance", tolerance, "--on-regression", "fail")
+    assert result.exit_code == status, result.output
+    with sqlite3.connect(in_copy.database) as database:
+        rows = database.execute(
+            "SELECT runs.status, evaluations.status FROM runs"
+            " JOIN evaluations ON run_id = runs.id WHERE flow_name = 'evaluate-flow'"
+        ).fetchall()
+    assert rows == [("failed" if status else "complete", "complete")]
+    if status:
+        assert "got worse" in result.output
+        assert events_named("samehand.evaluation.regressed")
+
+
+def events_named(name: str) -> list[object]:
+    """Events of that name at the server; they take a moment to get there."""
+    body = {"filter": {"event": {"name": [name]}}}
+    with get_client(sync_client=True) as client:
+        for _ in range(100):
+            found = client._client.post("/events/filter", json=body).json()["events"]
+            if found:
+                return list(found)
+            time.sleep(0.2)
+    return []
 
 
 def test_pairs_of_a_file_are_scored_into_database_and_submission(

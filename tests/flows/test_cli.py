@@ -176,3 +176,12 @@ def test_every_deployment_names_a_flow_of_its_own_name() -> None:
         assert flow.name == deployment["name"]
         assert deployment["work_pool"]["name"] == "samehand"
         assert set(deployment["parameters"]) <= set(flow.parameters.properties)
+
+
+def test_a_model_is_promoted_by_its_number(samehand: Samehand, in_copy: Trained) -> None:
+    assert samehand("promote", "1").exit_code == 0
+    with sqlite3.connect(in_copy.database) as database:
+        assert database.execute("SELECT id FROM models WHERE is_champion").fetchall() == [(1,)]
+    refused = samehand("promote", "7")
+    assert refused.exit_code == 2
+    assert "there is no model 7; choose from: 1, last" in refused.output

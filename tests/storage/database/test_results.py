@@ -7,16 +7,18 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from storage.database.results import (
+    champion,
     epochs,
     evaluation_before,
     evaluations,
     find_evaluation,
     find_model,
     find_run,
-    is_better_than_champion,
+    last_evaluation,
     leaderboard,
     pairs,
     run_of_flow_run,
+    running_runs,
     runs,
 )
 from storage.errors import InputError
@@ -246,16 +248,34 @@ def test_the_evaluation_before_is_of_the_same_model_and_split(filled: Session) -
     assert evaluation_before(filled, find_evaluation(filled, 5)) is None
 
 
-def test_a_champion_falls_only_to_a_model_validated_better_on_the_same_dataset(
+def test_the_last_evaluation_is_complete_and_of_one_dataset_where_it_is_given(
     filled: Session,
 ) -> None:
-    run_sql(filled, MODEL.format(id=2), "UPDATE models SET is_champion = true WHERE id = 1")
-    challenger = find_model(filled, 2)
-    assert not is_better_than_champion(filled, challenger)  # equal is not better
-    challenger.validation_roc_auc = 0.9
-    assert is_better_than_champion(filled, challenger)
-    challenger.validation_roc_auc, challenger.run_id = 0.1, 2  # run 2 has no dataset in common
-    assert is_better_than_champion(filled, challenger)
+    run_sql(filled, "INSERT INTO datasets (id, source, content_hash, created_at)"
+                    f" VALUES (2, 'sample', 'bb', '{DAY}')")  # fmt: skip
+    for number in (1, 2, 3):
+        evaluate(filled, number)
+    run_sql(filled, "UPDATE evaluations SET dataset_id = 2 WHERE id = 2")
+    run_sql(filled, "UPDATE evaluations SET status = 'writing' WHERE id = 3")
+    latest, there = last_evaluation(filled, 1), last_evaluation(filled, 1, dataset_id=1)
+    assert latest is not None
+    assert there is not None
+    assert (latest.id, there.id) == (2, 1)
+    assert last_evaluation(filled, 7) is None
+
+
+def test_runs_that_have_not_ended_are_found(filled: Session) -> None:
+    run_sql(filled, "UPDATE runs SET status = 'complete' WHERE id = 2")
+    run_sql(filled, "UPDATE runs SET status = 'running' WHERE id IN (1, 3)")
+    assert [run.id for run in running_runs(filled)] == [1, 3]
+
+
+def test_there_is_a_champion_once_one_is_made(filled: Session) -> None:
+    assert champion(filled) is None
+    run_sql(filled, "UPDATE models SET is_champion = true WHERE id = 1")
+    found = champion(filled)
+    assert found is not None
+    assert found.id == 1
 
 
 def test_a_run_is_found_by_the_flow_run_that_began_it(filled: Session) -> None:

@@ -1,0 +1,98 @@
+"""Scheduled re-evaluation: has a model got worse since it was last evaluated?"""
+
+from dataclasses import dataclass
+
+from prefect import get_run_logger
+from prefect.events import emit_event
+
+from storage.database import results
+from storage.database.session import transaction
+from storage.database.tables import Dataset as DatasetRow
+from storage.datasets.dataset import Dataset
+from storage.workspace import Workspace
+from tasks.records import KeptModel
+from tasks.step import step
+
+REGRESSED = "samehand.evaluation.regressed"
+
+
+class RegressionError(Exception):
+    """A model got worse by more than is tolerated, and the run was to fail then."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastEvaluation:
+    """A model's last evaluation, and the version of the paintings that it was made on."""
+
+    id: int
+    roc_auc: float
+    dataset_id: int
+    dataset: Dataset
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """ROC AUC now and at the last evaluation; on the same version of the paintings or on a new."""
+
+    evaluation_id: int
+    on: str
+    before: float
+    now: float
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"ROC AUC {self.now:.4f} on {self.on}, {self.now - self.before:+.4f}"
+
+
+@step()
+def find_last_evaluation(model: KeptModel, space: Workspace) -> PastEvaluation | None:
+    """Find a model's last evaluation; None where it has none, or its crops are gone."""
+    with transaction(space.database_url) as session:
+        last = results.last_evaluation(session, model.id)
+        if last is None or last.roc_auc is None:
+            return None
+        stored = session.get_one(DatasetRow, last.dataset_id)
+        if stored.catalog_path is None:
+            return None
+        dataset = Dataset((space.home / stored.catalog_path).parent)
+        if not dataset.pixels.is_file():
+            get_run_logger().warning("The paintings of evaluation %d are gone", last.id)
+            return None
+        return PastEvaluation(last.id, last.roc_auc, last.dataset_id, dataset)
+
+
+@step()
+def measure_change(last: PastEvaluation, evaluation_id: int, space: Workspace) -> Change:
+    """Compare an evaluation with the last one before this run."""
+    with transaction(space.database_url) as session:
+        now = results.find_evaluation(session, evaluation_id)
+        is_same = now.dataset_id == last.dataset_id
+        change = Change(
+            evaluation_id,
+            "the same paintings" if is_same else "a new version of the paintings",
+            last.roc_auc,
+            float("nan") if now.roc_auc is None else now.roc_auc,
+        )
+    get_run_logger().info("%s against evaluation %d", change, last.id)
+    return change
+
+
+@step()
+def report_regression(model: KeptModel, last: PastEvaluation, worse: list[Change]) -> None:
+    """Tell Prefect, so that automations can act on it."""
+    for change in worse:
+        get_run_logger().warning("Model %d got worse: %s", model.id, change)
+        emit_event(
+            REGRESSED,
+            resource={
+                "prefect.resource.id": f"samehand.model.{model.id}",
+                "prefect.resource.name": f"model {model.id}",
+            },
+            payload={
+                "evaluation": change.evaluation_id,
+                "last_evaluation": last.id,
+                "on": change.on,
+                "roc_auc": change.now,
+                "last_roc_auc": change.before,
+            },
+        )

@@ -1,0 +1,255 @@
+"""A site: a real Prefect server and a real worker, as processes with a home of their own."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.flows.conftest import TINY, environment_of
+
+CHECKOUT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+Json = dict[str, Any]
+
+
+@dataclass
+class Site:
+    """Where a server and a worker run, and how to ask them."""
+
+    root: Path
+    port: int
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def api(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    @property
+    def home(self) -> Path:
+        return self.root / "home"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment_of(self.home) | {
+            "PREFECT_API_URL": self.api,
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
+            "COLUMNS": "200",
+        }
+
+    def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
+        """Start a process in a group of its own; what it prints goes to a file."""
+        with (self.root / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [str(BIN / command[0]), *command[1:]],
+                cwd=CHECKOUT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.processes[name] = process
+        return process
+
+    def start_server(self) -> None:
+        self.start("server", "prefect", "server", "start", "--port", str(self.port))
+        wait_for(self.is_healthy, "the server answers", 120)
+
+    def start_worker(self) -> None:
+        self.start("worker", "prefect", "worker", "start", "--pool", "samehand", "--name", "one")
+        wait_for(self.has_worker, "the worker is online", 60)
+
+    def ensure_up(self) -> None:
+        """Bring up again what an earlier test has left down."""
+        if "server" not in self.processes:
+            self.start_server()
+        if "worker" not in self.processes:
+            self.start_worker()
+
+    def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
+        """Kill one process; its children live on."""
+        process = self.processes.pop(name)
+        process.send_signal(how)
+        process.wait()
+
+    def stop(self) -> None:
+        """Kill whatever is left, children too."""
+        for process in self.processes.values():
+            kill_group(process.pid)
+            process.wait()
+        for pid in self.engines():
+            kill_group(pid)
+
+    def is_healthy(self) -> bool:
+        try:
+            return httpx.get(f"{self.api}/health", timeout=5).is_success
+        except httpx.TransportError:
+            return False
+
+    def has_worker(self) -> bool:
+        found = self.ask("work_pools/samehand/workers/filter", {})
+        return any(worker["status"] == "ONLINE" for worker in found)
+
+    def ask(self, path: str, body: Json | None = None) -> Any:
+        """Put a question to Prefect's API: GET, or POST where there is a body.
+
+        Asked again for a while, as Prefect's own client does: its SQLite can be busy.
+        """
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                answer = httpx.request(
+                    "GET" if body is None else "POST", f"{self.api}/{path}", json=body, timeout=15
+                )
+                if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                    return answer.raise_for_status().json()
+            except httpx.TransportError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
+
+    def prefect(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run Prefect's own command in the checkout, as an operator does."""
+        return self.command("prefect", *arguments)
+
+    def command(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of the environment in the checkout."""
+        return subprocess.run(
+            [str(BIN / command[0]), *command[1:]],
+            cwd=CHECKOUT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def deployment(self, name: str) -> Json:
+        return self.ask(f"deployments/name/{name}/{name}")  # type: ignore[no-any-return]
+
+    def run(self, name: str, **parameters: Any) -> str:
+        """Have a deployment run as soon as the worker can; returns the flow run's id."""
+        body = {
+            "parameters": parameters,
+            "state": {"type": "SCHEDULED"},
+            "idempotency_key": uuid4().hex,
+        }
+        deployment = self.deployment(name)["id"]
+        return str(self.ask(f"deployments/{deployment}/create_flow_run", body)["id"])
+
+    def cancel(self, flow_run: str) -> None:
+        self.ask(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        self.wait_until(flow_run, "CANCELLED")
+
+    def flow_run(self, flow_run: str) -> Json:
+        return self.ask(f"flow_runs/{flow_run}")  # type: ignore[no-any-return]
+
+    def state(self, flow_run: str) -> str:
+        return str(self.flow_run(flow_run)["state_type"])
+
+    def wait_until(self, flow_run: str, *states: str, seconds: float = 90) -> None:
+        wait_for(lambda: self.state(flow_run) in states, f"{flow_run} is {states}", seconds)
+
+    def sql(self, question: str, *values: object) -> list[tuple[Any, ...]]:
+        """Ask the results database."""
+        database = self.home / "results.db"
+        if not database.exists():
+            return []
+        with sqlite3.connect(database, timeout=30) as connection:
+            try:
+                return connection.execute(question, values).fetchall()
+            except sqlite3.OperationalError as error:
+                if "no such table" in str(error):  # the tables are not there yet
+                    return []
+                raise
+
+    def status(self, flow_run: str) -> str | None:
+        rows = self.sql("SELECT status FROM runs WHERE prefect_flow_run_id = ?", flow_run)
+        return rows[0][0] if rows else None
+
+    def epochs(self, flow_run: str) -> int:
+        return int(
+            self.sql(
+                "SELECT count(*) FROM epochs JOIN runs ON runs.id = run_id"
+                " WHERE prefect_flow_run_id = ?",
+                flow_run,
+            )[0][0]
+        )
+
+    def wait_for_epoch(self, flow_run: str, count: int = 1) -> None:
+        def has_epochs() -> bool:
+            return self.status(flow_run) is not None and self.epochs(flow_run) >= count
+
+        wait_for(has_epochs, f"{flow_run} has {count} epochs", 120)
+
+    def engines(self, flow_run: str = "") -> list[int]:
+        """The processes that flow runs of this site go on in."""
+        ours = f"PREFECT_API_URL={self.api}".encode()
+        wanted = f"PREFECT__FLOW_RUN_ID={flow_run}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                environment = (folder / "environ").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if ours in environment and any(entry.startswith(wanted) for entry in environment):
+                found.append(int(folder.name))
+        return sorted(found)
+
+
+def wait_for(holds: Callable[[], bool], what: str, seconds: float) -> float:
+    """Wait until something holds; returns how long that took, in seconds."""
+    start = time.monotonic()
+    while not holds():
+        if time.monotonic() - start > seconds:
+            raise AssertionError(f"after {seconds} s still not so: {what}")
+        time.sleep(0.2)
+    return time.monotonic() - start
+
+
+def kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    except PermissionError:
+        os.kill(pid, signal.SIGKILL)
+
+
+def tiny(**changes: Any) -> Json:
+    """Settings for a run of seconds, as the UI's form sends them."""
+    return {name: json.loads(value) if value[0].isdigit() or value == "null" else value
+            for name, value in TINY.items()} | changes  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A server with everything deployed as the papers say, and a worker."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    site = Site(tmp_path_factory.mktemp("site"), port)
+    try:
+        site.start_server()
+        for command in (
+            ("work-pool", "create", "samehand", "--type", "process"),
+            ("--no-prompt", "deploy", "--all"),
+        ):
+            done = site.prefect(*command)
+            assert done.returncode == 0, done.stdout + done.stderr
+        site.start_worker()
+        yield site
+    finally:
+        site.stop()

@@ -1,0 +1,73 @@
+"""Who is the champion: judged on the same images, by artists it has not been trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from prefect.logging import disable_run_logger
+from sklearn.metrics import roc_auc_score
+
+from storage.arrays import save_arrays
+from storage.datasets.dataset import Dataset
+from tasks.champion import Duel, Entrant, fight
+
+
+def enter(folder: Path, artists: list[str], points: list[float], order: int = 1) -> Entrant:
+    """A model that puts images on a line; `order` -1 lists the images in reverse."""
+    folder.mkdir()
+    images = pd.DataFrame(
+        {
+            "image_name": [f"{n}.jpg" for n in range(len(artists))],
+            "artist_name": artists,
+            "file": "a.jpg",
+            "split": "validation",
+            "crop": range(len(artists)),
+        }
+    )
+    images[::order].to_csv(folder / "catalog.csv", index=False)
+    vectors = np.array(points, dtype=np.float32)[::order, None]
+    save_arrays(folder / "embeddings.npz", {"embeddings": vectors})
+    return Entrant(Dataset(folder), folder / "embeddings.npz")
+
+
+ARTISTS = ["Monet", "Monet", "Manet", "Manet", "Degas", "Degas"]
+GOOD = [0.0, 0.1, 5.0, 5.1, 9.0, 9.1]
+BAD = [0.0, 9.0, 0.15, 5.0, 5.3, 9.7]
+
+
+def duel(one: Entrant, other: Entrant, known: dict[str, str]) -> Duel:
+    with disable_run_logger():
+        return fight.fn(one, other, known)
+
+
+def test_the_better_one_wins_whatever_the_order_of_its_images(tmp_path: Path) -> None:
+    good = enter(tmp_path / "good", ARTISTS, GOOD)
+    bad = enter(tmp_path / "bad", ARTISTS, BAD, order=-1)
+    assert duel(good, bad, {}).is_won
+    assert not duel(bad, good, {}).is_won
+    assert not duel(good, good, {}).is_won  # equal is not better
+
+
+def test_the_figures_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    bad = enter(tmp_path / "bad", ARTISTS, BAD)
+    first, second = np.triu_indices(len(ARTISTS), 1)
+    truth = np.array(ARTISTS)[first] == np.array(ARTISTS)[second]
+    distance = np.abs(np.array(BAD)[first] - np.array(BAD)[second])
+    found = duel(bad, bad, {}).champion
+    assert found is not None
+    assert np.isclose(found, roc_auc_score(truth, -distance))
+
+
+def test_artists_that_the_champion_was_trained_on_do_not_count(tmp_path: Path) -> None:
+    good = enter(tmp_path / "good", ARTISTS, GOOD)
+    learnt = enter(tmp_path / "learnt", ARTISTS, GOOD)
+    seen = {"Monet": "train", "Manet": "validation", "Degas": "test"}
+    assert duel(good, learnt, seen).n_images == 4
+
+
+def test_without_common_ground_nothing_changes(tmp_path: Path) -> None:
+    good = enter(tmp_path / "good", ARTISTS, GOOD)
+    bad = enter(tmp_path / "bad", ARTISTS, BAD)
+    seen = {"Monet": "train", "Manet": "train"}
+    assert not duel(good, bad, seen).is_won
+    assert not duel(good, bad, dict.fromkeys(ARTISTS, "train")).is_won
