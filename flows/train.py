@@ -21,7 +21,7 @@ from model.selection import ValidatedEpoch, best_epoch, should_stop
 from tasks.device import turn_on
 from tasks.evaluation import SplitScore, choose_threshold, embed_split, score_split
 from tasks.records import KeptModel, keep_model, read_history, record_epoch
-from tasks.report import plot_training
+from tasks.report import plot_training, publish_curve
 from tasks.training import train_one_epoch
 from tasks.triplets import KeptTriplets, draw_epoch_triplets, draw_kept_triplets
 
@@ -119,6 +119,7 @@ def train_epochs(
         validation = score(started, prepared, checkpoint, kept.validation)
         test = score(started, prepared, checkpoint, kept.test)
         history = record_epoch(run, trained, validation, test, started.space)
+        publish_curve(run, best_epoch(history).epoch, started.space)
     return history
 
 

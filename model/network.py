@@ -6,14 +6,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights, resnet18
 
 from model.errors import ModelInputError
+from model.resnet import CHANNELS, STRIDE, from_torchvision, resnet18, torchvision_name
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
-BACKBONE_CHANNELS = 512
-BACKBONE_STRIDE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +43,13 @@ class SiameseNetwork(nn.Module):
         """Build the network with random weights."""
         super().__init__()
         # Nested rounding up at each of five halvings equals one rounding up at the end.
-        side = -(-shape.crop_size // BACKBONE_STRIDE)
+        side = -(-shape.crop_size // STRIDE)
         self.shape = shape
-        self.backbone = nn.Sequential(*list(resnet18().children())[:-2])
+        self.backbone = resnet18()
         self.head = nn.Sequential(
             nn.Flatten(),
             nn.Dropout(shape.backbone_dropout),
-            nn.Linear(BACKBONE_CHANNELS * side * side, shape.hidden_size),
+            nn.Linear(CHANNELS * side * side, shape.hidden_size),
             nn.ReLU(),
             nn.Dropout(shape.head_dropout),
             nn.Linear(shape.hidden_size, shape.embedding_size),
@@ -100,6 +98,8 @@ def resnet_weights(weights: str) -> Mapping[str, Tensor]:
 
 
 def _imagenet_weights() -> Mapping[str, Tensor]:
+    from torchvision.models import ResNet18_Weights  # seconds, which only this one use is worth
+
     source = ResNet18_Weights.IMAGENET1K_V1
     file_name = source.url.rsplit("/", 1)[-1]
     try:
@@ -118,19 +118,15 @@ def _imagenet_weights() -> Mapping[str, Tensor]:
 
 def _load_backbone(network: SiameseNetwork, state: Mapping[str, Tensor], source: str) -> None:
     """Load torchvision's ResNet-18 weights; its classifier, which the network lacks, is left."""
-    whole = resnet18()
     try:
-        outcome = whole.load_state_dict(
-            {name: value for name, value in state.items() if not name.startswith("fc.")},
-            strict=False,
-        )
+        outcome = network.backbone.load_state_dict(from_torchvision(state), strict=False)
     except (RuntimeError, AttributeError, TypeError) as error:
         raise ModelInputError(f"weights: {source} does not hold ResNet-18's weights") from error
     # torch's own list: it forgives old files that do not count the batches of a normalisation.
-    missing = [name for name in outcome.missing_keys if not name.startswith("fc.")]
-    if missing:
-        raise ModelInputError(f"weights: {source} lacks {missing[0]} of ResNet-18")
-    network.backbone.load_state_dict(nn.Sequential(*list(whole.children())[:-2]).state_dict())
+    if missing := outcome.missing_keys:
+        raise ModelInputError(
+            f"weights: {source} lacks {torchvision_name(missing[0])} of ResNet-18"
+        )
 
 
 def _per_channel(values: tuple[float, float, float]) -> Tensor:

@@ -1,18 +1,55 @@
-"""A progress bar for steps that take long, where somebody is watching."""
+"""Progress of steps that take long: a bar in the terminal, an artifact in Prefect's UI."""
 
+import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from tqdm import tqdm
+
+SECONDS = 5.0
+"""A step must last as long to get an artifact, which is then brought up to date as often."""
+
+
+class ProgressArtifact:
+    """A progress artifact of the current run, created once it turns out to be worth one."""
+
+    def __init__(self, title: str) -> None:
+        """Titles that differ by a number only share a key, under which their history builds up."""
+        self._title = title
+        self._key = re.sub("[^a-z]+", "-", f"progress {title}".lower()).strip("-")
+        self._id: UUID | None = None
+        self._next = time.monotonic() + SECONDS
+
+    def show(self, done: int, total: int) -> None:
+        """Bring it up to date, if it is time for that or all is done."""
+        is_last = done >= total and self._id is not None
+        if total == 0 or not (is_last or time.monotonic() >= self._next):
+            return
+        self._next = time.monotonic() + SECONDS
+        percent = 100 * done / total
+        if self._id is None:
+            created = create_progress_artifact(percent, self._key, self._title)
+            assert isinstance(created, UUID)
+            self._id = created
+        else:
+            update_progress_artifact(self._id, percent)
 
 
 @contextmanager
 def progress_bar(title: str, unit: str = "image") -> Iterator[Callable[[int, int], None]]:
-    """Yield what a long function calls with (done, total); silent where output is no terminal."""
+    """Yield what a long function calls with (done, total).
+
+    The bar is silent where output is no terminal.
+    """
+    artifact = ProgressArtifact(title)
     with tqdm(desc=title, unit=unit, disable=None, leave=False) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
+            artifact.show(done, total)
 
         yield show

@@ -19,6 +19,7 @@ from storage.files import write_atomically
 from storage.reports.findings import report_on
 from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
 from storage.reports.report import Picture, Report, render_report
+from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
 from tasks.step import step
@@ -72,22 +73,36 @@ def write_report(
 
 
 @step()
+def publish_curve(run: OpenRun, best_epoch: int, space: Workspace) -> None:
+    """Show loss and accuracy so far in Prefect's UI."""
+    for picture in plot_training.fn(run, best_epoch, space):
+        create_image_artifact(
+            embedded(run.folder, picture),
+            key=f"{Path(picture.file_name).stem}-by-epoch",
+            description=f"Run {run.id} on {run.source}: {picture.caption}",
+        )
+
+
+@step()
 def publish_report(run: OpenRun, report: Report) -> None:
-    """Show epochs, plots and report in Prefect's UI."""
+    """Show epochs and the report with its pictures in Prefect's UI."""
     if len(report.epochs):
         epochs = report.epochs.astype(object).where(report.epochs.notna(), None)
         rows = [
             dict(zip(epochs.columns, row, strict=True)) for row in epochs.itertuples(index=False)
         ]
         create_table_artifact(rows, key="epochs", description=report.title)
-    for picture in report.pictures:
-        content = (run.folder.directory / picture.file_name).read_bytes()
-        create_image_artifact(
-            f"data:image/png;base64,{base64.b64encode(content).decode()}",
-            key=Path(picture.file_name).stem,
-            description=f"{report.title}: {picture.caption}",
-        )
-    create_markdown_artifact(run.folder.report.read_text(), key="report", description=report.title)
+    create_markdown_artifact(
+        render_report(report, lambda picture: embedded(run.folder, picture)),
+        key="report",
+        description=report.title,
+    )
+
+
+def embedded(folder: RunFolder, picture: Picture) -> str:
+    """A picture beside the report as a link that holds it."""
+    content = (folder.directory / picture.file_name).read_bytes()
+    return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
 def _mistakes(

@@ -1,6 +1,6 @@
 """What a report says about an evaluation, read from the results database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -21,12 +21,12 @@ def report_on(
     baselines = session.scalars(
         select(Baseline).where(Baseline.evaluation_id == evaluation_id).order_by(Baseline.id)
     )
-    contenders = [_contender("trained network", evaluation)]
-    contenders += [_contender(baseline.name, baseline) for baseline in baselines]
+    network = _contender("trained network", evaluation)
+    simpler = [_contender(baseline.name, baseline) for baseline in baselines]
     return Report(
         title=f"Run {run.id}: {run.flow_name} on {run.source}",
-        verdict=_verdict(contenders),
-        contenders=contenders,
+        verdict=_verdict(network, simpler),
+        contenders=[network, *simpler, *_rivals(session, evaluation)],
         matched_on=evaluation.matched_on,
         facts=_facts(run, model, evaluation, session.get_one(Dataset, evaluation.dataset_id)),
         epochs=results.epochs(session, model.run_id),
@@ -48,8 +48,24 @@ def _contender(name: str, row: Evaluation | Baseline) -> Contender:
     )
 
 
-def _verdict(contenders: Sequence[Contender]) -> str:
-    network, *baselines = contenders
+def _rivals(session: Session, evaluation: Evaluation) -> Iterator[Contender]:
+    """Read what the network was measured by before, and what the champion is measured by."""
+    before = results.evaluation_before(session, evaluation)
+    if before is not None:
+        yield _contender(_named(f"its evaluation {before.id}", before, evaluation), before)
+    champion = results.champion(session)
+    if champion is None or champion.id == evaluation.model_id:
+        return
+    best = results.last_evaluation(session, champion.id, dataset_id=evaluation.dataset_id)
+    if best := best or results.last_evaluation(session, champion.id):
+        yield _contender(_named(f"champion, model {champion.id}", best, evaluation), best)
+
+
+def _named(name: str, row: Evaluation, evaluation: Evaluation) -> str:
+    return name if row.dataset_id == evaluation.dataset_id else f"{name}, on other paintings"
+
+
+def _verdict(network: Contender, baselines: Sequence[Contender]) -> str:
     better = max(baselines, key=lambda one: one.triplet_accuracy)
     gain = 100 * (network.triplet_accuracy - better.triplet_accuracy)
     return (

@@ -1,6 +1,6 @@
 """The report of a run: one Markdown file beside its plots."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -49,8 +49,13 @@ class Report:
     pictures: Sequence[Picture]
 
 
-def render_report(report: Report) -> str:
-    """Write the report as Markdown; its pictures are expected in the same folder."""
+def file_beside(picture: Picture) -> str:
+    """Link to a picture in the report's own folder."""
+    return picture.file_name
+
+
+def render_report(report: Report, link: Callable[[Picture], str] = file_beside) -> str:
+    """Write the report as Markdown; `link` says where each picture is."""
     sections = [
         f"# {report.title}",
         report.verdict,
@@ -58,7 +63,7 @@ def render_report(report: Report) -> str:
         "Brackets hold 95 % intervals, from drawing the artists anew with replacement.",
         "## How it was measured",
         _table(["", ""], [[fact.name, fact.value] for fact in report.facts]),
-        *[f"![{picture.caption}]({picture.file_name})" for picture in report.pictures],
+        *[f"![{picture.caption}]({link(picture)})" for picture in report.pictures],
     ]
     if len(report.epochs):
         sections += ["## Epochs", epoch_table(report.epochs)]
