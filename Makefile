@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.9
 
-.PHONY: demo test check format bench lock clean
+.PHONY: demo test check format bench faults lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/samehand train sample --preset demo
@@ -24,6 +24,10 @@ format: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks
+
+# Kills a server, a worker and runs in turn, and writes what happened into docs/operating.md.
+faults: $(VENV)/installed
+	SAMEHAND_FAULT_TABLE=docs/operating.md $(BIN)/pytest -q tests/operations/test_faults.py
 
 # Renews the lock file; run the tests before committing it.
 lock: $(VENV)/installed

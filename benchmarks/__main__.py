@@ -1,5 +1,7 @@
 """``make bench``: every benchmark, one after the other."""
 
-from benchmarks.precision import main
+from benchmarks import orchestration, precision
 
-main()
+for benchmark in (precision, orchestration):
+    benchmark.main()
+    print()

@@ -2,13 +2,15 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,6 +46,7 @@ class Site:
     def environment(self) -> dict[str, str]:
         return environment_of(self.home) | {
             "PREFECT_API_URL": self.api,
+            "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
             "COLUMNS": "200",
@@ -64,11 +67,11 @@ class Site:
         return process
 
     def start_server(self) -> None:
-        self.start("server", "prefect", "server", "start", "--port", str(self.port))
+        self.start("server", "prefect", "server", "start")
         wait_for(self.is_healthy, "the server answers", 120)
 
     def start_worker(self) -> None:
-        self.start("worker", "prefect", "worker", "start", "--pool", "samehand", "--name", "one")
+        self.start("worker", "prefect", "worker", "start", "--pool", "samehand")
         wait_for(self.has_worker, "the worker is online", 60)
 
     def ensure_up(self) -> None:
@@ -135,6 +138,12 @@ class Site:
             timeout=180,
             check=False,
         )
+
+    def run_documented(self, command: Sequence[str]) -> str:
+        """Run a command as it is written, which must end well; returns what it printed."""
+        done = self.command(*command)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
 
     def deployment(self, name: str) -> Json:
         return self.ask(f"deployments/name/{name}/{name}")  # type: ignore[no-any-return]
@@ -209,6 +218,15 @@ class Site:
         return sorted(found)
 
 
+def documented(section: str) -> list[list[str]]:
+    """The commands that a section of the document for operators tells people to type."""
+    page = (CHECKOUT / "docs/operating.md").read_text(encoding="utf-8")
+    (body,) = [part for part in page.split("\n## ") if part.startswith(section)]
+    blocks = re.findall("```sh\n(.*?)```", body, re.DOTALL)
+    lines = "".join(blocks).splitlines()
+    return [shlex.split(line, comments=True) for line in lines]
+
+
 def wait_for(holds: Callable[[], bool], what: str, seconds: float) -> float:
     """Wait until something holds; returns how long that took, in seconds."""
     start = time.monotonic()
@@ -234,6 +252,35 @@ def tiny(**changes: Any) -> Json:
             for name, value in TINY.items()} | changes  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What was killed, and how it went on."""
+
+    killed: str
+    then: str
+    seconds: float
+
+
+@pytest.fixture(scope="session")
+def outcomes() -> Iterator[list[Outcome]]:
+    """What the tests of faults saw; `make faults` writes it into the document for operators."""
+    seen: list[Outcome] = []
+    yield seen
+    document = os.environ.get("SAMEHAND_FAULT_TABLE")
+    if document and seen:
+        rows = [f"| {one.killed} | {one.then} | {one.seconds:.0f} s |" for one in seen]
+        head = "| what, in the midst of training | then | true again after |\n|---|---|---|\n"
+        table = f"<!-- faults -->\n{head}" + "\n".join(rows) + "\n<!-- end of faults -->"
+        page = Path(document)
+        text = re.sub(
+            "<!-- faults -->.*<!-- end of faults -->",
+            lambda _: table,
+            page.read_text(encoding="utf-8"),
+            flags=re.DOTALL,
+        )
+        page.write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server with everything deployed as the papers say, and a worker."""
@@ -241,15 +288,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     site = Site(tmp_path_factory.mktemp("site"), port)
+    profile, server, pool, deploy, worker = documented("One machine")[:5]
     try:
-        site.start_server()
-        for command in (
-            ("work-pool", "create", "samehand", "--type", "process"),
-            ("--no-prompt", "deploy", "--all"),
-        ):
-            done = site.prefect(*command)
-            assert done.returncode == 0, done.stdout + done.stderr
-        site.start_worker()
+        site.run_documented(profile)
+        site.start("server", *server)
+        wait_for(site.is_healthy, "the server answers", 120)
+        site.run_documented(pool)
+        site.run_documented(deploy)
+        site.start("worker", *worker)
+        wait_for(site.has_worker, "the worker is online", 60)
         yield site
     finally:
         site.stop()

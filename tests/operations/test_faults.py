@@ -1,6 +1,5 @@
 """Whatever is killed: nothing is lost, both databases tell the truth again, and runs go on."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -8,82 +7,57 @@ from typing import Any
 import pytest
 
 from storage.locks import try_lock
-from tests.operations.conftest import Site, kill_group, tiny, wait_for
+from tests.operations.conftest import Outcome, Site, kill_group, tiny, wait_for
 
 LONG = tiny(epochs=400)
+GOES_ON = "retried, it goes on after its last epoch"
 
 
 @pytest.fixture
-def training(site: Site, paintings: Path) -> Iterator[str]:
-    """A training run that would take minutes, with two epochs done."""
+def training(site: Site, paintings: Path) -> str:
+    """A training run that would take minutes, with two epochs done or more.
+
+    One that an earlier test has left running serves again: a start takes long.
+    """
     site.ensure_up()
-    run = site.run("train-flow", source=str(paintings), settings=LONG)
+    running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+    runs = [run["id"] for run in site.ask("flow_runs/filter", running)]
+    run = str(runs[0]) if runs else site.run("train-flow", source=str(paintings), settings=LONG)
     site.wait_for_epoch(run, 2)
-    yield run
-    for pid in site.engines(run):
-        kill_group(pid)
+    return run
 
 
-def test_a_cancelled_run_ends_at_once_and_leaves_nothing_half_made(
-    site: Site, training: str
+def test_a_run_outlives_a_restart_of_the_server(
+    site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
-    done = site.prefect("flow-run", "cancel", training)
-    assert done.returncode == 0, done.stdout + done.stderr
-    took = wait_for(lambda: site.state(training) == "CANCELLED", "it is cancelled", 30)
-    took += wait_for(lambda: site.status(training) == "cancelled", "runs say so", 30 - took)
-    wait_for(lambda: not site.engines(training), "its process is gone", 30 - took)
-    assert list(site.home.rglob("*.partial")) == []
-    (folder,) = site.sql("SELECT directory FROM runs WHERE prefect_flow_run_id = ?", training)
-    with try_lock(site.home / folder[0] / "run.lock") as is_free:
-        assert is_free
-
-
-def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
-    site: Site, training: str
-) -> None:
-    for pid in site.engines(training):
-        kill_group(pid)
-    wait_for_crash(site, training, 60)
-    goes_on_when_retried(site, training)
-
-
-def test_a_killed_worker_crashes_its_runs_which_go_on_when_retried(
-    site: Site, training: str
-) -> None:
-    site.kill("worker")
-    wait_for_crash(site, training, 60)
-    site.start_worker()
-    goes_on_when_retried(site, training)
-
-
-def test_a_run_outlives_a_restart_of_the_server(site: Site, training: str) -> None:
     site.kill("server")
     seen = site.epochs(training)
     site.start_server()
-    site.wait_for_epoch(training, seen + 2)
+    took = wait_for(lambda: site.epochs(training) >= seen + 2, "two more epochs", 120)
     assert site.state(training) == "RUNNING"
+    outcomes.append(
+        Outcome("`kill -9` of the server, started again", "the run goes on, two epochs later", took)
+    )
 
 
-def test_what_died_with_its_worker_is_found_by_the_automation_and_at_the_next_start(
-    site: Site, training: str, paintings: Path
+def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
+    site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
-    kill_all(site, training)
-    wait_for(lambda: site.state(training) == "CRASHED", "the automation has seen it", 200)
-    assert site.status(training) == "running"
-    site.start_worker()
-    start_another(site, paintings)
-    assert site.status(training) == "crashed"
+    for pid in site.engines(training):
+        kill_group(pid)
+    took = wait_for_crash(site, training)
+    goes_on_when_retried(site, training)
+    outcomes.append(Outcome("`kill -9` of the run's process", f"Crashed; {GOES_ON}", took))
 
 
-def test_what_died_with_its_worker_is_found_at_the_next_start_alone(
-    site: Site, training: str, paintings: Path
+def test_a_killed_worker_crashes_its_runs_which_go_on_when_retried(
+    site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
-    kill_all(site, training)
-    assert site.state(training) == "RUNNING"
+    site.kill("worker")
+    took = wait_for_crash(site, training)
     site.start_worker()
-    start_another(site, paintings)
-    assert site.state(training) == "CRASHED"
-    assert site.status(training) == "crashed"
+    goes_on_when_retried(site, training)
+    outcomes.append(Outcome("`kill -9` of the worker", f"its runs are Crashed; {GOES_ON}", took))
 
 
 def test_two_runs_take_turns_on_the_device_while_others_prepare(
@@ -93,16 +67,52 @@ def test_two_runs_take_turns_on_the_device_while_others_prepare(
     site.wait_for_epoch(other, 2)
     start_another(site, paintings)
     assert site.state(training) == site.state(other) == "RUNNING"
-    for run in (training, other):
-        site.cancel(run)
+    site.cancel(other)
     trained = sorted(epochs_in_prefect(site, training, other))
     assert {run for *_, run in trained} == {training, other}
     assert all(end <= start for (_, end, _), (start, *_) in pairwise(trained))
 
 
-def wait_for_crash(site: Site, run: str, seconds: float) -> None:
-    took = wait_for(lambda: site.state(run) == "CRASHED", "it crashed", seconds)
-    wait_for(lambda: site.status(run) == "crashed", "runs say so", seconds - took)
+def test_a_cancelled_run_ends_within_thirty_seconds_and_leaves_nothing_half_made(
+    site: Site, training: str, outcomes: list[Outcome]
+) -> None:
+    done = site.prefect("flow-run", "cancel", training)
+    assert done.returncode == 0, done.stdout + done.stderr
+    took = wait_for(lambda: site.state(training) == "CANCELLED", "it is cancelled", 30)
+    took += wait_for(lambda: site.status(training) == "cancelled", "runs say so", 30 - took)
+    took += wait_for(lambda: not site.engines(training), "its process is gone", 30 - took)
+    assert list(site.home.rglob("*.partial")) == []
+    (folder,) = site.sql("SELECT directory FROM runs WHERE prefect_flow_run_id = ?", training)
+    with try_lock(site.home / folder[0] / "run.lock") as is_free:
+        assert is_free
+    outcomes.append(Outcome("run cancelled", "Cancelled; nothing half-made is left", took))
+
+
+def test_what_died_with_its_worker_is_found_at_the_next_start(
+    site: Site, training: str, paintings: Path, outcomes: list[Outcome]
+) -> None:
+    kill_all(site, training)
+    assert site.state(training) == "RUNNING"
+    site.start_worker()
+    start_another(site, paintings)
+    assert site.state(training) == "CRASHED"
+    assert site.status(training) == "crashed"
+    outcomes.append(Outcome("worker and process at once", "Crashed at the start of any run", 0))
+
+
+def test_what_died_with_its_worker_is_found_by_the_automation(
+    site: Site, training: str, outcomes: list[Outcome]
+) -> None:
+    kill_all(site, training)
+    took = wait_for(lambda: site.state(training) == "CRASHED", "the automation has seen it", 200)
+    outcomes.append(
+        Outcome("worker and process at once, no run started", "Crashed by the automation", took)
+    )
+
+
+def wait_for_crash(site: Site, run: str) -> float:
+    took = wait_for(lambda: site.state(run) == "CRASHED", "it crashed", 60)
+    return took + wait_for(lambda: site.status(run) == "crashed", "runs say so", 60)
 
 
 def goes_on_when_retried(site: Site, run: str) -> None:

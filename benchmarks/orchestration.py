@@ -1,0 +1,132 @@
+"""What Prefect adds to a training run: time beside the same epochs without it, rows and bytes.
+
+Epochs of the demo preset alternate in one run: one through Prefect's tasks, the next by calling
+what is inside them.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pydantic import JsonValue
+
+from flows.cli import QUIET_PREFECT
+
+EPOCHS = 6
+# Few and small, for counting what a run of the demo's four epochs leaves in Prefect's database.
+SMALL: dict[str, JsonValue] = {
+    "crop_size": 32,
+    "train_triplets": 50,
+    "validation_triplets": 50,
+    "test_triplets": 50,
+    "resamples": 100,
+}
+
+
+def main() -> None:
+    """Measure in a workspace and a Prefect home of their own, and print both tables."""
+    with TemporaryDirectory() as folder:
+        home = Path(folder) / "prefect"
+        os.environ |= QUIET_PREFECT | {
+            "PREFECT_HOME": str(home),
+            "PREFECT_LOGGING_LEVEL": "ERROR",
+            "SAMEHAND_HOME": str(Path(folder) / "samehand"),
+        }
+        from flows.train import train_flow
+
+        train_flow(settings=SMALL)
+        print("| a run of four epochs | rows | bytes |")
+        print("|---|---|---|")
+        print("| in Prefect's database | {} | {:,} |".format(*count(home / "prefect.db")))
+        seconds = alternate()
+    through, inside = median(seconds["tasks"]), median(seconds["functions"])
+    print("| an epoch of the demo preset | seconds | ratio |")
+    print("|---|---|---|")
+    print(f"| without Prefect | {inside:.2f} | 1.000 |")
+    print(f"| as tasks | {through:.2f} | {through / inside:.3f} |")
+
+
+def alternate() -> dict[str, list[float]]:
+    """Train epochs as tasks and as functions in turn; returns the seconds of each."""
+    from prefect import flow
+
+    @flow(name="orchestration-benchmark")
+    def measured() -> dict[str, list[float]]:
+        from flows.judge import build_untrained
+        from flows.prepare import prepare
+        from flows.runs import new_run
+        from flows.train import draw_kept
+
+        seconds: dict[str, list[float]] = {"tasks": [], "functions": []}
+        with new_run("train-flow", "sample", "demo", {}) as started:
+            prepared = prepare(started)
+            kept, checkpoint = draw_kept(started, prepared), build_untrained(started)
+            for epoch in range(1, EPOCHS + 1):
+                way = "tasks" if epoch % 2 else "functions"
+                start = time.perf_counter()
+                checkpoint = train(way, started, prepared, kept, checkpoint, epoch)
+                seconds[way].append(time.perf_counter() - start)
+        return seconds
+
+    return measured()
+
+
+def train(way: str, started: Any, prepared: Any, kept: Any, checkpoint: Path, epoch: int) -> Path:
+    """One epoch, as train-flow has it."""
+    from model.selection import best_epoch
+    from tasks.evaluation import embed_split, score_split
+    from tasks.records import record_epoch
+    from tasks.report import plot_training, publish_curve
+    from tasks.training import train_one_epoch
+    from tasks.triplets import draw_epoch_triplets
+
+    def use(task: Any) -> Callable[..., Any]:
+        return task if way == "tasks" else task.fn  # type: ignore[no-any-return]
+
+    settings, run, dataset = started.settings, started.run, prepared.dataset
+    count, seed = settings.train_triplets, settings.seed
+    drawn = use(draw_epoch_triplets)(dataset, count, seed, epoch, run.folder.epoch_triplets(epoch))
+    trained = use(train_one_epoch)(
+        checkpoint,
+        dataset,
+        drawn,
+        settings.recipe(),
+        started.compute,
+        seed=seed,
+        epoch=epoch,
+        folder=run.folder,
+    )
+    scores = []
+    for triplets in (kept.validation, kept.test):
+        target = run.folder.embeddings("epoch", triplets.split)
+        embedded = use(embed_split)(
+            trained.checkpoint, dataset, triplets.split, started.compute, target
+        )
+        scores.append(use(score_split)(embedded, triplets, settings.margin))
+    history = use(record_epoch)(run, trained, *scores, started.space)
+    show = publish_curve if way == "tasks" else plot_training
+    use(show)(run, best_epoch(history).epoch, started.space)
+    return Path(trained.checkpoint)
+
+
+def count(database: Path) -> tuple[int, int]:
+    """Rows of all tables, and bytes of the file with its log."""
+    with sqlite3.connect(database) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        rows = sum(
+            connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0]
+            for (name,) in tables.fetchall()
+        )
+        (size,) = connection.execute(
+            "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+        ).fetchone()
+    return rows, size
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What `prefect deploy --all` registers, against `prefect.yaml`; and the names people type."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from flows.deployment import SILENT_RUNS
+from tests.operations.conftest import CHECKOUT, Site, documented, wait_for
+
+FILE = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))
+DEPLOYMENTS: list[dict[str, Any]] = FILE["deployments"]
+KNOWN_KEYS = {
+    "name",
+    "description",
+    "tags",
+    "entrypoint",
+    "parameters",
+    "work_pool",
+    "concurrency_limit",
+    "schedules",
+    "push",
+}
+
+
+@pytest.mark.parametrize("written", DEPLOYMENTS, ids=lambda written: str(written["name"]))
+def test_the_server_shows_what_the_file_says(site: Site, written: dict[str, Any]) -> None:
+    shown = site.deployment(written["name"])
+    assert written.keys() <= KNOWN_KEYS
+    for key in ("name", "description", "tags", "entrypoint", "parameters"):
+        assert shown[key] == written[key], key
+    assert shown["work_pool_name"] == written["work_pool"]["name"] == "samehand"
+    assert shown["job_variables"] == written["work_pool"]["job_variables"]
+    limit = written["concurrency_limit"]
+    assert shown["global_concurrency_limit"]["limit"] == limit["limit"]
+    assert shown["concurrency_options"]["collision_strategy"] == limit["collision_strategy"]
+    assert shown["pull_steps"] == FILE["pull"]
+    assert shown["enforce_parameter_schema"]
+
+
+def test_the_schedule_is_the_files_and_its_next_run_can_be_seen(site: Site) -> None:
+    (written,) = [one["schedules"] for one in DEPLOYMENTS if "schedules" in one]
+    shown = site.deployment("evaluate-flow")
+    (schedule,) = shown["schedules"]
+    assert schedule["active"] is written[0]["active"] is True
+    assert schedule["schedule"]["cron"] == written[0]["cron"]
+    assert schedule["schedule"]["timezone"] == written[0]["timezone"]
+    planned = {
+        "deployments": {"id": {"any_": [shown["id"]]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    wait_for(lambda: bool(site.ask("flow_runs/filter", planned)), "a night is planned", 90)
+
+
+def test_the_automation_for_silent_runs_comes_with_the_deployment_once(site: Site) -> None:
+    (ours,) = [one for one in site.ask("automations/filter", {}) if one["name"] == SILENT_RUNS]
+    (step,) = [one["push"][0] for one in DEPLOYMENTS if "push" in one]
+    (options,) = step.values()
+    assert ours["trigger"]["within"] == options["seconds"]
+    assert ours["actions"][0]["state"] == "CRASHED"
+    assert ours["enabled"]
+    assert site.prefect("--no-prompt", "deploy", "--name", "train-flow").returncode == 0
+    assert [one["name"] for one in site.ask("automations/filter", {})].count(SILENT_RUNS) == 1
+
+
+@pytest.mark.parametrize("name", ["train-flow", "train-flow/train-flow"])
+def test_a_deployment_runs_by_its_bare_and_by_its_full_name(site: Site, name: str) -> None:
+    tomorrow = ("--in", "24 hours")
+    done = site.prefect("deployment", "run", name, *tomorrow)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Created flow run" in done.stdout
+    assert "'source': 'sample', 'preset': 'demo'" in done.stdout
+
+
+def test_a_name_that_fits_no_deployment_or_several_is_refused(site: Site) -> None:
+    unknown = site.prefect("deployment", "run", "nonsense")
+    assert unknown.returncode == 1
+    assert "Deployment 'nonsense' not found!" in unknown.stdout + unknown.stderr
+    twin = site.ask(
+        "deployments/", {"name": "train-flow", "flow_id": site.deployment("score-flow")["flow_id"]}
+    )
+    ambiguous = site.prefect("deployment", "run", "train-flow")
+    assert ambiguous.returncode == 1
+    assert "score-flow/train-flow, train-flow/train-flow" in ambiguous.stdout + ambiguous.stderr
+    removed = site.prefect("deployment", "delete", "score-flow/train-flow")
+    assert removed.returncode == 0, twin
+
+
+def test_other_commands_of_prefect_are_as_they_were(site: Site) -> None:
+    bare = site.prefect("deployment", "inspect", "train-flow")
+    assert bare.returncode == 1
+    assert "Invalid deployment name" in bare.stdout + bare.stderr
+    assert site.prefect("version").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("parameter", "reason"),
+    [
+        ('settings={"crop_size": 3}', "3 is less than the minimum of 32"),
+        ('settings={"crop_sice": 64}', "'crop_sice' was unexpected"),
+        ("preset=finest", "'finest' is not one of"),
+    ],
+)
+def test_wrong_parameters_are_refused_before_anything_starts(
+    site: Site, parameter: str, reason: str
+) -> None:
+    done = site.prefect("deployment", "run", "train-flow", "--param", parameter)
+    assert done.returncode == 1
+    assert reason in " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's table of sockets")
+def test_the_server_listens_on_loopback_and_sends_nothing_out(site: Site) -> None:
+    lines = Path("/proc/net/tcp").read_text(encoding="utf-8").splitlines()[1:]
+    listening = [line.split()[1] for line in lines if line.split()[3] == "0A"]
+    ours = [address for address in listening if address.endswith(f":{site.port:04X}")]
+    assert ours == [f"0100007F:{site.port:04X}"]
+    assert "telemetry" not in (site.root / "server.log").read_text(encoding="utf-8").lower()
+
+
+def test_the_commands_of_every_day_work_as_they_are_written(site: Site) -> None:
+    flow_run = site.run("prepare-flow", source="nowhere")
+    site.wait_until(flow_run, "FAILED")
+    assert site.status(flow_run) == "failed"
+    for command in documented("Day by day"):
+        if "cancel" in command:
+            continue  # a run that has ended cannot be cancelled; the tests of faults do it
+        site.run_documented([flow_run if word == "ID" else word for word in command])
+    schedules = site.deployment("evaluate-flow")["schedules"]
+    assert [one["active"] for one in schedules] == [True]
