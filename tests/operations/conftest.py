@@ -288,11 +288,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     site = Site(tmp_path_factory.mktemp("site"), port)
-    profile, server, pool, deploy, worker = documented("One machine")[:5]
+    server, profile, pool, deploy, worker = documented("One machine")[:5]
     try:
-        site.run_documented(profile)
         site.start("server", *server)
         wait_for(site.is_healthy, "the server answers", 120)
+        site.run_documented(profile)
         site.run_documented(pool)
         site.run_documented(deploy)
         site.start("worker", *worker)
