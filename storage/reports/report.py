@@ -82,7 +82,7 @@ def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> 
         for one in contenders
     ]
     if matched_on is not None:
-        head.append(f"triplet accuracy, negatives of the same {matched_on}")
+        head.append(f"matched on {matched_on}")
         for row, one in zip(rows, contenders, strict=True):
             row.append(_percent(one.matched_triplet_accuracy))
     return _table(head, rows)

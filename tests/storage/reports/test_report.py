@@ -76,7 +76,7 @@ def test_contenders_stand_side_by_side_in_per_cent() -> None:
 
 def test_matched_negatives_get_a_column_of_their_own() -> None:
     head, network, plain = tables(contender_table([NETWORK, PLAIN], "style"))[0]
-    assert head[-1] == "triplet accuracy, negatives of the same style"
+    assert head[-1] == "matched on style"
     assert (network[-1], plain[-1]) == ("66.67 %", "–")
 
 
