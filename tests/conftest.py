@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,18 @@ def paintings(tmp_path_factory: pytest.TempPathFactory) -> Path:
             image = Image.fromarray((stripes + noise).astype(np.uint8))
             image.save(folder / f"Artist {artist}" / f"{number}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """A real Prefect server with a database of its own."""
+    # Here, so that tests of the network run where there is no Prefect.
+    from prefect.logging.configuration import setup_logging
+    from prefect.testing.utilities import prefect_test_harness
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+        # Before any command runs: its standard error is closed when it ends, the log's must not be.
+        setup_logging()
+        with prefect_test_harness(server_startup_timeout=180):
+            yield

@@ -2,13 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from prefect.logging.configuration import setup_logging
-from prefect.testing.utilities import prefect_test_harness
 from typer.testing import CliRunner, Result
 
 TINY = {
@@ -31,17 +29,6 @@ Samehand = Callable[..., Result]
 def tiny_settings(**changes: str) -> list[str]:
     """Settings for a run of seconds, as command-line options."""
     return [f"--set={name}={value}" for name, value in (TINY | changes).items()]
-
-
-@pytest.fixture(scope="session")
-def prefect_server() -> Iterator[None]:
-    """A real Prefect server with a database of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-        # Before any command runs: its standard error is closed when it ends, the log's must not be.
-        setup_logging()
-        with prefect_test_harness(server_startup_timeout=180):
-            yield
 
 
 @dataclass(frozen=True)
