@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize_scalar
 from scipy.special import expit
-from sklearn.metrics import roc_curve
 
 from model.distances import Float64, Pairs, require_both_kinds
 
@@ -36,6 +34,8 @@ def best_threshold(pairs: Pairs) -> float:
     >>> best_threshold(all_pairs(np.float32([[0], [1], [6], [10]]), np.array([0, 0, 1, 1])))
     4.5
     """
+    from sklearn.metrics import roc_curve
+
     require_both_kinds(pairs)
     false_positive, true_positive, scores = roc_curve(
         pairs.same_artist, -pairs.distance, drop_intermediate=False
@@ -59,6 +59,8 @@ def calibrate(pairs: Pairs) -> Calibration:
     >>> calibrate(all_pairs(np.float32([[0], [1], [6], [10]]), np.array([0, 0, 1, 1]))).threshold
     4.5
     """
+    from scipy.optimize import minimize_scalar
+
     threshold = best_threshold(pairs)
     margin = threshold - pairs.distance.astype(np.float64)
     towards_truth = np.where(pairs.same_artist, margin, -margin)

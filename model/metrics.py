@@ -1,6 +1,7 @@
 """How good embeddings are, by triplets, by pairs (verification) and by neighbours (retrieval).
 
 Where a split lacks what a metric is about, the metric raises `ModelInputError` and says what.
+scikit-learn is imported where it is used: comparing two paintings need not wait for it.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial.distance import cdist
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 
 from model.distances import (
     NO_SAME_PAIR,
@@ -86,6 +86,8 @@ def roc_auc(pairs: Pairs) -> float:
     >>> roc_auc(all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])))
     0.75
     """
+    from sklearn.metrics import roc_auc_score
+
     require_both_kinds(pairs)
     return float(roc_auc_score(pairs.same_artist, -pairs.distance))
 
@@ -99,6 +101,8 @@ def eer(pairs: Pairs) -> float:
     >>> eer(all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])))
     0.5
     """
+    from sklearn.metrics import roc_curve
+
     require_both_kinds(pairs)
     false_positive, true_positive, _ = roc_curve(pairs.same_artist, -pairs.distance)
     # fpr = fnr = 1 - tpr just where fpr + tpr = 1, and that sum rises all along the curve
@@ -115,6 +119,8 @@ def balanced_accuracy(pairs: Pairs, threshold: float) -> float:
     >>> balanced_accuracy(all_pairs(points, artists), threshold=4.5)
     0.75
     """
+    from sklearn.metrics import balanced_accuracy_score
+
     require_both_kinds(pairs)
     predicted = predicted_same(pairs.distance, threshold)
     return float(balanced_accuracy_score(pairs.same_artist, predicted))
@@ -127,6 +133,8 @@ def roc_points(pairs: Pairs, limit: int = 1000) -> RocCurve:
     >>> curve.false_positive_rate.tolist(), curve.true_positive_rate.tolist()
     ([0.0, 0.0, 1.0], [0.0, 1.0, 1.0])
     """
+    from sklearn.metrics import roc_curve
+
     require_both_kinds(pairs)
     false_positive, true_positive, _ = roc_curve(pairs.same_artist, -pairs.distance)
     corners = len(false_positive)

@@ -10,6 +10,8 @@ import yaml
 from flows.deployment import SILENT_RUNS
 from tests.operations.conftest import CHECKOUT, Site, documented, wait_for
 
+pytestmark = pytest.mark.xdist_group("site")  # one server and worker for all
+
 FILE = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))
 DEPLOYMENTS: list[dict[str, Any]] = FILE["deployments"]
 KNOWN_KEYS = {

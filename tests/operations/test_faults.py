@@ -9,6 +9,8 @@ import pytest
 from storage.locks import try_lock
 from tests.operations.conftest import Outcome, Site, kill_group, tiny, wait_for
 
+pytestmark = pytest.mark.xdist_group("site")  # one server and worker for all
+
 LONG = tiny(epochs=400)
 GOES_ON = "retried, it goes on after its last epoch"
 
@@ -137,8 +139,7 @@ def kill_all(site: Site, run: str) -> None:
 
 
 def start_another(site: Site, paintings: Path) -> None:
-    run = site.run("prepare-flow", source=str(paintings), settings=tiny(), catalog_only=True)
-    site.wait_until(run, "COMPLETED")
+    site.run_documented(["samehand", "prepare", str(paintings), "--catalog-only"])
 
 
 def epochs_in_prefect(site: Site, *runs: str) -> list[tuple[Any, ...]]:
