@@ -69,7 +69,7 @@ def test_the_automation_for_silent_runs_comes_with_the_deployment_once(site: Sit
 
 @pytest.mark.parametrize("name", ["train-flow", "train-flow/train-flow"])
 def test_a_deployment_runs_by_its_bare_and_by_its_full_name(site: Site, name: str) -> None:
-    tomorrow = ("--in", "24 hours")
+    tomorrow = ("--start-in", "24 hours")
     done = site.prefect("deployment", "run", name, *tomorrow)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Created flow run" in done.stdout
