@@ -9,7 +9,7 @@ import pytest
 from storage.locks import try_lock
 from tests.operations.conftest import Outcome, Site, kill_group, tiny, wait_for
 
-pytestmark = pytest.mark.xdist_group("site")  # one server and worker for all
+pytestmark = pytest.mark.xdist_group("faults")  # one server and worker for all
 
 LONG = tiny(epochs=400)
 GOES_ON = "retried, it goes on after its last epoch"
