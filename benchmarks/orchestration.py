@@ -18,7 +18,7 @@ from pydantic import JsonValue
 from flows.cli import QUIET_PREFECT
 
 EPOCHS = 6
-# Few and small, for counting what a run of the demo's four epochs leaves in Prefect's database.
+# Few and small, for counting what a run of the demo's epochs leaves in Prefect's database.
 SMALL: dict[str, JsonValue] = {
     "crop_size": 32,
     "train_triplets": 50,
@@ -40,7 +40,7 @@ def main() -> None:
         from flows.train import train_flow
 
         train_flow(settings=SMALL)
-        print("| a run of four epochs | rows | bytes |")
+        print("| a run of the demo's epochs | rows | bytes |")
         print("|---|---|---|")
         print("| in Prefect's database | {} | {:,} |".format(*count(home / "prefect.db")))
         seconds = alternate()

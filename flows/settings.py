@@ -204,7 +204,7 @@ DEMO: Mapping[str, JsonValue] = MappingProxyType(
         "validation_triplets": 2_000,
         "test_triplets": 6_000,
         "weights": "none",
-        "epochs": 4,
+        "epochs": 5,
         "patience": 0,
         "batch_size": 25,
         "precision": "auto",
