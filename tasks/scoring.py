@@ -18,6 +18,7 @@ from storage.arrays import load_arrays, save_arrays
 from storage.database import records
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
+from storage.database.pair_rows import PairColumns
 from storage.database.session import transaction
 from storage.datasets.crop import CropRules
 from storage.datasets.loose_crops import crop_loose, locate_images
@@ -94,15 +95,9 @@ def store_scores(
             for piece in read_pairs(pairs):
                 first, second = (piece[name].map(places).to_numpy() for name in _IMAGES)
                 distances = row_distances(points, first, second)
-                records.write_pairs(
-                    session,
-                    evaluation_id,
-                    piece["index"].to_numpy(),
-                    ids[first],
-                    ids[second],
-                    distances,
-                    None,
-                )
+                index = piece["index"].to_numpy()
+                columns = PairColumns(index, ids[first], ids[second], distances, None)
+                records.write_pairs(session, evaluation_id, columns)
                 yield piece["index"].tolist(), probability(distances, calibration)
 
         count = write_submission(partial, scored())

@@ -13,6 +13,7 @@ from storage.arrays import load_arrays
 from storage.database import records
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.pair_rows import PairColumns
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, load_split
 from storage.workspace import Workspace
@@ -41,7 +42,10 @@ def store_evaluation(
     matched_on: str | None,
     space: Workspace,
 ) -> int:
-    """Store an evaluation of the test split with all its pairs, in one transaction."""
+    """Store an evaluation of the test split with all its pairs, seen once all are in.
+
+    In three transactions, so that evaluations that are stored at once need not wait for each other.
+    """
     images = load_split(dataset, "test")
     pairs = all_pairs(load_arrays(embeddings)["embeddings"], images.artists)
     with transaction(space.database_url) as session:
@@ -50,16 +54,6 @@ def store_evaluation(
         )
         evaluation_id = records.start_evaluation(session, evaluation)
         known = image_ids(session, dataset_id)
-        ids = np.array([known[name] for name in images.names])
-        records.write_pairs(
-            session,
-            evaluation_id,
-            np.arange(len(pairs.distance)),
-            ids[pairs.first_idx],
-            ids[pairs.second_idx],
-            pairs.distance,
-            pairs.same_artist,
-        )
         for baseline in baselines:
             row = Baseline(
                 evaluation_id=evaluation_id,
@@ -67,6 +61,17 @@ def store_evaluation(
                 **_discrimination_columns(baseline.result),
             )
             records.record_baseline(session, row)
+    ids = np.array([known[name] for name in images.names])
+    with transaction(space.database_url) as session:
+        columns = PairColumns(
+            np.arange(len(pairs.distance)),
+            ids[pairs.first_idx],
+            ids[pairs.second_idx],
+            pairs.distance,
+            pairs.same_artist,
+        )
+        records.write_pairs(session, evaluation_id, columns)
+    with transaction(space.database_url) as session:
         measured = Evaluation(
             **_discrimination_columns(network.result),
             **asdict(verification),

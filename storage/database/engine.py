@@ -5,11 +5,10 @@ import sqlite3
 import time
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.engine.reflection import ObjectKind
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
-from storage.database.views import SCHEMA, create_missing
+from storage.database.schema import is_current, upgrade
 from storage.errors import InputError, UnavailableError
 
 DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg")
@@ -18,18 +17,14 @@ BUSY_SECONDS = 30
 CONNECT_SECONDS = "10"
 # Signs of a server that starts, restarts or is out of reach, and of an SQLite file in use.
 PASSING = ("refused", "timeout", "starting up", "shutting down", "closed", "too many", "locked")
-SCHEMA_LOCK = {
-    "sqlite": "BEGIN IMMEDIATE",
-    # Any number of our own; PostgreSQL lets go of it when the transaction ends.
-    "postgresql": "SELECT pg_advisory_xact_lock(7265737473)",
-}
 
 
 def open_database(url: str) -> Engine:
-    """Open the results database at `url`, creating what it lacks: folder, tables, views.
+    """Open the results database at `url`, creating or upgrading its tables and views.
 
     Safe while other processes open or use the same database. Raises `InputError` where the URL
-    cannot be used, the server or file cannot be reached, or the database is another program's;
+    cannot be used, the server or file cannot be reached, or the database is another program's or a
+    newer samehand's;
     no message ever holds the password.
     """
     address = _parse(url)
@@ -39,7 +34,7 @@ def open_database(url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     try:
-        _create_schema(engine)
+        _bring_up_to_date(engine)
     except (DBAPIError, InputError) as error:
         engine.dispose()
         raise _explained(error, address) from None  # the driver's own error may hold the password
@@ -102,17 +97,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.create_function("tanh", 1, math.tanh, deterministic=True)
 
 
-def _create_schema(engine: Engine) -> None:
-    """Create missing tables and views, one process at a time."""
+def _bring_up_to_date(engine: Engine) -> None:
+    """Create or upgrade tables and views."""
+    name = shown(engine.url)
     with engine.connect() as connection:
-        is_complete = _is_complete(connection)
+        current = is_current(connection, name)
         if engine.dialect.name == "sqlite":
             _switch_to_wal(connection)
-    if is_complete:
+    if current:
         return  # without waiting for the lock: another process may be writing for long
     with engine.begin() as connection:
-        connection.execute(text(SCHEMA_LOCK[engine.dialect.name]))
-        create_missing(connection)
+        upgrade(connection, name)
 
 
 def _switch_to_wal(connection: Connection) -> None:
@@ -130,25 +125,6 @@ def _switch_to_wal(connection: Connection) -> None:
             if "locked" not in str(error.orig) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
-
-
-def _is_complete(connection: Connection) -> bool:
-    """Say whether all tables and views are there; raise `InputError` if they are not ours."""
-    columns = inspect(connection).get_multi_columns(kind=ObjectKind.ANY)
-    found = {table: {column["name"] for column in rows} for (_, table), rows in columns.items()}
-    ours = {table.name: set(table.columns.keys()) for table in SCHEMA}
-    if found and not found.keys() & ours.keys():
-        raise InputError(
-            f"database {shown(connection.engine.url)} belongs to another program "
-            f"(it has table {min(found)}); give samehand one of its own"
-        )
-    for table in found.keys() & ours.keys():
-        if missing := ours[table] - found[table]:
-            raise InputError(
-                f"database {shown(connection.engine.url)} is another program's or an older "
-                f"samehand's ({table} has no column {min(missing)}); name a new one"
-            )
-    return ours.keys() <= found.keys()
 
 
 def _explained(error: DBAPIError | InputError, address: URL) -> InputError:

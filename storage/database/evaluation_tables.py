@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Double, ForeignKey, UniqueConstraint
+from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.database.base import Base, EvaluationStatus, Split, shares, utc_now
@@ -98,7 +98,11 @@ class PairPrediction(Base):
         # The upper bound keeps out infinity, and NaN, which PostgreSQL holds to be above all.
         CheckConstraint("distance >= 0 AND distance < 1e300", name="distance"),
         # The key is the table itself on SQLite: no second copy of it as an index.
-        {"sqlite_with_rowid": False},
+        # On PostgreSQL each evaluation is a partition, with the indexes by which it checks images
+        # that are deleted and finds the pairs of one; on SQLite they would double the file.
+        Index("ix_pair_predictions_image_a_id", "image_a_id").ddl_if(dialect="postgresql"),
+        Index("ix_pair_predictions_image_b_id", "image_b_id").ddl_if(dialect="postgresql"),
+        {"sqlite_with_rowid": False, "postgresql_partition_by": "LIST (evaluation_id)"},
     )
 
     evaluation_id: Mapped[int] = mapped_column(

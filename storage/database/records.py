@@ -4,19 +4,18 @@ Every function takes a session and leaves the transaction to its caller, so that
 together is stored together or not at all. A retried step can call them again.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from storage.database.base import utc_now
 from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
+from storage.database.pair_rows import PairColumns, append_pairs
+from storage.database.partitions import attach_partition, discard_partition
 from storage.database.tables import Epoch, Model, Run
 
 FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
-CHUNK = 5_000
 
 
 def start_run(session: Session, run: Run) -> int:
@@ -85,15 +84,16 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
 
     What an earlier attempt of the same run left half-written goes, with its pairs.
     """
-    session.execute(
-        delete(Evaluation).where(
-            Evaluation.run_id == evaluation.run_id,
-            Evaluation.model_id == evaluation.model_id,
-            Evaluation.dataset_id == evaluation.dataset_id,
-            Evaluation.split.is_not_distinct_from(evaluation.split),
-            Evaluation.status == "writing",
-        )
+    unfinished = select(Evaluation.id).where(
+        Evaluation.run_id == evaluation.run_id,
+        Evaluation.model_id == evaluation.model_id,
+        Evaluation.dataset_id == evaluation.dataset_id,
+        Evaluation.split.is_not_distinct_from(evaluation.split),
+        Evaluation.status == "writing",
     )
+    for evaluation_id in session.scalars(unfinished).all():
+        _forget_pairs(session, evaluation_id)
+        session.execute(delete(Evaluation).where(Evaluation.id == evaluation_id))
     session.add(evaluation)
     session.flush()
     return evaluation.id
@@ -102,9 +102,12 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
 def complete_evaluation(session: Session, evaluation_id: int, measured: Evaluation) -> None:
     """Add the metrics that `measured` sets, and make the evaluation visible.
 
-    To be called once all its pairs are written.
+    To be called once all its pairs are written. On PostgreSQL, where several processes may do so at
+    once, it belongs into a transaction that has written no evaluation before.
     """
     session.get_one(Evaluation, evaluation_id)
+    if not on_sqlite(session):
+        attach_partition(session.connection(), evaluation_id)
     measured.id = evaluation_id
     measured.status = "complete"
     session.merge(measured)
@@ -112,7 +115,8 @@ def complete_evaluation(session: Session, evaluation_id: int, measured: Evaluati
 
 
 def fail_evaluation(session: Session, evaluation_id: int) -> None:
-    """Record that an evaluation will not be completed."""
+    """Record that an evaluation will not be completed; what was written of it goes."""
+    _forget_pairs(session, evaluation_id)
     session.get_one(Evaluation, evaluation_id).status = "failed"
     session.flush()
 
@@ -128,32 +132,19 @@ def record_baseline(session: Session, baseline: Baseline) -> None:
     session.flush()
 
 
-def write_pairs(
-    session: Session,
-    evaluation_id: int,
-    pair_index: NDArray[np.integer[Any]],
-    image_a_id: NDArray[np.integer[Any]],
-    image_b_id: NDArray[np.integer[Any]],
-    distance: NDArray[np.floating[Any]],
-    same_artist: NDArray[np.bool_] | None,
-) -> None:
-    """Write pairs of an evaluation from arrays of one shape (n,); `same_artist` None is unknown.
+def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
+    """Append pairs to an evaluation; they are seen once it is complete."""
+    append_pairs(session.connection(), evaluation_id, pairs)
 
-    Raises `ValueError` where the arrays differ in length.
-    """
-    truth = np.full(len(pair_index), None) if same_artist is None else same_artist
-    columns = {
-        "pair_index": pair_index,
-        "image_a_id": image_a_id,
-        "image_b_id": image_b_id,
-        "distance": distance,
-        "same_artist": truth,
-    }
-    if len({len(column) for column in columns.values()}) > 1:
-        raise ValueError("the arrays of the pairs differ in length")
-    connection = session.connection()  # past the session's bookkeeping, which takes as long again
-    for start in range(0, len(pair_index), CHUNK):
-        values = [column[start : start + CHUNK].tolist() for column in columns.values()]
-        rows = zip(*values, strict=True)
-        pairs = [dict(zip(columns, row, strict=True), evaluation_id=evaluation_id) for row in rows]
-        connection.execute(insert(PairPrediction), pairs)
+
+def _forget_pairs(session: Session, evaluation_id: int) -> None:
+    """Remove the pairs of an evaluation that was not completed."""
+    if not on_sqlite(session):
+        discard_partition(session.connection(), evaluation_id)
+    of_evaluation = PairPrediction.evaluation_id == evaluation_id
+    session.execute(delete(PairPrediction).where(of_evaluation))
+
+
+def on_sqlite(session: Session) -> bool:
+    """Return whether the session's database is SQLite, else it is PostgreSQL."""
+    return session.get_bind().dialect.name == "sqlite"

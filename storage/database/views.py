@@ -7,13 +7,11 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
-    Connection,
     MetaData,
     Select,
     Table,
     and_,
     func,
-    inspect,
     select,
 )
 from sqlalchemy.orm import aliased
@@ -110,15 +108,3 @@ leaderboard: Table = _as_table("leaderboard", _leaderboard())
 
 SCHEMA = (*Base.metadata.tables.values(), pair_results, leaderboard)
 """Everything the database holds: the tables that this module builds on, and its views."""
-
-
-def create_missing(connection: Connection) -> None:
-    """Create the tables and views that are not there yet."""
-    Base.metadata.create_all(connection)
-    there = inspect(connection).get_view_names()
-    for view in (pair_results, leaderboard):
-        if view.name not in there:
-            query = view.info["query"].compile(
-                dialect=connection.dialect, compile_kwargs={"literal_binds": True}
-            )
-            connection.exec_driver_sql(f"CREATE VIEW {view.name} AS {query}")

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 
 from storage.database.datasets import artist_splits, image_ids, record_dataset
 from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.pair_rows import PairColumns
 from storage.database.records import (
-    CHUNK,
     attach_dataset,
     complete_evaluation,
     fail_evaluation,
@@ -228,17 +228,18 @@ def test_a_half_written_evaluation_goes_when_its_run_tries_again(
     session: Session, dataset_id: int, run_id: int, model_id: int, evaluation_id: int
 ) -> None:
     index, image = np.array([0]), np.array([image_ids(session, dataset_id)["lace.jpg"]])
-    write_pairs(session, evaluation_id, index, image, image, np.array([1.5]), None)
+    one = PairColumns(index, image, image, np.array([1.5]), None)
+    write_pairs(session, evaluation_id, one)
     complete_evaluation(session, evaluation_id, Evaluation(roc_auc=0.8))
     for _attempt in range(3):
         started = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split="test")
         latest = start_evaluation(session, started)
-        write_pairs(session, latest, index, image, image, np.array([1.5]), None)
+        write_pairs(session, latest, one)
     found = rows(session, "SELECT id, status FROM evaluations")
     assert sorted(found) == [(evaluation_id, "complete"), (latest, "writing")]
-    assert rows(session, "SELECT count(*) FROM pair_predictions") == [(2,)]
     fail_evaluation(session, latest)
     assert rows(session, f"SELECT status FROM evaluations WHERE id = {latest}") == [("failed",)]
+    assert rows(session, "SELECT evaluation_id FROM pair_predictions") == [(evaluation_id,)]
 
 
 def test_a_baseline_recorded_again_replaces_its_row(session: Session, evaluation_id: int) -> None:
@@ -251,73 +252,12 @@ def test_a_baseline_recorded_again_replaces_its_row(session: Session, evaluation
     ]
 
 
-def test_pairs_are_stored_as_they_are_given(
-    session: Session, dataset_id: int, evaluation_id: int
-) -> None:
-    ids = image_ids(session, dataset_id)
-    lace, milk, lute = ids["lace.jpg"], ids["milk.jpg"], ids["lute.jpg"]
-    write_pairs(
-        session,
-        evaluation_id,
-        np.array([7, 9], dtype=np.int64),
-        np.array([lace, lace], dtype=np.int32),
-        np.array([milk, lute], dtype=np.int32),
-        np.array([0.1, 2.5], dtype=np.float32),
-        np.array([True, False]),
-    )
-    columns = "pair_index, image_a_id, image_b_id, distance, same_artist"
-    assert rows(session, f"SELECT {columns} FROM pair_predictions ORDER BY pair_index") == [
-        (7, lace, milk, float(np.float32(0.1)), True),
-        (9, lace, lute, 2.5, False),
-    ]
-
-
-def test_arrays_of_pairs_that_differ_in_length_are_refused(
-    session: Session, evaluation_id: int
-) -> None:
-    three, two = np.arange(3), np.arange(2)
-    with pytest.raises(ValueError, match="differ in length"):
-        write_pairs(session, evaluation_id, three, three, three, two.astype(float), None)
-
-
-def test_a_hundred_thousand_pairs_are_written_and_counted(
-    session: Session, dataset_id: int, evaluation_id: int
-) -> None:
-    n = 100_000
-    generator = np.random.default_rng(0)
-    ids = np.array(list(image_ids(session, dataset_id).values()))
-    image_a, image_b = generator.choice(ids, n), generator.choice(ids, n)
-    distance = generator.random(n, dtype=np.float32)
-    write_pairs(session, evaluation_id, np.arange(n), image_a, image_b, distance, None)
-    ((count, first, last, total, unknown),) = rows(
-        session,
-        "SELECT count(*), min(pair_index), max(pair_index), sum(distance),"
-        " sum(CASE WHEN same_artist IS NULL THEN 1 ELSE 0 END) FROM pair_predictions",
-    )
-    assert (count, first, last, unknown) == (n, 0, n - 1, n)
-    assert total == pytest.approx(distance.sum(dtype=np.float64))
-
-
 def test_what_is_not_committed_is_not_there(engine: Engine, gallery: pd.DataFrame) -> None:
     with Session(engine) as session:
         record_dataset(session, source="a", content_hash="b", images=gallery, rejected=NOTHING)
         assert rows(session, "SELECT count(*) FROM images") == [(4,)]
         session.rollback()
         assert rows(session, "SELECT count(*) FROM datasets") == [(0,)]
-
-
-def test_an_evaluation_that_fails_on_the_way_leaves_no_pair(
-    session: Session, dataset_id: int, evaluation_id: int
-) -> None:
-    session.commit()
-    image = image_ids(session, dataset_id)["lace.jpg"]
-    n = CHUNK + 1
-    index, images, distance = np.arange(n), np.full(n, image), np.ones(n)
-    distance[-1] = -1.0  # in the second chunk, so that the first has been sent
-    with pytest.raises(IntegrityError):
-        write_pairs(session, evaluation_id, index, images, images, distance, None)
-    session.rollback()
-    assert rows(session, "SELECT count(*) FROM pair_predictions") == [(0,)]
 
 
 def test_a_run_is_dated_when_it_starts(session: Session) -> None:

@@ -1,0 +1,86 @@
+"""The schema of an open database: whose it is, its revision, its upgrade to ours."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.engine.reflection import ObjectKind
+
+from storage.database.views import SCHEMA
+from storage.errors import InputError
+
+VERSION_TABLE = "alembic_version"
+FIRST = "0001"  # what databases had that were made before revisions were counted
+LOCK = {
+    "sqlite": "BEGIN IMMEDIATE",
+    # Any number of our own; PostgreSQL lets go of it when the transaction ends.
+    "postgresql": "SELECT pg_advisory_xact_lock(7265737473)",
+}
+
+
+def is_current(connection: Connection, shown: str) -> bool:
+    """Say whether the database, to be called `shown`, is ours and needs no upgrade.
+
+    Raises `InputError` where it is another program's, or a newer samehand's.
+    """
+    revision = _revision(connection, shown)
+    scripts = ScriptDirectory.from_config(_configuration())
+    if revision not in {None, *(script.revision for script in scripts.walk_revisions())}:
+        raise InputError(
+            f"database {shown} was made by a newer samehand (its schema is {revision}, this one "
+            f"knows up to {scripts.get_current_head()}); install the newer one"
+        )
+    return revision == scripts.get_current_head()
+
+
+def upgrade(connection: Connection, shown: str) -> None:
+    """Run the revisions that are missing, in the connection's transaction, one process at a time.
+
+    Tables made before revisions were counted are taken for the first one.
+    """
+    connection.execute(text(LOCK[connection.dialect.name]))
+    if is_current(connection, shown):
+        return  # another process was quicker
+    configuration = _configuration()
+    configuration.attributes["connection"] = connection
+    if _revision(connection, shown) is None and inspect(connection).has_table("runs"):
+        command.stamp(configuration, FIRST)
+    command.upgrade(configuration, "head")
+
+
+def _configuration() -> Config:
+    configuration = Config()
+    folder = Path(__file__).parent / "migrations"
+    configuration.set_main_option("script_location", str(folder).replace("%", "%%"))
+    configuration.set_main_option("path_separator", "os")
+    return configuration
+
+
+def _revision(connection: Connection, shown: str) -> str | None:
+    """Return the revision of the database, None where it counts none; refuse another program's."""
+    columns = inspect(connection).get_multi_columns(kind=ObjectKind.ANY)
+    found = {table: {column["name"] for column in rows} for (_, table), rows in columns.items()}
+    _refuse_foreign(found, shown)
+    if VERSION_TABLE not in found:
+        return None
+    revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return revision
+
+
+def _refuse_foreign(found: dict[str, set[str]], shown: str) -> None:
+    ours = {table.name: set(table.columns.keys()) for table in SCHEMA}
+    if found and not found.keys() & ours.keys():
+        raise InputError(
+            f"database {shown} belongs to another program "
+            f"(it has table {min(found)}); give samehand one of its own"
+        )
+    if VERSION_TABLE in found:
+        return  # what is missing, an upgrade brings
+    for table in found.keys() & ours.keys():
+        if missing := ours[table] - found[table]:
+            raise InputError(
+                f"database {shown} is another program's or an older "
+                f"samehand's ({table} has no column {min(missing)}); name a new one"
+            )
