@@ -141,16 +141,32 @@ def score(
     ] = None,
     model: ModelNumber = None,
     output: Annotated[Path | None, typer.Option(help="Where to write index,sameArtist.")] = None,
+    rejected_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Stop where more of the rows cannot be scored."),
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with a run that was stopped: its number, or last."),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Score the pairs of a CSV file into the database and a submission CSV."""
     with one_line_errors(debug):
         from flows.score import score_flow
 
+        stopped = find_stopped_run(resume, "score-flow") if resume is not None else None
         scored = score_flow(
-            str(pairs), str(images) if images else None, model, str(output) if output else None
+            str(pairs),
+            str(images) if images else None,
+            model,
+            str(output) if output else None,
+            rejected_share,
+            stopped.id if stopped else None,
         )
         typer.echo(f"{scored.n_pairs} pairs scored, evaluation {scored.evaluation_id}")
+        if scored.n_rejected:
+            typer.echo(f"{scored.n_rejected} rows not scored, see the run's rejected_pairs.csv")
         typer.echo(f"submission  {scored.submission}")
 
 

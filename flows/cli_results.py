@@ -78,12 +78,12 @@ def pairs(
     answer(question, form, debug)
 
 
-def find_stopped_run(wanted: str) -> "Run":
-    """Find the training run to go on with: by its number, or the last one."""
+def find_stopped_run(wanted: str, flow_name: str = "train-flow") -> "Run":
+    """Find the run to go on with: by its number, or the last one."""
     from storage.database import results
 
     with open_session() as session:
-        return results.find_run(session, wanted, "train-flow")
+        return results.find_run(session, wanted, flow_name)
 
 
 def answer(question: "Callable[[Session], pd.DataFrame]", form: Format, debug: bool) -> None:

@@ -79,10 +79,10 @@ def run_of_model(
 
 
 @contextmanager
-def continued_run(run_id: int) -> Iterator[StartedRun]:
-    """Go on with a training run that was stopped, with its own source and settings."""
+def continued_run(run_id: int, flow_name: str = "train-flow") -> Iterator[StartedRun]:
+    """Go on with a run that was stopped, with its own source and settings."""
     space = workspace()
-    with _going_on(find_run(run_id, space), space) as run:
+    with _going_on(find_run(run_id, space, flow_name), space) as run:
         settings = Settings.model_validate(run.settings)
         yield StartedRun(run, settings, _compute(settings), space)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 from prefect import flow
 
 from flows.environment import workspace
-from flows.runs import mark_cancelled, mark_crashed, mark_failed, run_of_model
+from flows.runs import continued_run, mark_cancelled, mark_crashed, mark_failed, run_of_model
 from tasks.records import find_kept_model
-from tasks.scoring import Scored, embed_named_images, store_scores
+from tasks.scoring import Scored, embed_named_images, find_unfinished, store_scores
 
 
 @flow(
@@ -18,20 +18,33 @@ from tasks.scoring import Scored, embed_named_images, store_scores
     on_cancellation=[mark_cancelled],
 )
 def score_flow(
-    pairs: str, images: str | None = None, model: int | None = None, output: str | None = None
+    pairs: str,
+    images: str | None = None,
+    model: int | None = None,
+    output: str | None = None,
+    rejected_share: float | None = None,
+    resume: int | None = None,
 ) -> Scored:
     """Score the pairs of a CSV file with the columns index, image1 and image2.
 
     Args:
-        pairs: the CSV file, Kaggle's submission_info.csv for one.
+        pairs: the CSV file, Kaggle's submission_info.csv for one; .gz and .zip are read in place.
         images: the folder of the images, or of Kaggle's test folder or zip; the CSV's own folder
             if left out.
         model: the number of a model; the champion if left out.
         output: where to write index,sameArtist; into the run's folder if left out.
+        rejected_share: stop where more than this share of the rows cannot be scored; as in the
+            model's training if left out.
+        resume: the number of a stopped run to go on with, after the pairs that it has stored.
     """
     pair_file = Path(pairs).expanduser().absolute()
-    kept = find_kept_model(model, workspace())
-    with run_of_model("score-flow", str(pair_file), kept, {}) as started:
+    space = workspace()
+    kept = find_kept_model(find_unfinished(resume, space) or model, space)
+    with (
+        continued_run(resume, "score-flow")
+        if resume is not None
+        else run_of_model("score-flow", str(pair_file), kept, {})
+    ) as started:
         folder = started.run.folder
         embeddings = embed_named_images(
             pair_file,
@@ -39,7 +52,10 @@ def score_flow(
             kept,
             started.settings.crop_rules(),
             started.compute,
-            folder.embeddings("network", "pairs"),
+            folder.embeddings(f"model-{kept.id}", "pairs"),
         )
         submission = Path(output).absolute() if output else folder.directory / "submission.csv"
-        return store_scores(started.run, kept, pair_file, embeddings, submission, started.space)
+        share = started.settings.rejected_share if rejected_share is None else rejected_share
+        return store_scores(
+            started.run, kept, pair_file, embeddings, submission, share, started.space
+        )

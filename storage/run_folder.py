@@ -29,6 +29,11 @@ class RunFolder:
         """A folder of the same kind inside, for what a run does once more."""
         return RunFolder(self.directory / name)
 
+    @property
+    def rejected_pairs(self) -> Path:
+        """The rows of a pair file that could not be scored, with reasons."""
+        return self.directory / "rejected_pairs.csv"
+
     def checkpoint(self, epoch: int) -> Path:
         """The network after ``epoch``; 0 is the network before any training."""
         return self.directory / "checkpoints" / f"epoch-{epoch:03d}.pt"

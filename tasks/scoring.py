@@ -1,7 +1,6 @@
 """Scoring the pairs of a file: each image embedded once, every pair to the database and a CSV."""
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from model.compute import Compute
 from model.distances import finite_points, row_distances
 from model.embedding import embed
 from storage.arrays import load_arrays, save_arrays
-from storage.database import records
+from storage.database import records, results
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
@@ -25,7 +24,9 @@ from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.errors import InputError
 from storage.files import replacing, sha256_of
 from storage.image_files import ImageReader
-from storage.pair_file import image_names, read_pairs, write_submission
+from storage.pair_faults import Faults, check_faults, write_faults
+from storage.pair_file import read_pairs, survey_pairs
+from storage.submission import submission_writer
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
 from tasks.records import KeptModel, OpenRun
@@ -34,31 +35,70 @@ from tasks.step import step
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """Where the answers are, and how many there are."""
+    """Where the answers are, how many there are, and how many rows have none."""
 
     evaluation_id: int
     submission: Path
     n_pairs: int
+    n_rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairScoring:
+    """What the pairs of a file are scored with: its images (N,) and their embeddings (N, D)."""
+
+    pairs: Path
+    n_rows: int
+    names: list[str]
+    points: np.ndarray
+    calibration: Calibration
+    rejected_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenEvaluation:
+    """An evaluation that pairs are written to; so many of them are in it already."""
+
+    id: int
+    n_stored: int
+    image_ids: np.ndarray
+
+
+@step()
+def find_unfinished(run_id: int | None, space: Workspace) -> int | None:
+    """The model by which a stopped run scored its pairs, as far as it came to that."""
+    if run_id is None:
+        return None
+    with transaction(space.database_url) as session:
+        unfinished = results.unfinished_evaluation(session, run_id)
+        return unfinished.model_id if unfinished else None
 
 
 @step(hours=24)
 def embed_named_images(
     pairs: Path, root: Path, model: KeptModel, rules: CropRules, compute: Compute, target: Path
 ) -> Path:
-    """Crop and embed every image that the pairs name, once."""
-    files = locate_images(root, image_names(pairs))
+    """Crop and embed every image that the pairs name, once; a resumed run need not do it again."""
+    if target.exists():
+        return target
+    survey = survey_pairs(pairs)
+    files = locate_images(root, survey.names)
     with ImageReader(root) as reader, progress_bar("cropping") as progress:
         crops = crop_loose(files, reader.read, rules, progress)
-    for name, reason in crops.rejected:
+    for name, reason in crops.rejected[:3]:
+        get_run_logger().warning("%s cannot be used: %s", name, reason)
+    if not crops.names:
+        name, reason = crops.rejected[0]
         raise InputError(
-            f"{pairs}: {len(crops.rejected)} of its {len(files)} images cannot be used under "
-            f"{root}, the first is {name}: {reason}"
+            f"{pairs}: none of its {len(files)} images can be used under {root}, the first is "
+            f"{name}: {reason}"
         )
     network = load_checkpoint(model.checkpoint, compute.device).network
     with progress_bar("embedding") as progress:
         rows = np.arange(len(crops.names))
         embeddings = embed(network, crops.pixels, rows, compute, progress)
-    save_arrays(target, {"embeddings": embeddings, "names": np.array(crops.names)})
+    names, n_rows = np.array(crops.names), np.array(survey.n_rows)
+    save_arrays(target, {"embeddings": embeddings, "names": names, "n_rows": n_rows})
     return target
 
 
@@ -69,50 +109,106 @@ def store_scores(
     pairs: Path,
     embeddings: Path,
     submission: Path,
+    rejected_share: float,
     space: Workspace,
 ) -> Scored:
-    """Write every pair's distance to the database and its probability to the submission CSV."""
+    """Write every pair's distance to the database and its probability to the submission CSV.
+
+    Each piece of the file is a transaction; after a stop, those that are stored stay. The
+    submission is written anew: to work it out again takes less time than to read it.
+    """
     content = load_arrays(embeddings)
-    points = finite_points(content["embeddings"])
-    calibration = Calibration(model.threshold, model.slope)
-    places = {name: place for place, name in enumerate(content["names"].tolist())}
-    with transaction(space.database_url) as session, replacing(submission) as partial:
+    scoring = PairScoring(
+        pairs,
+        int(content["n_rows"]),
+        content["names"].tolist(),
+        finite_points(content["embeddings"]),
+        Calibration(model.threshold, model.slope),
+        rejected_share,
+    )
+    content_hash = _content_hash(pairs, content["embeddings"])
+    evaluation = _open_evaluation(run, model, content_hash, scoring.names, space)
+    faults = Faults()
+    try:
+        count = _score(scoring, evaluation, faults, submission, space)
+    except InputError:
+        with transaction(space.database_url) as session:
+            records.fail_evaluation(session, evaluation.id)
+        raise
+    finally:
+        if faults.count:
+            write_faults(run.folder.rejected_pairs, faults)
+    with transaction(space.database_url) as session:
+        measured = Evaluation(threshold=model.threshold, n_images=len(scoring.names), n_pairs=count)
+        records.complete_evaluation(session, evaluation.id, measured)
+    logger = get_run_logger()
+    logger.info("%d pairs scored into %s", count, submission)
+    if faults.count:
+        logger.warning("%d rows not scored, see %s", faults.count, run.folder.rejected_pairs)
+    return Scored(evaluation.id, submission, count, faults.count)
+
+
+def _score(
+    scoring: PairScoring,
+    evaluation: OpenEvaluation,
+    faults: Faults,
+    submission: Path,
+    space: Workspace,
+) -> int:
+    """Score the file piece by piece; returns how many pairs there were."""
+    count = 0
+    with (
+        replacing(submission) as partial,
+        submission_writer(partial) as write,
+        progress_bar("scoring", "pair") as progress,
+    ):
+        for piece in read_pairs(scoring.pairs, scoring.names, faults):
+            if faults.count > scoring.rejected_share * scoring.n_rows:
+                break
+            distances = row_distances(scoring.points, piece.first, piece.second)
+            columns = PairColumns(
+                piece.index,
+                evaluation.image_ids[piece.first],
+                evaluation.image_ids[piece.second],
+                distances,
+                None,
+            )
+            missing = columns.part(slice(max(0, evaluation.n_stored - count), None))
+            if len(missing):
+                with transaction(space.database_url) as session:
+                    records.write_pairs(session, evaluation.id, missing)
+            write(piece.index, probability(distances, scoring.calibration))
+            count += len(columns)
+            progress(piece.n_rows, scoring.n_rows)
+        check_faults(scoring.pairs, faults, scoring.n_rows, scoring.rejected_share)
+    return count
+
+
+def _open_evaluation(
+    run: OpenRun, model: KeptModel, content_hash: str, names: list[str], space: Workspace
+) -> OpenEvaluation:
+    """Begin the evaluation of a run, or go on with the one that it left unfinished."""
+    with transaction(space.database_url) as session:
         dataset_id = record_dataset(
             session,
             source=run.source,
-            content_hash=_content_hash(pairs, content["embeddings"]),
-            images=_unsigned_images(places),
+            content_hash=content_hash,
+            images=_unsigned_images(names),
             rejected=pd.DataFrame(columns=["image_name", "reason"]),
         )
         records.attach_dataset(session, run.id, dataset_id)
-        evaluation_id = records.start_evaluation(
-            session, Evaluation(run_id=run.id, model_id=model.id, dataset_id=dataset_id, split=None)
-        )
         known = image_ids(session, dataset_id)
-        ids = np.array([known[name] for name in places])
-
-        def scored() -> Iterator[tuple[list[int], np.ndarray]]:
-            for piece in read_pairs(pairs):
-                first, second = (piece[name].map(places).to_numpy() for name in _IMAGES)
-                distances = row_distances(points, first, second)
-                index = piece["index"].to_numpy()
-                columns = PairColumns(index, ids[first], ids[second], distances, None)
-                records.write_pairs(session, evaluation_id, columns)
-                yield piece["index"].tolist(), probability(distances, calibration)
-
-        count = write_submission(partial, scored())
-        measured = Evaluation(threshold=model.threshold, n_images=len(places), n_pairs=count)
-        records.complete_evaluation(session, evaluation_id, measured)
-    get_run_logger().info("%d pairs scored into %s", count, submission)
-    return Scored(evaluation_id, submission, count)
+        ids = np.array([known[name] for name in names])
+        there = results.unfinished_evaluation(session, run.id)
+        if there and (there.model_id, there.dataset_id) == (model.id, dataset_id):
+            return OpenEvaluation(there.id, records.count_pairs(session, there.id), ids)
+        begun = Evaluation(run_id=run.id, model_id=model.id, dataset_id=dataset_id, split=None)
+        return OpenEvaluation(records.start_evaluation(session, begun), 0, ids)
 
 
-_IMAGES = ("image1", "image2")
-
-
-def _unsigned_images(names: dict[str, int]) -> pd.DataFrame:
+def _unsigned_images(names: list[str]) -> pd.DataFrame:
     """Images by artists that nobody has told."""
-    return pd.DataFrame({"image_name": list(names), "artist_name": None, "split": "test"})
+    return pd.DataFrame({"image_name": names, "artist_name": None, "split": "test"})
 
 
 def _content_hash(pairs: Path, embeddings: np.ndarray) -> str:

@@ -6,13 +6,18 @@ together is stored together or not at all. A retried step can call them again.
 
 from typing import Literal
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from storage.database.base import utc_now
 from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
 from storage.database.pair_rows import PairColumns, append_pairs
-from storage.database.partitions import attach_partition, discard_partition
+from storage.database.partitions import (
+    attach_partition,
+    discard_partition,
+    exists,
+    partition_of,
+)
 from storage.database.tables import Epoch, Model, Run
 
 FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
@@ -135,6 +140,16 @@ def record_baseline(session: Session, baseline: Baseline) -> None:
 def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
     """Append pairs to an evaluation; they are seen once it is complete."""
     append_pairs(session.connection(), evaluation_id, pairs)
+
+
+def count_pairs(session: Session, evaluation_id: int) -> int:
+    """Count the pairs that are stored of an evaluation, seen or not seen yet."""
+    table = PairPrediction.__tablename__
+    partition = partition_of(evaluation_id)
+    if not on_sqlite(session) and exists(session.connection(), partition):
+        table = partition
+    query = text(f"SELECT count(*) FROM {table} WHERE evaluation_id = :id")
+    return int(session.execute(query, {"id": evaluation_id}).scalar_one())
 
 
 def _forget_pairs(session: Session, evaluation_id: int) -> None:

@@ -136,6 +136,12 @@ def _evaluations_of(
     return query.order_by(Evaluation.id.desc()).limit(1)
 
 
+def unfinished_evaluation(session: Session, run_id: int) -> Evaluation | None:
+    """Return the evaluation that a run has begun and not completed."""
+    query = select(Evaluation).where(Evaluation.run_id == run_id, Evaluation.status == "writing")
+    return session.scalars(query.order_by(Evaluation.id.desc()).limit(1)).first()
+
+
 def artist_splits_of(session: Session, dataset_id: int | None) -> dict[str, str]:
     """Return the split of every artist of a dataset by name."""
     found = session.execute(

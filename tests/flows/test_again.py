@@ -189,3 +189,62 @@ def _ask(database: Path, question: str) -> list[tuple[object, ...]]:
             return connection.execute(question).fetchall()
         except sqlite3.OperationalError:  # the tables are not there yet
             return []
+
+
+def test_rows_that_cannot_be_scored_are_left_out_and_named_up_to_a_share(
+    samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.csv"
+    good = [f"{n},Artist 0/0.png,Artist {n}/1.png" for n in range(8)]
+    pairs.write_text("\n".join(["index,image1,image2", *good, "8,Artist 0/0.png,torn.png", "9,x"]))
+    score = ["score", str(pairs), "--images", str(paintings), "--output", str(tmp_path / "out.csv")]
+    refused = samehand(*score, "--rejected-share", "0.1")
+    assert refused.exit_code == 2
+    assert "2 of 10 rows cannot be scored" in refused.stderr
+    assert not (tmp_path / "out.csv").exists()
+    result = samehand(*score, "--rejected-share", "0.2")
+    assert result.exit_code == 0, result.output
+    assert "2 rows not scored" in result.stdout
+    answers = list(csv.DictReader((tmp_path / "out.csv").read_text().splitlines()))
+    assert [int(row["index"]) for row in answers] == list(range(8))
+    folder = sorted((in_copy.home / "runs").glob("*-score"))[-1]
+    rejected = list(csv.DictReader((folder / "rejected_pairs.csv").read_text().splitlines()))
+    assert sorted(int(row["row"]) for row in rejected) == [10, 11]
+    with sqlite3.connect(in_copy.database) as database:
+        statuses = database.execute(
+            "SELECT status, n_pairs FROM evaluations WHERE split IS NULL ORDER BY id"
+        ).fetchall()
+    assert statuses == [("failed", None), ("complete", 8)]
+
+
+def test_a_stopped_scoring_goes_on_after_what_it_has_stored(
+    samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.csv"
+    rows = [f"{n},Artist 0/0.png,Artist {n}/1.png" for n in range(12)]
+    pairs.write_text("\n".join(["index,image1,image2", *rows]))
+    score = ["score", str(pairs), "--images", str(paintings), "--output", str(tmp_path / "out.csv")]
+    assert samehand(*score).exit_code == 0
+    whole = (tmp_path / "out.csv").read_bytes()
+    with sqlite3.connect(in_copy.database) as database:  # as a kill in the middle leaves it
+        ((evaluation, distances),) = database.execute(
+            "SELECT evaluation_id, sum(distance) FROM pair_predictions WHERE evaluation_id ="
+            " (SELECT max(id) FROM evaluations) GROUP BY evaluation_id"
+        ).fetchall()
+        database.execute(
+            "DELETE FROM pair_predictions WHERE evaluation_id = ? AND pair_index > 6", (evaluation,)
+        )
+        database.execute("UPDATE evaluations SET status = 'writing' WHERE id = ?", (evaluation,))
+        database.execute("UPDATE runs SET status = 'crashed' WHERE id = (SELECT max(id) FROM runs)")
+    (tmp_path / "out.csv").unlink()
+    result = samehand(*score, "--resume", "last")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "out.csv").read_bytes() == whole
+    with sqlite3.connect(in_copy.database) as database:
+        stored = database.execute(
+            "SELECT count(*), sum(distance), max(e.status), max(r.status) FROM pair_predictions"
+            " JOIN evaluations e ON e.id = evaluation_id JOIN runs r ON r.id = e.run_id"
+            " WHERE evaluation_id = ?",
+            (evaluation,),
+        ).fetchall()
+    assert stored == [(12, pytest.approx(distances), "complete", "complete")]

@@ -1,0 +1,129 @@
+"""The rows of a pair file as columns, many at a time: CSV as it is, in gzip, or in a zip file."""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import csv
+
+from storage.errors import InputError
+from storage.pair_faults import Faults
+
+COLUMNS = ("index", "image1", "image2")
+BLOCK_BYTES = 1 << 24
+IMAGE = pa.dictionary(pa.int32(), pa.string())
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """Rows as they are written: the row of the file, the index, both images, each (n,)."""
+
+    row: NDArray[np.int64]
+    index: pa.StringArray
+    images: tuple[pa.DictionaryArray, pa.DictionaryArray]
+
+
+def read_batches(path: Path, faults: Faults) -> Iterator[PairBatch]:
+    """Read the rows of a pair file, some hundred thousand at a time.
+
+    Rows with too few or too many fields are left out and added to `faults`, empty ones are passed
+    over. Raises InputError naming the file where it cannot be read as a table of pairs.
+    """
+    with _errors_named(path), _opened(path) as stream:
+        left_out = _LeftOut(faults)
+        reader = csv.open_csv(
+            stream,
+            # In one thread: only so it tells the rows of faults, and it is no slower.
+            read_options=csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
+            parse_options=csv.ParseOptions(
+                invalid_row_handler=left_out.take, ignore_empty_lines=False
+            ),
+            convert_options=csv.ConvertOptions(
+                include_columns=COLUMNS,
+                column_types={"index": pa.string(), "image1": IMAGE, "image2": IMAGE},
+                strings_can_be_null=False,
+            ),
+        )
+        n_read = 0
+        for batch in reader:
+            row = left_out.rows(n_read, len(batch))
+            n_read += len(batch)
+            index, *images = batch.columns
+            yield _without_empty(PairBatch(row, index, (images[0], images[1])))
+
+
+class _LeftOut:
+    """Rows that the reader leaves out, by which those that it keeps are counted."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+        self._rows: list[int] = []
+
+    def take(self, row: csv.InvalidRow) -> str:
+        """Note a row whose fields are not as many as the columns."""
+        self._rows.append(row.number)
+        fields = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+        self._faults.add(row.number, fields)
+        return "skip"
+
+    def rows(self, start: int, count: int) -> NDArray[np.int64]:
+        """Return the rows in the file of the kept rows from number `start`; the header is row 1."""
+        kept = np.arange(start, start + count) + 2
+        left_out = np.array(self._rows, np.int64)
+        return kept + np.searchsorted(left_out - np.arange(len(left_out)), kept, side="right")
+
+
+def _without_empty(batch: PairBatch) -> PairBatch:
+    blank = pc.equal(batch.index, "")
+    if not pc.any(blank).as_py():
+        return batch
+    for column in batch.images:
+        blank = pc.and_(blank, pc.equal(column.cast(pa.string()), ""))
+    kept = pc.invert(blank)
+    first, second = (column.filter(kept) for column in batch.images)
+    return PairBatch(batch.row[kept.to_numpy(False)], batch.index.filter(kept), (first, second))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    with ExitStack() as stack:
+        if path.suffix.lower() != ".zip":
+            yield stack.enter_context(pa.input_stream(str(path), compression="detect"))
+            return
+        archive = stack.enter_context(zipfile.ZipFile(path))
+        tables = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+        if len(tables) != 1:
+            raise InputError(f"{path} holds {len(tables)} CSV files; it should hold one")
+        yield stack.enter_context(pa.PythonFile(archive.open(tables[0]), mode="r"))
+
+
+@contextmanager
+def _errors_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"there is no file {path}") from None
+    except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+        raise InputError(_explained(path, " ".join(str(error).split()))) from None
+    except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} cannot be read: {error}") from error
+
+
+def _explained(path: Path, words: str) -> str:
+    """Say in our words what Arrow says in its own."""
+    if "Empty CSV" in words:
+        return f"{path} is empty; it needs the columns {', '.join(COLUMNS)}"
+    if "invalid UTF8" in words:
+        return f"{path} is not UTF-8; save the file as UTF-8"
+    for column in COLUMNS:
+        if f"'{column}' in include_columns does not exist" in words:
+            return f"{path}, row 1: the column {column} is missing"
+    return f"{path} is malformed: {words}"
