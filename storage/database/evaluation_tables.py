@@ -59,6 +59,7 @@ class Evaluation(Base):
     n_pairs: Mapped[int | None]
     n_triplets: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    pruned_at: Mapped[datetime | None]  # when its pairs were removed, its metrics stay
 
 
 class Baseline(Base):

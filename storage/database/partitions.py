@@ -62,6 +62,20 @@ def discard_partition(connection: Connection, evaluation_id: int) -> None:
     connection.execute(text(f"DROP TABLE IF EXISTS {partition_of(evaluation_id)}"))
 
 
+def empty_partition(connection: Connection, evaluation_id: int) -> None:
+    """Remove an evaluation's pairs, in no time; only who reads these very pairs is waited for."""
+    table = partition_of(evaluation_id)
+    if exists(connection, table):
+        connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+        connection.execute(text(f"TRUNCATE {table}"))
+
+
+def drop_partition(connection: Connection, evaluation_id: int) -> None:
+    """Drop the empty table of an evaluation, which takes a moment in which nobody reads pairs."""
+    connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+    connection.execute(text(f"DROP TABLE IF EXISTS {partition_of(evaluation_id)}"))
+
+
 def exists(connection: Connection, table: str) -> bool:
     """Return whether there is such a table."""
     found = connection.execute(text("SELECT to_regclass(:table)"), {"table": table})

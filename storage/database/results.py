@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session
 
 from storage.database import views
-from storage.database.evaluation_tables import Evaluation
+from storage.database.evaluation_tables import Evaluation, PairPrediction
 from storage.database.tables import Artist, Epoch, Model, Run
 from storage.errors import InputError
 
@@ -59,16 +59,36 @@ def pairs(
     unknown, those closest to it.
     """
     row = views.pair_results.c
-    beyond = row.distance - row.threshold
-    hardness = case(
-        (row.same_artist.is_(True), beyond),
-        (row.same_artist.is_(False), -beyond),
-        else_=-func.abs(beyond),
+    query = select(views.pair_results).where(row.evaluation_id == evaluation_id)
+    if order == "index":
+        return _frame(session, query.order_by(row.pair_index).limit(limit))
+    # Names are looked up for the few that are chosen, not for all that are compared.
+    chosen = _hardest(evaluation_id, limit).cte("chosen")
+    query = query.join(chosen, chosen.c.pair_index == row.pair_index)
+    return _frame(session, query.order_by(chosen.c.hardness.desc(), row.pair_index))
+
+
+def _hardest(evaluation_id: int, limit: int | None) -> Select[Any]:
+    """Select the pairs furthest on the wrong side of the threshold; see `pairs`."""
+    threshold = (
+        select(func.coalesce(Evaluation.threshold, Model.threshold))
+        .join(Model, Model.id == Evaluation.model_id)
+        .where(Evaluation.id == evaluation_id)
+        .scalar_subquery()
     )
-    query = select(views.pair_results).where(row.evaluation_id == evaluation_id).limit(limit)
-    if order == "hardest":
-        query = query.order_by(hardness.desc())
-    return _frame(session, query.order_by(row.pair_index))
+    pair = PairPrediction
+    beyond = pair.distance - threshold
+    hardness = case(
+        (pair.same_artist.is_(True), beyond),
+        (pair.same_artist.is_(False), -beyond),
+        else_=-func.abs(beyond),
+    ).label("hardness")
+    return (
+        select(pair.pair_index, hardness)
+        .where(pair.evaluation_id == evaluation_id)
+        .order_by(hardness.desc(), pair.pair_index)
+        .limit(limit)
+    )
 
 
 def leaderboard(session: Session) -> pd.DataFrame:

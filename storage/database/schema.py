@@ -13,6 +13,7 @@ from storage.errors import InputError
 
 VERSION_TABLE = "alembic_version"
 FIRST = "0001"  # what databases had that were made before revisions were counted
+LATER = {"pruned_at"}  # columns that came after the first revision
 LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     # Any number of our own; PostgreSQL lets go of it when the transaction ends.
@@ -79,7 +80,7 @@ def _refuse_foreign(found: dict[str, set[str]], shown: str) -> None:
     if VERSION_TABLE in found:
         return  # what is missing, an upgrade brings
     for table in found.keys() & ours.keys():
-        if missing := ours[table] - found[table]:
+        if missing := ours[table] - LATER - found[table]:
             raise InputError(
                 f"database {shown} is another program's or an older "
                 f"samehand's ({table} has no column {min(missing)}); name a new one"

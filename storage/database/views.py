@@ -1,6 +1,6 @@
-"""The two views for people: `pair_results` and `leaderboard`.
+"""The views for people: `pair_results`, `leaderboard` and `provenance`.
 
-Both are described as tables too, so that they can be selected from.
+They are described as tables too, so that they can be selected from.
 """
 
 from typing import Any
@@ -64,8 +64,10 @@ def _leaderboard() -> Select[Any]:
         partition_by=Evaluation.model_id,
         order_by=[Evaluation.created_at.desc(), Evaluation.id.desc()],
     )
+    # A view in the database keeps the columns that there were when it was made.
+    columns = [each for each in Evaluation.__table__.columns if each.name != "pruned_at"]
     complete = (
-        select(Evaluation, newest_first.label("rank"))
+        select(*columns, newest_first.label("rank"))
         .where(Evaluation.status == "complete", Evaluation.split == "test")
         .subquery("complete")
     )
@@ -98,6 +100,46 @@ def _leaderboard() -> Select[Any]:
     )
 
 
+def _provenance() -> Select[Any]:
+    """Select for each evaluation all that is needed to repeat it, and the training of its model."""
+    training, trained_on = aliased(Run, name="training"), aliased(Dataset, name="trained_on")
+    return (
+        select(
+            Evaluation.id.label("evaluation_id"),
+            Evaluation.split,
+            Evaluation.created_at.label("evaluated_at"),
+            Run.id.label("run_id"),
+            Run.flow_name,
+            Run.prefect_flow_run_id,
+            Run.code_version,
+            Run.settings,
+            Run.seed,
+            Run.device,
+            Run.library_versions,
+            Dataset.source,
+            Dataset.content_hash.label("data_hash"),
+            Dataset.crops_hash,
+            Model.id.label("model_id"),
+            Model.sha256.label("checkpoint_hash"),
+            Model.path.label("checkpoint_path"),
+            training.id.label("training_run_id"),
+            training.prefect_flow_run_id.label("training_flow_run_id"),
+            training.code_version.label("training_code_version"),
+            training.settings.label("training_settings"),
+            training.seed.label("training_seed"),
+            training.device.label("training_device"),
+            training.library_versions.label("training_library_versions"),
+            trained_on.content_hash.label("training_data_hash"),
+            trained_on.crops_hash.label("training_crops_hash"),
+        )
+        .join(Run, Run.id == Evaluation.run_id)
+        .join(Dataset, Dataset.id == Evaluation.dataset_id)
+        .join(Model, Model.id == Evaluation.model_id)
+        .join(training, training.id == Model.run_id)
+        .outerjoin(trained_on, trained_on.id == training.dataset_id)
+    )
+
+
 def _as_table(name: str, query: Select[Any]) -> Table:
     columns = [Column(column.name, column.type) for column in query.selected_columns]
     return Table(name, MetaData(), *columns, info={"query": query})
@@ -105,6 +147,7 @@ def _as_table(name: str, query: Select[Any]) -> Table:
 
 pair_results: Table = _as_table("pair_results", _pair_results())
 leaderboard: Table = _as_table("leaderboard", _leaderboard())
+provenance: Table = _as_table("provenance", _provenance())
 
-SCHEMA = (*Base.metadata.tables.values(), pair_results, leaderboard)
+SCHEMA = (*Base.metadata.tables.values(), pair_results, leaderboard, provenance)
 """Everything the database holds: the tables that this module builds on, and its views."""

@@ -28,7 +28,7 @@ def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
         "rejected_images",
         "runs",
     }
-    assert set(inspector.get_view_names()) == {"leaderboard", "pair_results"}
+    assert set(inspector.get_view_names()) == {"leaderboard", "pair_results", "provenance"}
 
 
 def test_opening_again_keeps_what_is_stored(database_url: str) -> None:

@@ -20,10 +20,10 @@ from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.records import complete_evaluation, start_evaluation, write_pairs
 from storage.database.schema import _configuration
-from storage.database.views import leaderboard, pair_results
+from storage.database.views import leaderboard, pair_results, provenance
 from storage.errors import InputError
 
-REVISIONS = ["0001", "0002"]
+REVISIONS = ["0001", "0002", "0003"]
 FILLING = """
 INSERT INTO datasets (id, source, content_hash, created_at) VALUES (1, 's', 'c', '2026-01-01');
 INSERT INTO images (id, dataset_id, filename, split) VALUES (1, 1, 'a.jpg', 'test');
@@ -174,7 +174,7 @@ def test_the_checks_are_those_that_the_code_knows(engine: Engine) -> None:
 
 
 def test_the_views_are_those_that_the_code_knows(engine: Engine) -> None:
-    for view in (pair_results, leaderboard):
+    for view in (pair_results, leaderboard, provenance):
         query = view.info["query"].compile(
             dialect=engine.dialect, compile_kwargs={"literal_binds": True}
         )
@@ -222,7 +222,7 @@ def test_a_database_of_a_newer_samehand_is_refused_and_left_alone(database_url: 
     execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
     before = description(database_url)
     with pytest.raises(
-        InputError, match=r"made by a newer samehand .*9999.* up to 0002"
+        InputError, match=r"made by a newer samehand .*9999.* up to 0003"
     ) as refusal:
         open_database(database_url)
     assert "\n" not in str(refusal.value)

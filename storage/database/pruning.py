@@ -1,0 +1,110 @@
+"""Removing the pairs of evaluations that newer ones have superseded; all else is kept."""
+
+import pandas as pd
+from sqlalchemy import Engine, exists, select, text, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, aliased
+
+from storage.database.base import utc_now
+from storage.database.evaluation_tables import Evaluation
+from storage.database.partitions import drop_partition, empty_partition
+from storage.database.tables import Model
+
+CHUNK = 200_000
+
+
+def superseded(session: Session) -> pd.DataFrame:
+    """Return the evaluations whose pairs can go, oldest first.
+
+    Those are complete, and a newer complete evaluation is of the same split of the same dataset.
+    The newest one of the champion on each split and dataset stays whatever came after.
+    """
+    newer = aliased(Evaluation)
+    follows = (
+        (newer.dataset_id == Evaluation.dataset_id)
+        & newer.split.is_not_distinct_from(Evaluation.split)
+        & (newer.id > Evaluation.id)
+        & (newer.status == "complete")
+    )
+    of_same_model = newer.model_id == Evaluation.model_id
+    query = (
+        select(
+            Evaluation.id.label("evaluation_id"),
+            Evaluation.run_id,
+            Evaluation.model_id,
+            Evaluation.split,
+            Evaluation.n_pairs,
+            Evaluation.created_at,
+        )
+        .join(Model, Model.id == Evaluation.model_id)
+        .where(Evaluation.status == "complete", Evaluation.pruned_at.is_(None))
+        .where(exists().where(follows))
+        .where(~Model.is_champion | exists().where(follows, of_same_model))
+        .order_by(Evaluation.id)
+    )
+    return pd.read_sql(query, session.connection())
+
+
+def prune(engine: Engine, evaluation_id: int) -> None:
+    """Remove the pairs of an evaluation; its metrics and where it came from stay.
+
+    On PostgreSQL that takes no longer for many pairs than for few. Nobody else is kept waiting for
+    more than half a second: where others read pairs all the time, an empty table stays behind.
+    """
+    if engine.dialect.name == "sqlite":
+        _prune_by_and_by(engine, evaluation_id)
+        return
+    with Session(engine) as session, session.begin():
+        empty_partition(session.connection(), evaluation_id)
+        _mark(session, evaluation_id)
+        _delete(session, evaluation_id)
+    try:
+        with engine.begin() as connection:
+            drop_partition(connection, evaluation_id)
+    except OperationalError:  # others are reading: the empty table does no harm
+        return
+
+
+def _prune_by_and_by(engine: Engine, evaluation_id: int) -> None:
+    """Delete in pieces, between which others can write.
+
+    The evaluation is marked first: none is ever taken for whole that is not.
+    """
+    with Session(engine) as session, session.begin():
+        _mark(session, evaluation_id)
+        last = session.scalar(
+            text("SELECT max(pair_index) FROM pair_predictions WHERE evaluation_id = :id"),
+            {"id": evaluation_id},
+        )
+    while last is not None:
+        with Session(engine) as session, session.begin():
+            last = _delete_some(session, evaluation_id)
+
+
+def _delete_some(session: Session, evaluation_id: int) -> int | None:
+    """Delete the first pairs that are left; returns None where none were."""
+    values = {"id": evaluation_id, "chunk": CHUNK}
+    upto: int | None = session.scalar(
+        text(
+            "SELECT max(pair_index) FROM (SELECT pair_index FROM pair_predictions"
+            " WHERE evaluation_id = :id ORDER BY pair_index LIMIT :chunk) AS first"
+        ),
+        values,
+    )
+    if upto is not None:
+        session.execute(
+            text("DELETE FROM pair_predictions WHERE evaluation_id = :id AND pair_index <= :upto"),
+            {"id": evaluation_id, "upto": upto},
+        )
+    return upto
+
+
+def _delete(session: Session, evaluation_id: int) -> None:
+    query = text("DELETE FROM pair_predictions WHERE evaluation_id = :id")
+    session.execute(query, {"id": evaluation_id})
+
+
+def _mark(session: Session, evaluation_id: int) -> None:
+    session.execute(
+        update(Evaluation).where(Evaluation.id == evaluation_id).values(pruned_at=utc_now())
+    )

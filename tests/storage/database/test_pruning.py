@@ -1,0 +1,108 @@
+"""Pruning removes the pairs that newer evaluations have superseded, and nothing else."""
+
+import numpy as np
+import pytest
+from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy.orm import Session
+
+from storage.database.datasets import image_ids
+from storage.database.evaluation_tables import Evaluation
+from storage.database.pair_rows import PairColumns
+from storage.database.pruning import prune, superseded
+from storage.database.records import (
+    complete_evaluation,
+    promote,
+    record_model,
+    start_evaluation,
+    write_pairs,
+)
+from storage.database.tables import Model
+
+
+@pytest.fixture
+def models(session: Session, run_id: int, model_id: int) -> tuple[int, int]:
+    """Two models, the first of which is champion."""
+    later = Model(
+        run_id=run_id,
+        epoch=2,
+        path="epoch-02.pt",
+        sha256="07",
+        threshold=2.0,
+        calibration_slope=3.0,
+        validation_roc_auc=0.7,
+        validation_accuracy=0.7,
+    )
+    promote(session, model_id)
+    return model_id, record_model(session, later)
+
+
+def evaluate(session: Session, dataset_id: int, model_id: int, split: str | None = "test") -> int:
+    """Add a complete evaluation with seven pairs."""
+    run_id = session.get_one(Model, model_id).run_id
+    begun = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split=split)
+    evaluation_id = start_evaluation(session, begun)
+    image = np.full(7, next(iter(image_ids(session, dataset_id).values())))
+    write_pairs(session, evaluation_id, PairColumns(np.arange(7), image, image, np.ones(7), None))
+    complete_evaluation(session, evaluation_id, Evaluation(roc_auc=0.8, n_pairs=7))
+    return evaluation_id
+
+
+def pair_counts(session: Session) -> dict[int, int]:
+    query = "SELECT evaluation_id, count(*) FROM pair_predictions GROUP BY evaluation_id"
+    return {evaluation_id: count for evaluation_id, count in session.execute(text(query))}
+
+
+def test_what_is_superseded_goes_and_metrics_and_provenance_stay(
+    engine: Engine, session: Session, dataset_id: int, models: tuple[int, int]
+) -> None:
+    champion, other = models
+    first = evaluate(session, dataset_id, champion)
+    second = evaluate(session, dataset_id, other)
+    third = evaluate(session, dataset_id, champion)
+    validation = evaluate(session, dataset_id, other, "validation")
+    scored = evaluate(session, dataset_id, other, None)
+    last = evaluate(session, dataset_id, other)
+    assert superseded(session)["evaluation_id"].tolist() == [first, second]
+    session.commit()
+    for evaluation_id in (first, second):
+        prune(engine, evaluation_id)
+    session.expire_all()
+    assert pair_counts(session) == dict.fromkeys((third, validation, scored, last), 7)
+    assert superseded(session).empty
+    names = inspect(engine).get_table_names()
+    assert not {f"pair_predictions_{each}" for each in (first, second)} & {*names}
+    for evaluation_id in (first, second):
+        kept = session.get_one(Evaluation, evaluation_id)
+        assert (kept.status, kept.roc_auc, kept.n_pairs) == ("complete", 0.8, 7)
+        assert kept.pruned_at is not None
+    query = text("SELECT count(*) FROM provenance")
+    assert session.execute(query).scalar_one() == 6
+
+
+def test_pruning_again_changes_nothing(
+    engine: Engine, session: Session, dataset_id: int, models: tuple[int, int]
+) -> None:
+    first, last = (evaluate(session, dataset_id, models[1]) for _ in range(2))
+    session.commit()
+    for _ in range(2):
+        prune(engine, first)
+    assert pair_counts(session) == {last: 7}
+
+
+def test_pruning_waits_for_no_reader_of_other_pairs(
+    engine: Engine,
+    database_url: str,
+    session: Session,
+    dataset_id: int,
+    models: tuple[int, int],
+) -> None:
+    first, last = (evaluate(session, dataset_id, models[1]) for _ in range(2))
+    session.commit()
+    reader = create_engine(database_url)
+    with reader.connect() as connection:
+        query = f"SELECT count(*) FROM pair_predictions WHERE evaluation_id = {last}"
+        assert connection.execute(text(query)).scalar_one() == 7  # a transaction that stays open
+        prune(engine, first)
+        assert connection.execute(text(query)).scalar_one() == 7
+    reader.dispose()
+    assert pair_counts(session) == {last: 7}
