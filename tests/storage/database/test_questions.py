@@ -1,0 +1,146 @@
+"""Every question of docs/results.md is answered, by both databases alike and rightly."""
+
+import re
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
+
+from storage.database.base import Base
+from storage.database.datasets import image_ids
+from storage.database.engine import open_database
+from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.pair_rows import PairColumns
+from storage.database.records import (
+    complete_evaluation,
+    record_baseline,
+    record_epoch,
+    start_evaluation,
+    write_pairs,
+)
+from storage.database.tables import Epoch
+
+PAGE = Path("docs/results.md").read_text(encoding="utf-8")
+QUESTIONS = {
+    int(number): sql
+    for number, sql in re.findall(r"\*\*(\d+)\. .*?```sql\n(.*?)```", PAGE, re.DOTALL)
+}
+PAIRS = [  # (first, second, distance, truth); the threshold is 2
+    ("lace.jpg", "milk.jpg", 1.0, True),
+    ("lace.jpg", "lute.jpg", 1.5, False),
+    ("milk.jpg", "lute.jpg", 3.0, False),
+]
+LATER = (5.0, 2.5, 0.5)
+
+
+@pytest.fixture
+def values(session: Session, dataset_id: int, run_id: int, model_id: int) -> dict[str, Any]:
+    """Two evaluations of the same three pairs, and what the questions ask for."""
+    ids = image_ids(session, dataset_id)
+    numbers = []
+    for distances in ([pair[2] for pair in PAIRS], LATER):
+        begun = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split="test")
+        numbers.append(start_evaluation(session, begun))
+        columns = PairColumns(
+            np.arange(3),
+            np.array([ids[pair[0]] for pair in PAIRS]),
+            np.array([ids[pair[1]] for pair in PAIRS]),
+            np.array(distances),
+            np.array([pair[3] for pair in PAIRS]),
+        )
+        write_pairs(session, numbers[-1], columns)
+        roc_auc = 0.75 if len(numbers) == 1 else 0.5
+        complete_evaluation(session, numbers[-1], Evaluation(roc_auc=roc_auc, eer=0.25))
+    before, evaluation = numbers
+    record_baseline(session, Baseline(evaluation_id=before, name="mean colour", roc_auc=0.625))
+    record_epoch(session, Epoch(run_id=run_id, epoch=1, train_loss=4.0, validation_loss=5.0))
+    return {
+        "before": before,
+        "evaluation": evaluation,
+        "artist": "Vermeer",
+        "filename": "lute.jpg",
+        "run": run_id,
+    }
+
+
+def ask(session: Session, number: int, values: dict[str, Any]) -> list[dict[str, Any]]:
+    needed = {name: value for name, value in values.items() if f":{name}" in QUESTIONS[number]}
+    return [dict(row) for row in session.execute(text(QUESTIONS[number]), needed).mappings()]
+
+
+def test_there_are_a_dozen_questions() -> None:
+    assert sorted(QUESTIONS) == list(range(1, 14))
+
+
+@pytest.mark.parametrize("number", sorted(QUESTIONS))
+def test_every_question_has_an_answer(
+    session: Session, values: dict[str, Any], number: int
+) -> None:
+    assert ask(session, number, values)
+
+
+def test_the_answers_are_right(session: Session, values: dict[str, Any]) -> None:
+    first = values | {"evaluation": values["before"]}
+    hardest = ask(session, 3, values)
+    assert [row["pair_index"] for row in hardest] == [0, 2, 1]  # wrong by 3, by 1.5, right by 0.5
+    assert [row["correct"] for row in hardest] == [False, False, True]
+    of_hals = values | {"artist": "Hals"}
+    assert [row["pair_index"] for row in ask(session, 4, of_hals)] == [2, 1]
+    assert [row["pair_index"] for row in ask(session, 4, values)] == [0, 2, 1]
+    assert [(row["other"], row["artist"], row["distance"]) for row in ask(session, 5, first)] == [
+        ("lace.jpg", "Vermeer", 1.5),
+        ("milk.jpg", "Vermeer", 3.0),
+    ]
+    ((taken),) = ask(session, 6, first)
+    assert taken == {"one": "Hals", "other": "Vermeer", "pairs": 2, "closest": 1.5}
+    ((change),) = ask(session, 7, values)
+    assert (change["roc_auc"], change["eer"], change["other_model"]) == (-0.25, 0, False)
+    ((put_right),) = ask(session, 8, values)
+    assert (put_right["filename_b"], put_right["correct"]) == ("lute.jpg", True)
+    ((counts),) = ask(session, 9, first)
+    assert list(counts.values()) == [1, 0, 1, 1]
+    ((origin),) = ask(session, 10, values)
+    assert origin["checkpoint_hash"] == "e5"
+    assert origin["data_hash"] == "c0ffee"
+    assert origin["seed"] == 2**40
+    assert origin["prefect_flow_run_id"] == "4f2e"
+    assert {"crops_hash", "device", "library_versions", "code_version", "settings"} <= {*origin}
+    assert [row["name"] for row in ask(session, 11, first)] == ["network", "mean colour"]
+    assert ask(session, 13, values)[0]["for_example"] == "torn.jpg"
+
+
+def test_every_table_and_column_is_told_of() -> None:
+    for table in Base.metadata.tables.values():
+        assert f"`{table.name}`" in PAGE
+        for column in table.columns:
+            assert f"`{column.name}`" in PAGE, (table.name, column.name)
+
+
+def test_a_reader_can_read_and_nothing_else(postgres_url: str) -> None:
+    (grants,) = re.findall(r"```sql\n(CREATE ROLE.*?)```", PAGE, re.DOTALL)
+    owner = open_database(postgres_url)
+    name = f"reader_{uuid4().hex}"
+    with owner.begin() as connection:
+        schema = connection.execute(text("SELECT current_schema()")).scalar_one()
+        ours = grants.replace("samehand_reader", name).replace("public", schema)
+        for statement in [*ours.split(";"), f"GRANT USAGE ON SCHEMA {schema} TO {name}"]:
+            connection.execute(text(statement))
+        connection.execute(text("CREATE TABLE pair_predictions_9 (later INTEGER)"))
+    reader = create_engine(make_url(postgres_url).set(username=name))
+    try:
+        with reader.connect() as connection:
+            for table in ("pair_results", "leaderboard", "pair_predictions", "pair_predictions_9"):
+                connection.execute(text(f"SELECT * FROM {table}"))
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                connection.execute(text("DELETE FROM runs"))
+    finally:
+        reader.dispose()
+        with owner.begin() as connection:
+            connection.execute(text(f"DROP OWNED BY {name}"))
+            connection.execute(text(f"DROP ROLE {name}"))
+        owner.dispose()
