@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,6 +77,79 @@ def pairs(
         return results.pairs(session, found.id, limit=limit, order=order)
 
     answer(question, form, debug)
+
+
+@results_app.command()
+def artist(
+    evaluation: str,
+    name: str,
+    limit: Annotated[int, typer.Option(min=1, help="Print at most so many.")] = 10,
+    form: TableFormat = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Print an artist's hardest pairs in an evaluation: its number, or last."""
+    from storage.database import questions, results
+
+    def question(session: "Session") -> "pd.DataFrame":
+        found = results.find_evaluation(session, evaluation)
+        return questions.hardest_of_artist(session, found.id, name, limit)
+
+    answer(question, form, debug)
+
+
+@results_app.command()
+def image(
+    evaluation: str,
+    filename: str,
+    limit: Annotated[int, typer.Option(min=1, help="Print at most so many.")] = 10,
+    form: TableFormat = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Print the pairs of an image in an evaluation, nearest first."""
+    from storage.database import questions, results
+
+    def question(session: "Session") -> "pd.DataFrame":
+        found = results.find_evaluation(session, evaluation)
+        return questions.pairs_of_image(session, found.id, filename, limit)
+
+    answer(question, form, debug)
+
+
+@results_app.command()
+def export(evaluation: str, file: Path, debug: Debug = False) -> None:
+    """Write all pairs of an evaluation, with names and verdicts, as Parquet or CSV by suffix."""
+    from storage.database import results
+    from storage.database.export import export_pairs
+
+    with one_line_errors(debug), open_session() as session:
+        count = export_pairs(session, results.find_evaluation(session, evaluation).id, file)
+        typer.echo(f"{count} pairs in {file}")
+
+
+@results_app.command()
+def prune(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Remove them; without it they are only listed.")
+    ] = False,
+    form: TableFormat = Format.table,
+    debug: Debug = False,
+) -> None:
+    """List evaluations that newer ones supersede, or remove their pairs; metrics always stay."""
+    from flows.environment import workspace
+    from storage.database import pruning
+    from storage.database.engine import open_database
+
+    with one_line_errors(debug):
+        with open_session() as session:
+            found = pruning.superseded(session)
+        print_table(found, form)
+        if not yes:
+            typer.echo("nothing is removed without --yes", err=True)
+            return
+        engine = open_database(workspace().database_url)
+        for evaluation_id in found["evaluation_id"].tolist():
+            pruning.prune(engine, evaluation_id)
+        engine.dispose()
 
 
 def find_stopped_run(wanted: str, flow_name: str = "train-flow") -> "Run":

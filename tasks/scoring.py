@@ -130,7 +130,7 @@ def store_scores(
     evaluation = _open_evaluation(run, model, content_hash, scoring.names, space)
     faults = Faults()
     try:
-        count = _score(scoring, evaluation, faults, submission, space)
+        count = score_pairs(scoring, evaluation, faults, submission, space)
     except InputError:
         with transaction(space.database_url) as session:
             records.fail_evaluation(session, evaluation.id)
@@ -148,7 +148,7 @@ def store_scores(
     return Scored(evaluation.id, submission, count, faults.count)
 
 
-def _score(
+def score_pairs(
     scoring: PairScoring,
     evaluation: OpenEvaluation,
     faults: Faults,

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
 from storage.database.schema import is_current, upgrade
 from storage.errors import InputError, UnavailableError
@@ -16,7 +16,17 @@ EXAMPLES = "sqlite:///results.db or postgresql+psycopg://user:password@host/data
 BUSY_SECONDS = 30
 CONNECT_SECONDS = "10"
 # Signs of a server that starts, restarts or is out of reach, and of an SQLite file in use.
-PASSING = ("refused", "timeout", "starting up", "shutting down", "closed", "too many", "locked")
+PASSING = (
+    "refused",
+    "timeout",
+    "starting up",
+    "shutting down",
+    "closed",
+    "too many",
+    "locked",
+    "terminating",
+    "deadlock",
+)
 
 
 def open_database(url: str) -> Engine:
@@ -37,7 +47,7 @@ def open_database(url: str) -> Engine:
         _bring_up_to_date(engine)
     except (DBAPIError, InputError) as error:
         engine.dispose()
-        raise _explained(error, address) from None  # the driver's own error may hold the password
+        raise explained(error, address) from None  # the driver's own error may hold the password
     return engine
 
 
@@ -127,7 +137,14 @@ def _switch_to_wal(connection: Connection) -> None:
             time.sleep(0.01)
 
 
-def _explained(error: DBAPIError | InputError, address: URL) -> InputError:
+def is_of_the_place(error: DBAPIError) -> bool:
+    """Tell faults of disk, server, file and rights from those of what is written or asked."""
+    return isinstance(error, OperationalError | InterfaceError) or "permission denied" in str(
+        error.orig
+    )
+
+
+def explained(error: DBAPIError | InputError, address: URL) -> InputError:
     """Return the error for the user, with the driver's words unless they hold a password."""
     if isinstance(error, InputError):
         return error

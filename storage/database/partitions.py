@@ -34,8 +34,9 @@ def make_partition(connection: Connection, evaluation_id: int) -> str:
 def attach_partition(connection: Connection, evaluation_id: int) -> None:
     """Check an evaluation's pairs, index them, and let them be seen with all others.
 
-    Until the transaction ends, images and evaluations can be read but not written; it should
-    therefore end soon. Tables are locked in the order in which recording locks them.
+    Attaching checks every image against the table of images. From then until the transaction ends,
+    images and evaluations can be read but not written; it should therefore end soon. Tables are
+    locked in the order in which recording locks them, so that nobody waits in a circle.
     """
     table = partition_of(evaluation_id)
     if not exists(connection, table):
@@ -46,10 +47,6 @@ def attach_partition(connection: Connection, evaluation_id: int) -> None:
         f"CREATE INDEX ON {table} (image_a_id)",
         f"CREATE INDEX ON {table} (image_b_id)",
         "LOCK TABLE images, evaluations IN SHARE ROW EXCLUSIVE MODE",
-        f"ALTER TABLE {table} ADD FOREIGN KEY (image_a_id) REFERENCES images (id) "
-        "ON DELETE RESTRICT, ADD FOREIGN KEY (image_b_id) REFERENCES images (id) "
-        "ON DELETE RESTRICT, ADD FOREIGN KEY (evaluation_id) REFERENCES evaluations (id) "
-        "ON DELETE CASCADE",
         f"ANALYZE {table}",
         f"ALTER TABLE pair_predictions ATTACH PARTITION {table} "
         f"FOR VALUES IN ({int(evaluation_id)})",

@@ -89,6 +89,7 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
 
     What an earlier attempt of the same run left half-written goes, with its pairs.
     """
+    _announce_writing(session)
     unfinished = select(Evaluation.id).where(
         Evaluation.run_id == evaluation.run_id,
         Evaluation.model_id == evaluation.model_id,
@@ -121,6 +122,7 @@ def complete_evaluation(session: Session, evaluation_id: int, measured: Evaluati
 
 def fail_evaluation(session: Session, evaluation_id: int) -> None:
     """Record that an evaluation will not be completed; what was written of it goes."""
+    _announce_writing(session)
     _forget_pairs(session, evaluation_id)
     session.get_one(Evaluation, evaluation_id).status = "failed"
     session.flush()
@@ -158,6 +160,12 @@ def _forget_pairs(session: Session, evaluation_id: int) -> None:
         discard_partition(session.connection(), evaluation_id)
     of_evaluation = PairPrediction.evaluation_id == evaluation_id
     session.execute(delete(PairPrediction).where(of_evaluation))
+
+
+def _announce_writing(session: Session) -> None:
+    """On PostgreSQL, wait for who attaches pairs before touching any, not in the middle of it."""
+    if not on_sqlite(session):
+        session.execute(text("LOCK TABLE evaluations IN ROW EXCLUSIVE MODE"))
 
 
 def on_sqlite(session: Session) -> bool:

@@ -111,6 +111,7 @@ def test_pairs_of_an_image_that_cannot_be_used_are_left_out(tmp_path: Path) -> N
     assert faults.named == [Fault(3, "the image torn cannot be used")]
 
 
+@settings(deadline=None)  # files, on machines that are busy
 @given(st.lists(st.sampled_from(["good", "short", "blank", "index", "image"]), max_size=30))
 def test_every_row_is_a_pair_a_fault_or_empty(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
@@ -236,7 +237,7 @@ def test_a_submission_is_written_to_the_letter(tmp_path: Path) -> None:
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(st.floats(0, 1)))
 def test_a_submission_gives_each_probability_to_six_decimals(
     tmp_path_factory: pytest.TempPathFactory, probabilities: list[float]
