@@ -18,7 +18,7 @@ from storage.errors import InputError
 from storage.pair_faults import Faults
 
 COLUMNS = ("index", "image1", "image2")
-BLOCK_BYTES = 1 << 24
+BLOCK_BYTES = 1 << 23
 IMAGE = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -96,7 +96,10 @@ def _without_empty(batch: PairBatch) -> PairBatch:
 def _opened(path: Path) -> Iterator[Any]:
     with ExitStack() as stack:
         if path.suffix.lower() != ".zip":
-            yield stack.enter_context(pa.input_stream(str(path), compression="detect"))
+            # Not mapped into memory, of which the whole file would become a part.
+            file = stack.enter_context(pa.OSFile(str(path)))
+            packed = path.suffix.lower() == ".gz"
+            yield stack.enter_context(pa.CompressedInputStream(file, "gzip")) if packed else file
             return
         archive = stack.enter_context(zipfile.ZipFile(path))
         tables = [name for name in archive.namelist() if name.lower().endswith(".csv")]
