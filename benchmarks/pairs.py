@@ -34,7 +34,7 @@ from storage.database.records import (
 )
 from storage.database.session import transaction
 from storage.database.tables import Model, Run
-from storage.pair_faults import Faults
+from storage.pairs.faults import Faults
 from storage.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -24,9 +24,9 @@ from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.errors import InputError
 from storage.files import replacing, sha256_of
 from storage.image_files import ImageReader
-from storage.pair_faults import Faults, check_faults, write_faults
-from storage.pair_file import read_pairs, survey_pairs
-from storage.submission import submission_writer
+from storage.pairs.faults import Faults, check_faults, write_faults
+from storage.pairs.file import read_pairs, survey_pairs
+from storage.pairs.submission import submission_writer
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
 from tasks.records import KeptModel, OpenRun

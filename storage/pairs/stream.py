@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from storage.errors import InputError
-from storage.pair_faults import Faults
+from storage.pairs.faults import Faults
 
 COLUMNS = ("index", "image1", "image2")
 BLOCK_BYTES = 1 << 23

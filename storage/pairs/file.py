@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from storage.errors import InputError
-from storage.pair_faults import Faults
-from storage.pair_stream import read_batches
+from storage.pairs.faults import Faults
+from storage.pairs.stream import read_batches
 
 MAX_INDEX = 2**31 - 1  # what an integer column of PostgreSQL holds
 NO_INDEX = f"the index is no whole number from 0 to {MAX_INDEX}"

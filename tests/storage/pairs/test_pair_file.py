@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from storage.errors import InputError
-from storage.pair_faults import NAMED, Fault, Faults, check_faults, write_faults
-from storage.pair_file import read_pairs, survey_pairs
-from storage.pair_stream import BLOCK_BYTES
-from storage.submission import submission_writer
+from storage.pairs.faults import NAMED, Fault, Faults, check_faults, write_faults
+from storage.pairs.file import read_pairs, survey_pairs
+from storage.pairs.stream import BLOCK_BYTES
+from storage.pairs.submission import submission_writer
 
 HEAD = "index,image1,image2\n"
 
