@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -41,3 +42,29 @@ def prefect_server() -> Iterator[None]:
         setup_logging()
         with prefect_test_harness(server_startup_timeout=180):
             yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server."""
+    from tests.postgres import NAMED, postgres
+
+    with postgres() as url:
+        if url is None:
+            pytest.skip(f"there is no PostgreSQL on this machine; name a server in {NAMED}")
+        yield url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a fresh, empty schema, dropped after the test."""
+    from sqlalchemy import create_engine, make_url, text
+
+    schema, server = f"samehand_{uuid4().hex}", create_engine(postgres_server)
+    with server.begin() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    url = make_url(postgres_server).update_query_dict({"options": f"-csearch_path={schema}"})
+    yield url.render_as_string(hide_password=False)
+    with server.begin() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    server.dispose()

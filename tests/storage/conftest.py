@@ -1,14 +1,11 @@
 """Databases to test with: an SQLite file and, where a server is reached, a PostgreSQL schema."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from storage.database.datasets import record_dataset
@@ -16,36 +13,6 @@ from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
 from storage.database.records import record_model, start_evaluation, start_run
 from storage.database.tables import Model, Run
-
-NAMED = "SAMEHAND_TEST_POSTGRES_URL"
-LOCAL = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Engine]:
-    """A PostgreSQL server: the one that is named must answer, the local one may be missing."""
-    server = create_engine(os.environ.get(NAMED, LOCAL), connect_args={"connect_timeout": 3})
-    try:
-        server.connect().close()
-    except OperationalError:
-        if NAMED in os.environ:
-            raise
-        pytest.skip(f"no PostgreSQL at {LOCAL}; name one in {NAMED}")
-    yield server
-    server.dispose()
-
-
-@pytest.fixture
-def postgres_url(postgres_server: Engine) -> Iterator[str]:
-    """The URL of a fresh, empty schema, dropped after the test."""
-    schema = f"samehand_{uuid4().hex}"
-    with postgres_server.begin() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    url = make_url(os.environ.get(NAMED, LOCAL))
-    url = url.update_query_dict({"options": f"-csearch_path={schema}"})
-    yield url.render_as_string(hide_password=False)
-    with postgres_server.begin() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
