@@ -68,11 +68,11 @@ class Site:
 
     def start_server(self) -> None:
         self.start("server", "prefect", "server", "start")
-        wait_for(self.is_healthy, "the server answers", 120)
+        wait_for(self.is_healthy, "the server answers", 240)
 
     def start_worker(self) -> None:
         self.start("worker", "prefect", "worker", "start", "--pool", "samehand")
-        wait_for(self.has_worker, "the worker is online", 60)
+        wait_for(self.has_worker, "the worker is online", 240)
 
     def ensure_up(self) -> None:
         """Bring up again what an earlier test has left down."""
@@ -135,7 +135,7 @@ class Site:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=300,
             check=False,
         )
 
@@ -168,7 +168,7 @@ class Site:
     def state(self, flow_run: str) -> str:
         return str(self.flow_run(flow_run)["state_type"])
 
-    def wait_until(self, flow_run: str, *states: str, seconds: float = 90) -> None:
+    def wait_until(self, flow_run: str, *states: str, seconds: float = 240) -> None:
         wait_for(lambda: self.state(flow_run) in states, f"{flow_run} is {states}", seconds)
 
     def sql(self, question: str, *values: object) -> list[tuple[Any, ...]]:
@@ -201,7 +201,7 @@ class Site:
         def has_epochs() -> bool:
             return self.status(flow_run) is not None and self.epochs(flow_run) >= count
 
-        wait_for(has_epochs, f"{flow_run} has {count} epochs", 120)
+        wait_for(has_epochs, f"{flow_run} has {count} epochs", 240)
 
     def engines(self, flow_run: str = "") -> list[int]:
         """The processes that flow runs of this site go on in."""
@@ -291,12 +291,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     server, profile, pool, deploy, worker = documented("One machine")[:5]
     try:
         site.start("server", *server)
-        wait_for(site.is_healthy, "the server answers", 120)
+        wait_for(site.is_healthy, "the server answers", 240)
         site.run_documented(profile)
         site.run_documented(pool)
         site.run_documented(deploy)
         site.start("worker", *worker)
-        wait_for(site.has_worker, "the worker is online", 60)
+        wait_for(site.has_worker, "the worker is online", 240)
         yield site
     finally:
         site.stop()
