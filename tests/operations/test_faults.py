@@ -107,9 +107,7 @@ def test_what_died_with_its_worker_is_found_by_the_automation(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
     kill_all(site, training)
-    took = wait_for(
-        lambda: site.state(training) == "CRASHED", "it is seen", SECONDS
-    )
+    took = wait_for(lambda: site.state(training) == "CRASHED", "it is seen", SECONDS)
     outcomes.append(
         Outcome("worker and process at once, no run started", "Crashed by the automation", took)
     )
