@@ -69,6 +69,9 @@ def prepare(
 ) -> None:
     """Read a source, divide its artists, crop its images to one zip."""
     with one_line_errors(debug):
+        from storage.sources import check_source
+
+        check_source(source)
         from flows.prepare import Prepared, prepare_flow
 
         overrides = parse_assignments(assignments)
@@ -94,10 +97,14 @@ def train(
 ) -> None:
     """Train a network and judge it on artists it has never seen."""
     with one_line_errors(debug):
-        from flows.train import train_flow
+        from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
         checked = check_settings(preset, overrides)
+        if resume is None:
+            check_source(source)
+        from flows.train import train_flow
+
         if resume is None:
             print_judged(train_flow(source, checked, overrides))
             return
@@ -208,5 +215,5 @@ def compare(
         verdict = "the same artist" if found.same_artist else "two artists"
         typer.echo(f"distance     {found.distance:.4f}")
         typer.echo(f"threshold    {found.threshold:.4f}")
-        typer.echo(f"probability  {100 * found.probability:.1f} %, had both been as likely before")
+        typer.echo(f"probability  {100 * found.probability:.1f} % that it is one artist")
         typer.echo(f"verdict      by {verdict}, says model {found.model_id}")

@@ -9,7 +9,6 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
 
 SILENT_RUNS = "samehand: silent runs have crashed"
-ENDS = ("Completed", "Failed", "Cancelled", "Crashed")
 
 
 def enter_checkout() -> dict[str, str]:
@@ -28,7 +27,7 @@ async def watch_for_silence(seconds: int) -> dict[str, str]:
         description="Nothing was heard of these runs: machine, worker or process are gone.",
         trigger=EventTrigger(
             after={"prefect.flow-run.heartbeat"},
-            expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{end}" for end in ENDS)},
+            expect={"prefect.flow-run.*"},  # another heartbeat, or any change of its state
             match_related={"prefect.resource.id": "prefect.tag.samehand"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from flows.prepare import Prepared
 from flows.runs import StartedRun
+from flows.settings import is_presets_own
 from model.evaluation import Resampling
 from storage.reports.report import Picture, Report
 from tasks.evaluation import (
@@ -41,8 +42,9 @@ def draw_for_test(started: StartedRun, prepared: Prepared) -> KeptTriplets:
         "test",
         settings.test_triplets,
         settings.seed,
-        settings.matched_on,
         started.run.folder.triplets,
+        settings.matched_on,
+        is_optional=is_presets_own(started.run.preset, "matched_on", settings.matched_on),
     )
 
 
@@ -87,7 +89,7 @@ def judge_on_test(
         judge(started, prepared, "network", embeddings, kept),
         verification,
         judge_baselines(started, prepared, untrained, kept),
-        settings.matched_on,
+        kept.matched_on,
         space,
     )
     pictures = plot_evaluation(run, model, prepared.dataset, embeddings)

@@ -240,6 +240,11 @@ def check_overrides(overrides: Mapping[str, Any]) -> None:
     _validated({**REFERENCE, **overrides})
 
 
+def is_presets_own(preset: str, setting: str, value: JsonValue) -> bool:
+    """Whether a setting has the value that its preset gave it, so that nobody asked for it."""
+    return PRESETS[preset_name(preset)][setting] == value
+
+
 def preset_name(preset: str) -> PresetName:
     """The preset of that name. Raises SettingsError if there is none."""
     for name in PRESETS:

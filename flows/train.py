@@ -80,7 +80,6 @@ def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
         "validation",
         settings.validation_triplets,
         settings.seed,
-        None,
         started.run.folder.triplets,
     )
     test = draw_for_test(started, prepared)

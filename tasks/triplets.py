@@ -7,7 +7,7 @@ from prefect import get_run_logger
 
 from model.triplets import Triplets, draw_triplets, match_negatives, shuffled, stream
 from storage.arrays import load_arrays, save_arrays
-from storage.datasets.dataset import Dataset, load_split
+from storage.datasets.dataset import Dataset, has_column, load_split
 from tasks.step import step
 
 
@@ -17,7 +17,8 @@ class KeptTriplets:
 
     split: str
     triplets: Path
-    matched: Path | None
+    matched: Path | None = None
+    matched_on: str | None = None
 
 
 @step()
@@ -32,12 +33,24 @@ def draw_epoch_triplets(dataset: Dataset, count: int, seed: int, epoch: int, tar
 
 @step()
 def draw_kept_triplets(
-    dataset: Dataset, split: str, count: int, seed: int, matched_on: str | None, folder: Path
+    dataset: Dataset,
+    split: str,
+    count: int,
+    seed: int,
+    folder: Path,
+    matched_on: str | None = None,
+    is_optional: bool = False,
 ) -> KeptTriplets:
-    """Draw the triplets that a split keeps for all epochs, and their matched negatives."""
+    """Draw the triplets that a split keeps for all epochs, and their matched negatives.
+
+    Where the catalog has no such column, an optional ``matched_on`` is left out.
+    """
+    if matched_on is not None and is_optional and not has_column(dataset, matched_on):
+        get_run_logger().info("The catalog has no column %r: no matched negatives", matched_on)
+        matched_on = None
     images = load_split(dataset, split, matched_on)
     triplets = draw_triplets(images.artists, count, stream(seed, f"{split} triplets"))
-    kept = KeptTriplets(split, folder / f"{split}.npz", None)
+    kept = KeptTriplets(split, folder / f"{split}.npz")
     save_arrays(kept.triplets, asdict(triplets))
     if matched_on is None:
         return kept
@@ -52,7 +65,7 @@ def draw_kept_triplets(
     )
     path = folder / f"{split}-matched.npz"
     save_arrays(path, asdict(matched.triplets))
-    return KeptTriplets(split, kept.triplets, path)
+    return KeptTriplets(split, kept.triplets, path, matched_on)
 
 
 def read_triplets(path: Path) -> Triplets:

@@ -75,6 +75,11 @@ def load_split(dataset: Dataset, split: str, label_column: str | None = None) ->
     )
 
 
+def has_column(dataset: Dataset, name: str) -> bool:
+    """Whether the catalog of a dataset has a column of that name."""
+    return name in read_catalog(dataset.catalog).columns
+
+
 def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
     """Name what a dataset is made from, so that only the very same is used again.
 

@@ -90,6 +90,7 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
         ),
         *_matched_facts(evaluation),
         Fact("model", f"{model.id}, epoch {model.epoch} of run {model.run_id}, {model.path}"),
+        Fact("champion", "this model" if model.is_champion else "another model"),
         Fact("dataset", f"{dataset.id}, content {dataset.content_hash[:12]}"),
         Fact("preset and seed", f"{run.preset}, {run.seed}"),
         Fact("device", run.device),

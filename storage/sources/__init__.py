@@ -11,7 +11,7 @@ from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, read_kaggle
 from storage.sources.sample import write_gallery
 from storage.sources.table import read_table
 
-__all__ = ["KaggleDraw", "locate_source", "read_source"]
+__all__ = ["KaggleDraw", "check_source", "locate_source", "read_source"]
 
 SAMPLE = "sample"
 
@@ -27,20 +27,30 @@ def locate_source(source: str, gallery: Path, progress: Callable[[int, int], Non
     return gallery
 
 
+def check_source(source: str) -> None:
+    """Raise InputError where what the user named is there not or is no source; reads no table."""
+    if source != SAMPLE:
+        _reader_of(locate_source(source, Path(), lambda *_: None))
+
+
 def read_source(source: Path, draw: KaggleDraw) -> Catalog:
     """Read a catalog from `source`, finding out by looking what kind of source it is.
 
     `draw` is for Kaggle's data only. No image is opened, and none need be there.
     Raises InputError where there is no such source, it is of no known kind, or a row is wrong.
     """
+    return _reader_of(source)(source, draw)
+
+
+def _reader_of(source: Path) -> Callable[[Path, KaggleDraw], Catalog]:
     if not source.exists():
         raise InputError(f"{source}: there is no such file or folder")
     if source.is_file() and source.suffix.lower() == ".csv":
-        return read_table(source)
+        return lambda table, _: read_table(table)
     if (source / KAGGLE_TABLE).is_file():
-        return read_kaggle(source, draw)
+        return read_kaggle
     if source.is_dir() and holds_artist_folders(source):
-        return read_artist_folders(source)
+        return lambda folder, _: read_artist_folders(folder)
     raise InputError(
         f"{source}: not a source of paintings; give the word sample, a folder holding Kaggle's"
         f" {KAGGLE_TABLE}, a folder with one sub-folder of images per artist, or a catalog"

@@ -45,14 +45,24 @@ def test_a_mistake_before_anything_starts(
     assert not (home / "runs").exists()
 
 
-def test_a_source_that_is_none_is_one_line_and_a_failed_run(
+@pytest.mark.parametrize("command", ["prepare", "train"])
+def test_a_source_that_is_none_is_one_line_before_anything_starts(
+    samehand: Samehand, home: Path, tmp_path: Path, command: str
+) -> None:
+    assert_mistake(samehand(command, str(tmp_path / "nowhere")), str(tmp_path / "nowhere"))
+    assert not home.exists()
+
+
+def test_a_faulty_table_is_one_line_and_a_failed_run(
     samehand: Samehand, home: Path, tmp_path: Path
 ) -> None:
-    assert_mistake(samehand("train", str(tmp_path / "nowhere")), str(tmp_path / "nowhere"))
+    table = tmp_path / "paintings.csv"
+    table.write_text("artist_name,image_name\n,a.jpg\n")
+    assert_mistake(samehand("train", str(table)), str(table))
     with sqlite3.connect(home / "results.db") as database:
         ((status, error),) = database.execute("SELECT status, error FROM runs").fetchall()
     assert status == "failed"
-    assert "nowhere" in error
+    assert str(table) in error
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,6 @@ class Site:
     @property
     def environment(self) -> dict[str, str]:
         return environment_of(self.home) | {
-            "PREFECT_API_URL": self.api,
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
@@ -288,11 +287,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     site = Site(tmp_path_factory.mktemp("site"), port)
-    server, profile, pool, deploy, worker = documented("One machine")[:5]
+    server, address, pool, deploy, worker = documented("One machine")[:5]
     try:
         site.start("server", *server)
         wait_for(site.is_healthy, "the server answers", 240)
-        site.run_documented(profile)
+        site.run_documented([word.replace("4200", str(port)) for word in address])
         site.run_documented(pool)
         site.run_documented(deploy)
         site.start("worker", *worker)

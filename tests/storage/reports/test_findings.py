@@ -71,6 +71,7 @@ def test_facts_are_those_of_the_rows(
         "triplet loss": "1.5000",
         "test split": "40 images, 780 pairs, 100 triplets",
         "model": f"{model_id}, epoch 1 of run {run_id}, epoch-01.pt",
+        "champion": "another model",
         "dataset": f"{dataset_id}, content c0ffee",
         "preset and seed": f"demo, {2**40}",
         "device": "cpu",
