@@ -1,11 +1,10 @@
 """Crowning: a new model takes over only if it is better than the champion on the same images."""
 
-from flows.prepare import Prepared
+from flows.prepare import Prepared, crop_to_zip
 from flows.runs import StartedRun
 from flows.settings import Settings
 from tasks.champion import Entrant, fight, find_champion, promote
 from tasks.evaluation import embed_split
-from tasks.prepare import crop_to_zip
 from tasks.records import KeptModel
 
 

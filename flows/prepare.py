@@ -7,8 +7,19 @@ from prefect import flow
 
 from flows.runs import StartedRun, mark_cancelled, mark_crashed, mark_failed, new_run
 from flows.settings import Overrides, PresetName
+from storage.datasets.building import CatalogFile
+from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset
-from tasks.prepare import SplitCatalog, build_catalog, crop_to_zip, split_by_artist
+from storage.workspace import Workspace
+from tasks.prepare import (
+    SplitCatalog,
+    build_catalog,
+    crop_shard,
+    divide_into_shards,
+    pack_dataset,
+    plan_crops,
+    split_by_artist,
+)
 from tasks.records import record_dataset
 
 
@@ -65,3 +76,15 @@ def split(
     settings, space = started.settings, started.space
     catalog = build_catalog(started.run.source, settings.kaggle_draw(), space)
     return split_by_artist(catalog, settings.split_rules(), space, needed, known)
+
+
+def crop_to_zip(
+    catalog: CatalogFile, rules: CropRules, rejected_share: float, space: Workspace
+) -> Dataset:
+    """Crop every image of a split into one zip, unless the very same was cropped before."""
+    plan = plan_crops(catalog, rules, space)
+    if not plan.is_done:
+        shards = divide_into_shards(plan)
+        outcomes = [outcome for shard in shards for outcome in crop_shard(plan, shard)]
+        pack_dataset(plan, outcomes, rejected_share)
+    return plan.dataset

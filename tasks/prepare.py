@@ -10,7 +10,9 @@ from storage.catalogs.split import SplitRules, continue_split, require_splits, s
 from storage.catalogs.split_counts import SplitCounts, count_split
 from storage.datasets.building import CatalogFile, build_dataset, dataset_of, keep_catalog
 from storage.datasets.crop import CropRules
+from storage.datasets.crop_archive import Outcome
 from storage.datasets.dataset import Dataset
+from storage.datasets.shards import Shard, shards_of, stage_shard
 from storage.sources import KaggleDraw, locate_source, read_source
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
@@ -23,6 +25,16 @@ class SplitCatalog:
 
     catalog: CatalogFile
     counts: SplitCounts
+
+
+@dataclass(frozen=True, slots=True)
+class CropPlan:
+    """What is cropped, by which rules, whereto, and whether that was done before."""
+
+    catalog: CatalogFile
+    rules: CropRules
+    dataset: Dataset
+    is_done: bool
 
 
 @step(hours=6)
@@ -56,15 +68,31 @@ def split_by_artist(
     return SplitCatalog(keep_catalog(space, catalog.source, catalog.root, divided), counts)
 
 
-@step(hours=24)
-def crop_to_zip(
-    catalog: CatalogFile, rules: CropRules, rejected_share: float, space: Workspace
-) -> Dataset:
-    """Crop every image of a split into one zip, unless the very same was cropped before."""
+@step()
+def plan_crops(catalog: CatalogFile, rules: CropRules, space: Workspace) -> CropPlan:
+    """Find out where the crops go, and whether the very same are there from an earlier run."""
     dataset = dataset_of(space, catalog, rules)
-    if dataset.catalog.exists():
+    is_done = dataset.catalog.exists()
+    if is_done:
         get_run_logger().info("Crops of an earlier run are used again: %s", dataset.crops)
-        return dataset
+    return CropPlan(catalog, rules, dataset, is_done)
+
+
+@step()
+def divide_into_shards(plan: CropPlan) -> tuple[Shard, ...]:
+    """Divide the images, so that a fault costs no more than a shard."""
+    return shards_of(plan.catalog)
+
+
+@step(hours=6, name="crop shard {shard.number} of {shard.count}")
+def crop_shard(plan: CropPlan, shard: Shard) -> tuple[Outcome, ...]:
+    """Crop the images of a shard; a run that goes on makes only those that are missing."""
     with progress_bar("cropping") as progress:
-        build_dataset(dataset, catalog, rules, rejected_share, progress)
-    return dataset
+        return stage_shard(shard, plan.dataset, plan.catalog, plan.rules, progress)
+
+
+@step(hours=6)
+def pack_dataset(plan: CropPlan, outcomes: Sequence[Outcome], rejected_share: float) -> None:
+    """Pack all crops into one zip, and unpack their pixels to train from."""
+    with progress_bar("unpacking") as progress:
+        build_dataset(plan.dataset, plan.catalog, outcomes, plan.rules, rejected_share, progress)

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -12,11 +12,17 @@ import pandas as pd
 from storage.catalogs.catalog import read_catalog, write_catalog
 from storage.catalogs.split import MIN_IMAGES, exclude_small_artists
 from storage.datasets.crop import CropRules
-from storage.datasets.crop_archive import CropResult, SourceImage, check_rejected, write_crops
+from storage.datasets.crop_archive import (
+    CropResult,
+    Outcome,
+    SourceImage,
+    check_rejected,
+    pack_crops,
+    refuse_shared_entries,
+)
 from storage.datasets.dataset import CROPPED, Dataset, dataset_key
 from storage.datasets.pixels import unpack_pixels
 from storage.files import replacing
-from storage.image_files import ImageReader
 from storage.workspace import Workspace
 
 Progress = Callable[[int, int], None]
@@ -46,31 +52,40 @@ def dataset_of(space: Workspace, catalog: CatalogFile, rules: CropRules) -> Data
     return Dataset(space.datasets / f"{stem}-{dataset_key(catalog.root, catalog.path, rules)}")
 
 
+def source_images(catalog: CatalogFile) -> tuple[SourceImage, ...]:
+    """The images to crop: those that belong to a split, in the catalog's order.
+
+    Raises InputError where two of them would have the same name among the crops.
+    """
+    images = read_catalog(catalog.path)
+    chosen = images.loc[images["split"] != "excluded", _SOURCE_COLUMNS]
+    sources = tuple(SourceImage(*row) for row in chosen.itertuples(index=False))
+    refuse_shared_entries(sources)
+    return sources
+
+
+_SOURCE_COLUMNS = ["image_name", "file", "artist_name", "split"]
+
+
 def build_dataset(
     dataset: Dataset,
     catalog: CatalogFile,
+    outcomes: Sequence[Outcome],
     rules: CropRules,
     rejected_share: float,
     progress: Progress,
 ) -> None:
-    """Crop the images of a split catalog, unpack the crops, and write the dataset's catalog last.
+    """Pack the staged crops of `source_images`, unpack their pixels, write the catalog last.
 
-    Interrupted, it goes on where it was when called again. Raises InputError when more than
-    ``rejected_share`` of the images cannot be used, or when too few artists are left.
+    Raises InputError when more than ``rejected_share`` of the images cannot be used, or when too
+    few artists are left.
     """
-    images = read_catalog(catalog.path)
-    chosen = images[images["split"] != "excluded"]
-    sources = [SourceImage(*row) for row in chosen[_SOURCE_COLUMNS].itertuples(index=False)]
-    with ImageReader(catalog.root) as reader:
-        result = write_crops(sources, reader.read, dataset.crops, rules, progress)
+    result = pack_crops(source_images(catalog), outcomes, dataset.crops, rules)
     _write_rejected(dataset.rejected, result)
-    check_rejected(result, len(chosen), rejected_share)
+    check_rejected(result, len(outcomes), rejected_share)
     names = [crop.name for crop in result.crops]
     unpack_pixels(dataset.crops, names, dataset.pixels, rules.size, progress)
-    write_catalog(_final_catalog(images, result), dataset.catalog)
-
-
-_SOURCE_COLUMNS = ["image_name", "file", "artist_name", "split"]
+    write_catalog(_final_catalog(read_catalog(catalog.path), result), dataset.catalog)
 
 
 def _final_catalog(images: pd.DataFrame, result: CropResult) -> pd.DataFrame:

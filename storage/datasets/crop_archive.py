@@ -1,4 +1,4 @@
-"""All paintings of a catalog to one zip of crops, on all cores, resumable and reproducible."""
+"""Paintings to one zip of crops, on all cores, resumable and reproducible."""
 
 import hashlib
 import shutil
@@ -44,6 +44,9 @@ class Rejection:
     reason: str
 
 
+Outcome = Crop | Rejection
+
+
 @dataclass(frozen=True, slots=True)
 class CropResult:
     """What became of every image, each part in the order the images were given."""
@@ -52,34 +55,40 @@ class CropResult:
     rejections: tuple[Rejection, ...]
 
 
-def write_crops(
+def stage_crops(
     images: Sequence[SourceImage],
     read: Callable[[str], bytes],
     target: Path,
     rules: CropRules,
     progress: Callable[[int, int], None],
-) -> CropResult:
-    """Crop every image into the zip `target`, and tell which are in it and which were rejected.
+) -> tuple[Outcome, ...]:
+    """Crop images for the zip `target`; outcomes come in the order of the images.
 
     `read(file)` gives a file's bytes; threads call it, several at once. Where it raises InputError
-    or OSError, or the bytes are no usable image, that image is rejected. So are copies, see
-    `storage.datasets.leaks`. The zip depends, to the byte, on images, rules and Pillow's version.
+    or OSError, or the bytes are no usable image, that image is rejected.
 
-    `target` appears, or is replaced, only when it is whole. Until then finished crops wait in the
-    folder `target` + `.partial`; after an interruption the next call decodes only what is missing
-    there. One call per target at a time.
-
-    Raises InputError where two images would have the same name in the zip.
+    Finished crops wait in the folder `target` + `.partial` for `pack_crops`: after an
+    interruption the next call decodes only what is missing there. One call per target at a time.
     """
-    _refuse_shared_entries(images)
-    staging = target.with_name(f"{target.name}.partial")
+    staging = _staging(target)
 
-    def stage(image: SourceImage) -> Crop | Rejection:
+    def stage(image: SourceImage) -> Outcome:
         return _stage(image, read, staging, rules)
 
     with without_pillow_warnings():
-        outcomes = in_threads(stage, images, progress)
+        return tuple(in_threads(stage, images, progress))
+
+
+def pack_crops(
+    images: Sequence[SourceImage], outcomes: Sequence[Outcome], target: Path, rules: CropRules
+) -> CropResult:
+    """Write the staged crops into the zip `target`, without copies, see `storage.datasets.leaks`.
+
+    The zip depends, to the byte, on images, rules and Pillow's version. It appears, or is
+    replaced, only when it is whole.
+    """
     result = _without_leaks(images, outcomes)
+    staging = _staging(target)
     _write_zip(result.crops, staging, target, rules)
     shutil.rmtree(staging, ignore_errors=True)
     return result
@@ -109,7 +118,8 @@ def check_rejected(result: CropResult, total: int, share: float) -> None:
     )
 
 
-def _refuse_shared_entries(images: Sequence[SourceImage]) -> None:
+def refuse_shared_entries(images: Sequence[SourceImage]) -> None:
+    """Raise InputError where two images would have the same name in the zip."""
     entries = Counter(entry_name(image.name) for image in images)
     for entry, count in entries.items():
         if count > 1:
@@ -118,7 +128,7 @@ def _refuse_shared_entries(images: Sequence[SourceImage]) -> None:
 
 def _stage(
     image: SourceImage, read: Callable[[str], bytes], staging: Path, rules: CropRules
-) -> Crop | Rejection:
+) -> Outcome:
     """Make sure the image's crop lies in the staging folder.
 
     Reading and hashing cost little beside decoding, so they are done every time: a file that has
@@ -139,6 +149,10 @@ def _stage(
     return Crop(image.name, sha256)
 
 
+def _staging(target: Path) -> Path:
+    return target.with_name(f"{target.name}.partial")
+
+
 def _staged_name(sha256: str, rules: CropRules) -> str:
     """A name for everything a crop depends on, so that a stale one is never taken for it."""
     resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
@@ -146,9 +160,7 @@ def _staged_name(sha256: str, rules: CropRules) -> str:
     return f"{sha256}-{made}.jpg"
 
 
-def _without_leaks(
-    images: Sequence[SourceImage], outcomes: Sequence[Crop | Rejection]
-) -> CropResult:
+def _without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) -> CropResult:
     """Divide the outcomes into crops and rejections, leaks being rejected as well."""
     leaks = leak_reasons(
         Original(image.name, image.artist, image.split, made.sha256)

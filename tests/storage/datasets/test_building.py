@@ -12,13 +12,22 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.split import SplitRules, split_catalog
-from storage.datasets.building import CatalogFile, build_dataset, dataset_of, keep_catalog
+from storage.datasets.building import (
+    CatalogFile,
+    Progress,
+    build_dataset,
+    dataset_of,
+    keep_catalog,
+)
 from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset, dataset_key, load_split
+from storage.datasets.shards import shards_of, stage_shard
 from storage.errors import InputError
 from storage.sources import KaggleDraw, read_source
 from storage.workspace import Workspace
@@ -72,8 +81,25 @@ def keep(space: Workspace, root: Path, rules: SplitRules = SPLIT) -> CatalogFile
 
 def build(space: Workspace, catalog: CatalogFile, share: float = 0.5) -> Dataset:
     dataset = dataset_of(space, catalog, RULES)
-    build_dataset(dataset, catalog, RULES, share, quiet)
+    make(dataset, catalog, share)
     return dataset
+
+
+def make(
+    dataset: Dataset,
+    catalog: CatalogFile,
+    share: float,
+    progress: Progress = quiet,
+    shard_size: int = 7,
+) -> None:
+    """Crop all shards and build the dataset from them."""
+    shards = shards_of(catalog, shard_size)
+    outcomes = [
+        outcome
+        for shard in shards
+        for outcome in stage_shard(shard, dataset, catalog, RULES, progress)
+    ]
+    build_dataset(dataset, catalog, outcomes, RULES, share, progress)
 
 
 def rejected(dataset: Dataset) -> dict[str, str]:
@@ -157,7 +183,7 @@ def test_too_many_rejected_images_leave_no_catalog(space: Workspace, root: Path)
     dataset = dataset_of(space, catalog, RULES)
     assert not list(space.home.rglob("catalog.csv"))
     assert len(rejected(dataset)) == 3
-    build_dataset(dataset, catalog, RULES, 0.2, quiet)
+    make(dataset, catalog, 0.2)
     assert len(read_catalog(dataset.catalog)) == 15
 
 
@@ -168,12 +194,12 @@ def test_what_was_interrupted_goes_on(space: Workspace, root: Path, calls: int) 
     catalog = keep(space, root)
     dataset = dataset_of(space, catalog, RULES)
     with pytest.raises(KeyboardInterrupt):
-        build_dataset(dataset, catalog, RULES, 0, stop_after(calls))
+        make(dataset, catalog, 0, stop_after(calls))
     assert not dataset.catalog.exists()
     assert not dataset.pixels.exists()
-    build_dataset(dataset, catalog, RULES, 0, quiet)
+    make(dataset, catalog, 0)
     other = Dataset(space.home / "at once")
-    build_dataset(other, catalog, RULES, 0, quiet)
+    make(other, catalog, 0, shard_size=100)
     for part in ("catalog", "rejected", "crops", "pixels"):
         assert getattr(dataset, part).read_bytes() == getattr(other, part).read_bytes(), part
     assert sorted(path.name for path in dataset.directory.iterdir()) == sorted(
@@ -181,16 +207,41 @@ def test_what_was_interrupted_goes_on(space: Workspace, root: Path, calls: int) 
     )
 
 
+@given(count=st.integers(1, 40), size=st.integers(1, 12))
+@settings(
+    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_shards_hold_every_image_once_and_in_order(tmp_path: Path, count: int, size: int) -> None:
+    rows = [f"a{number}.jpg,a{number}.jpg,Someone,train" for number in range(count)]
+    path = tmp_path / "catalog.csv"
+    path.write_text("image_name,file,artist_name,split\n" + "\n".join(rows) + "\n")
+    shards = shards_of(CatalogFile("sample", tmp_path, path), size)
+    names = [image.name for shard in shards for image in shard.images]
+    assert names == [f"a{number}.jpg" for number in range(count)]
+    assert [shard.number for shard in shards] == list(range(1, -(-count // size) + 1))
+    for shard in shards:
+        assert shard.count == len(shards)
+        assert (shard.before, shard.total) == ((shard.number - 1) * size, count)
+        assert 0 < len(shard.images) <= size
+
+
+def test_progress_counts_over_all_shards(space: Workspace, root: Path) -> None:
+    catalog = keep(space, root)
+    calls: list[tuple[int, int]] = []
+    make(dataset_of(space, catalog, RULES), catalog, 0, lambda *call: calls.append(call))
+    assert calls == [(done, 18) for done in range(1, 19)] * 2  # crops, then pixels
+
+
 def test_crops_made_before_an_interruption_are_not_made_again(space: Workspace, root: Path) -> None:
     catalog = keep(space, root)
     dataset = dataset_of(space, catalog, RULES)
     with pytest.raises(KeyboardInterrupt):
-        build_dataset(dataset, catalog, RULES, 0, stop_after(6))
+        make(dataset, catalog, 0, stop_after(6))
     waiting = [path for path in dataset.directory.rglob("*.jpg") if path.is_file()]
     assert len(waiting) >= 6
     Image.new("RGB", (16, 16), "red").save(waiting[0])
     marked = waiting[0].read_bytes()
-    build_dataset(dataset, catalog, RULES, 0, quiet)
+    make(dataset, catalog, 0)
     with ZipFile(dataset.crops) as crops:
         assert [crops.read(name) for name in crops.namelist()].count(marked) == 1
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -23,7 +23,9 @@ from storage.datasets.crop_archive import (
     SourceImage,
     check_rejected,
     entry_name,
-    write_crops,
+    pack_crops,
+    refuse_shared_entries,
+    stage_crops,
 )
 from storage.errors import InputError
 
@@ -57,6 +59,17 @@ def gallery(folder: Path, count: int) -> list[SourceImage]:
 def reader(folder: Path) -> Callable[[str], bytes]:
     """Reads files of a folder."""
     return lambda file: (folder / file).read_bytes()
+
+
+def write_crops(
+    images: Sequence[SourceImage],
+    read: Callable[[str], bytes],
+    target: Path,
+    rules: CropRules,
+    progress: Callable[[int, int], None],
+) -> CropResult:
+    """Stage and pack."""
+    return pack_crops(images, stage_crops(images, read, target, rules, progress), target, rules)
 
 
 def entries(archive: Path) -> dict[str, bytes]:
@@ -134,11 +147,10 @@ def test_an_entry_always_ends_as_a_jpeg(name: str, entry: str, tmp_path: Path) -
     assert result.crops[0].name == name
 
 
-def test_two_images_that_would_share_an_entry_are_refused(tmp_path: Path) -> None:
+def test_two_images_that_would_share_an_entry_are_refused() -> None:
     images = [SourceImage(name, name, "Goya", "train") for name in ("a.png", "a.png.jpg")]
     with pytest.raises(InputError, match=r"^a\.png\.jpg: 2 images would have this name"):
-        write_crops(images, lambda _: jpeg(0), tmp_path / "crops.zip", RULES, quiet)
-    assert list(tmp_path.iterdir()) == []
+        refuse_shared_entries(images)
 
 
 def test_unusable_images_are_rejected_each_with_its_reason(tmp_path: Path) -> None:
@@ -263,7 +275,7 @@ SLOW_CROPS = """
 import sys, time
 from pathlib import Path
 from storage.datasets.crop import CropRules
-from storage.datasets.crop_archive import SourceImage, write_crops
+from storage.datasets.crop_archive import SourceImage, stage_crops
 
 folder, target = Path(sys.argv[1]), Path(sys.argv[2])
 names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.jpg"))
@@ -273,7 +285,7 @@ def read(file):
     return (folder / file).read_bytes()
 
 images = [SourceImage(name, name, name.split("/")[0], "train") for name in names]
-write_crops(images, read, target, CropRules(size=32), lambda done, total: None)
+stage_crops(images, read, target, CropRules(size=32), lambda done, total: None)
 """
 
 
