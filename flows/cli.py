@@ -103,13 +103,13 @@ def train(
         checked = check_settings(preset, overrides)
         if resume is None:
             check_source(source)
+            number = None
+        else:
+            stopped = find_stopped_run(resume)
+            source, checked, number = stopped.source, preset_name(stopped.preset), stopped.id
         from flows.train import train_flow
 
-        if resume is None:
-            print_judged(train_flow(source, checked, overrides))
-            return
-        stored = find_stopped_run(resume)
-        print_judged(train_flow(stored.source, preset_name(stored.preset), resume=stored.id))
+        print_judged(train_flow(source, checked, overrides, number))
 
 
 @app.command()

@@ -60,7 +60,7 @@ def evaluate_flow(
         judged = judge(started, prepared, kept)
         if last is not None:
             changes = [measure_change(last, id, space) for id in (*ids, judged.evaluation_id)]
-            worse = [change for change in changes if change.before - change.now > tolerance]
+            worse = [change for change in changes if change.fall > tolerance]
             report_regression(kept, last, worse)
             if worse and on_regression == "fail":
                 raise RegressionError(f"model {kept.id} got worse: {worse[0]}")

@@ -55,15 +55,9 @@ def fight(challenger: Entrant, champion: Entrant, known_artists: dict[str, str])
     """Compare two models on the validation images by artists the champion was not trained on."""
     ours = load_split(challenger.dataset, "validation")
     theirs = load_split(champion.dataset, "validation")
-    trained_on = {name for name, split in known_artists.items() if split == "train"}
-    fair = sorted(
-        set(ours.names).intersection(theirs.names)
-        - {
-            n
-            for n, artist in zip(ours.names, ours.artist_names, strict=True)
-            if artist in trained_on
-        }
-    )
+    artist_of = dict(zip(ours.names, ours.artist_names, strict=True))
+    both = artist_of.keys() & set(theirs.names)
+    fair = sorted(name for name in both if known_artists.get(artist_of[name]) != "train")
     duel = Duel(
         _roc_auc(challenger.embeddings, ours, fair),
         _roc_auc(champion.embeddings, theirs, fair),

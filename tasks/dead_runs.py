@@ -48,8 +48,8 @@ def _end_in_prefect(flow_run_id: str | None) -> Literal["cancelled", "crashed"]:
             state = client.read_flow_run(UUID(flow_run_id)).state
         except ObjectNotFound:  # another server's, or deleted there
             return "crashed"
-        if state is None or not (state.is_running() or state.is_cancelling()):
-            return "cancelled" if state is not None and state.is_cancelled() else "crashed"
-        end = Cancelled if state.is_cancelling() else Crashed
-        client.set_flow_run_state(UUID(flow_run_id), end(message=REASON), force=True)
-        return "cancelled" if state.is_cancelling() else "crashed"
+        is_cancelled = state is not None and (state.is_cancelling() or state.is_cancelled())
+        if state is not None and (state.is_running() or state.is_cancelling()):
+            end = Cancelled if is_cancelled else Crashed
+            client.set_flow_run_state(UUID(flow_run_id), end(message=REASON), force=True)
+        return "cancelled" if is_cancelled else "crashed"

@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
@@ -31,9 +32,8 @@ class ProgressArtifact:
         self._next = time.monotonic() + SECONDS
         percent = 100 * done / total
         if self._id is None:
-            created = create_progress_artifact(percent, self._key, self._title)
-            assert isinstance(created, UUID)
-            self._id = created
+            # Its type allows for a coroutine, which only code that is one itself gets.
+            self._id = cast(UUID, create_progress_artifact(percent, self._key, self._title))
         else:
             update_progress_artifact(self._id, percent)
 

@@ -39,9 +39,14 @@ class Change:
     before: float
     now: float
 
+    @property
+    def fall(self) -> float:
+        """By how much it is lower now; NaN, which is above no tolerance, where it is unknown."""
+        return self.before - self.now
+
     def __str__(self) -> str:
         """Say it in one line."""
-        return f"ROC AUC {self.now:.4f} on {self.on}, {self.now - self.before:+.4f}"
+        return f"ROC AUC {self.now:.4f} on {self.on}, {-self.fall:+.4f}"
 
 
 @step()
