@@ -32,6 +32,7 @@ class Site:
 
     root: Path
     port: int
+    settings: dict[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -49,6 +50,7 @@ class Site:
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
             "COLUMNS": "200",
+            **self.settings,
         }
 
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
@@ -219,11 +221,15 @@ class Site:
 
 def documented(section: str) -> list[list[str]]:
     """The commands that a section of the document for operators tells people to type."""
+    return [shlex.split(line, comments=True) for line in lines_of(section, "sh")]
+
+
+def lines_of(section: str, language: str) -> list[str]:
+    """What the blocks of a section of the document for operators hold."""
     page = (CHECKOUT / "docs/operating.md").read_text(encoding="utf-8")
     (body,) = [part for part in page.split("\n## ") if part.startswith(section)]
-    blocks = re.findall("```sh\n(.*?)```", body, re.DOTALL)
-    lines = "".join(blocks).splitlines()
-    return [shlex.split(line, comments=True) for line in lines]
+    blocks = re.findall(f"```{language}\n(.*?)```", body, re.DOTALL)
+    return "".join(blocks).splitlines()
 
 
 def wait_for(holds: Callable[[], bool], what: str, seconds: float) -> float:
@@ -280,13 +286,18 @@ def outcomes() -> Iterator[list[Outcome]]:
         page.write_text(text, encoding="utf-8")
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server with everything deployed as the papers say, and a worker."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    site = Site(tmp_path_factory.mktemp("site"), port)
+    site = Site(tmp_path_factory.mktemp("site"), free_port())
+    port = site.port
     server, address, pool, deploy, worker = documented("One machine")[:5]
     try:
         site.start("server", *server)

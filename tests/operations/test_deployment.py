@@ -1,5 +1,9 @@
 """What `prefect deploy --all` registers, against `prefect.yaml`; and the names people type."""
 
+import re
+import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,7 +12,7 @@ import pytest
 import yaml
 
 from flows.deployment import SILENT_RUNS
-from tests.operations.conftest import CHECKOUT, Site, documented, wait_for
+from tests.operations.conftest import BIN, CHECKOUT, Site, documented, lines_of, wait_for
 
 pytestmark = pytest.mark.xdist_group("site")  # one server and worker for all
 
@@ -132,3 +136,21 @@ def test_the_commands_of_every_day_work_as_they_are_written(site: Site) -> None:
         site.run_documented([flow_run if word == "ID" else word for word in command])
     schedules = site.deployment("evaluate-flow")["schedules"]
     assert [one["active"] for one in schedules] == [True]
+
+
+def test_systemd_takes_the_units_and_they_start_what_the_papers_type(tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("there is no systemd-analyze on this machine")
+    text = "\n".join(lines_of("Several machines", "ini"))
+    units = re.findall(r"# /etc/systemd/system/(\S+)\n(.*?)(?=\n# /etc|\Z)", text, re.DOTALL)
+    started = [shlex.split(line) for _, unit in units for line in re.findall("Start=(.*)", unit)]
+    commands = [["prefect", *words] for (_, *words) in started]
+    assert commands == [one for one in documented("One machine") if "start" in one]
+    for name, unit in units:
+        here = unit.replace("/opt/samehand/.venv/bin", str(BIN)).replace("/opt/samehand", "/")
+        (tmp_path / name).write_text(here, encoding="utf-8")
+        verify = [program, "verify", "--man=no", str(tmp_path / name)]
+        done = subprocess.run(verify, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert name not in done.stderr
