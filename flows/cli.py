@@ -10,9 +10,7 @@ import typer
 
 from flows.cli_errors import Debug, one_line_errors
 from flows.cli_results import find_stopped_run, results_app
-from flows.cli_settings import check_settings, parse_assignments
 from flows.printing import print_judged
-from flows.settings import check_overrides, preset_name
 
 # Each command imports what it needs: torch and Prefect take seconds, which `--help` should not.
 
@@ -69,13 +67,15 @@ def prepare(
 ) -> None:
     """Read a source, divide its artists, crop its images to one zip."""
     with one_line_errors(debug):
+        from flows.cli_settings import check_settings, parse_assignments
         from storage.sources import check_source
 
+        overrides = parse_assignments(assignments)
+        checked = check_settings(preset, overrides)
         check_source(source)
         from flows.prepare import Prepared, prepare_flow
 
-        overrides = parse_assignments(assignments)
-        outcome = prepare_flow(source, check_settings(preset, overrides), overrides, catalog_only)
+        outcome = prepare_flow(source, checked, overrides, catalog_only)
         divided = outcome.divided if isinstance(outcome, Prepared) else outcome
         for name, count in asdict(divided.counts).items():
             typer.echo(f"{name.replace('_', ' '):18} {count:>9,}")
@@ -97,6 +97,8 @@ def train(
 ) -> None:
     """Train a network and judge it on artists it has never seen."""
     with one_line_errors(debug):
+        from flows.cli_settings import check_settings, parse_assignments
+        from flows.settings import preset_name
         from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
@@ -129,10 +131,13 @@ def evaluate(
 ) -> None:
     """Evaluate a stored model on artists it was not trained on."""
     with one_line_errors(debug):
-        from flows.evaluate import evaluate_flow
+        from flows.cli_settings import parse_assignments
+        from flows.settings import check_overrides
 
         overrides = parse_assignments(assignments)
         check_overrides(overrides)
+        from flows.evaluate import evaluate_flow
+
         print_judged(
             evaluate_flow(
                 source or "as trained", model or "champion", overrides, tolerance, on_regression

@@ -17,7 +17,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an e
 def one_line_errors(debug: bool) -> Iterator[None]:
     """End the command on an error; with ``debug`` its traceback is shown as well."""
     if not debug:
-        _hide_tracebacks_of_flows()
+        _quieten_flows()
     try:
         yield
     except (typer.Exit, typer.Abort):
@@ -38,13 +38,18 @@ def _fail(error: BaseException, text: str, status: int, debug: bool) -> None:
     raise typer.Exit(status)
 
 
-def _hide_tracebacks_of_flows() -> None:
-    """Keep what Prefect logs of a failure to its message: the error is told once, at the end."""
+def _quieten_flows() -> None:
+    """Keep what Prefect logs to what people want to read.
 
-    def without_traceback(record: logging.LogRecord) -> bool:
+    Of a failure its message, as the error is told once, at the end; of a step that ended well
+    nothing, as the next one tells.
+    """
+    said_elsewhere = ("Encountered exception during execution", "Finished in state Completed()")
+
+    def is_news(record: logging.LogRecord) -> bool:
         record.exc_info = None
         record.exc_text = None
-        return not record.getMessage().startswith("Encountered exception during execution")
+        return not record.getMessage().startswith(said_elsewhere)
 
     for name in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
-        logging.getLogger(name).addFilter(without_traceback)
+        logging.getLogger(name).addFilter(is_news)

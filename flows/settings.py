@@ -1,6 +1,7 @@
 """Every setting of the method: its bounds, its meaning, and the presets that give its value."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
@@ -264,8 +265,10 @@ def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in mistake["loc"])
     if mistake["type"] == "extra_forbidden":
+        alike = get_close_matches(name, Settings.model_fields, 1)
+        meant = f" Did you mean {alike[0]}?" if alike else ""
         known = ", ".join(sorted(Settings.model_fields))
-        return f"{name}: there is no such setting; there are {known}"
+        return f"{name}: there is no such setting.{meant} There are {known}"
     return f"{name}: {mistake['msg']} (given: {mistake['input']!r})"
 
 

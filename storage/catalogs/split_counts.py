@@ -22,6 +22,15 @@ class SplitCounts:
     validation_images: int
     test_images: int
 
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"{self.images_kept} of {self.images_read} images are used: {self.train_images} by "
+            f"{self.train_artists} artists to train, {self.validation_images} by "
+            f"{self.validation_artists} to validate, {self.test_images} by "
+            f"{self.test_artists} to test"
+        )
+
 
 def count_split(images: pd.DataFrame) -> SplitCounts:
     """Count the artists and images of a catalog that `split_catalog` has split."""
