@@ -1,13 +1,16 @@
 """score-flow: the pairs of a CSV file → distances in the database and a submission CSV."""
 
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
 from flows.environment import workspace
 from flows.runs import continued_run, mark_cancelled, mark_crashed, mark_failed, run_of_model
+from tasks.pair_images import embed_shard, find_images
 from tasks.records import find_kept_model
-from tasks.scoring import Scored, embed_named_images, find_unfinished, store_scores
+from tasks.scoring import Scored, find_unfinished, store_scores
 
 
 @flow(
@@ -22,7 +25,7 @@ def score_flow(
     images: str | None = None,
     model: int | None = None,
     output: str | None = None,
-    rejected_share: float | None = None,
+    rejected_share: Annotated[float, Field(ge=0, le=1)] | None = None,
     resume: int | None = None,
 ) -> Scored:
     """Score the pairs of a CSV file with the columns index, image1 and image2.
@@ -46,16 +49,14 @@ def score_flow(
         else run_of_model("score-flow", str(pair_file), kept, {})
     ) as started:
         folder = started.run.folder
-        embeddings = embed_named_images(
-            pair_file,
-            Path(images).expanduser().absolute() if images else pair_file.parent,
-            kept,
-            started.settings.crop_rules(),
-            started.compute,
-            folder.embeddings(f"model-{kept.id}", "pairs"),
-        )
+        root = Path(images).expanduser().absolute() if images else pair_file.parent
+        named = find_images(pair_file, root)
+        embedded = [
+            embed_shard(shard, root, kept, started.settings.crop_rules(), started.compute, folder)
+            for shard in named.shards
+        ]
         submission = Path(output).absolute() if output else folder.directory / "submission.csv"
         share = started.settings.rejected_share if rejected_share is None else rejected_share
         return store_scores(
-            started.run, kept, pair_file, embeddings, submission, share, started.space
+            started.run, kept, pair_file, named.n_rows, embedded, submission, share, started.space
         )

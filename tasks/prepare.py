@@ -8,15 +8,24 @@ from prefect import get_run_logger
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.split import SplitRules, continue_split, require_splits, split_catalog
 from storage.catalogs.split_counts import SplitCounts, count_split
-from storage.datasets.building import CatalogFile, build_dataset, dataset_of, keep_catalog
+from storage.datasets.building import (
+    CatalogFile,
+    build_dataset,
+    dataset_of,
+    keep_catalog,
+    source_images,
+    stage_shard,
+)
 from storage.datasets.crop import CropRules
-from storage.datasets.crop_archive import Outcome
+from storage.datasets.crop_archive import Outcome, SourceImage
 from storage.datasets.dataset import Dataset
-from storage.datasets.shards import Shard, shards_of, stage_shard
+from storage.shards import Shard, shards_of
 from storage.sources import KaggleDraw, locate_source, read_source
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
 from tasks.step import step
+
+SHARD = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +88,13 @@ def plan_crops(catalog: CatalogFile, rules: CropRules, space: Workspace) -> Crop
 
 
 @step()
-def divide_into_shards(plan: CropPlan) -> tuple[Shard, ...]:
+def divide_into_shards(plan: CropPlan) -> tuple[Shard[SourceImage], ...]:
     """Divide the images, so that a fault costs no more than a shard."""
-    return shards_of(plan.catalog)
+    return shards_of(source_images(plan.catalog), SHARD)
 
 
 @step(hours=6, name="crop shard {shard.number} of {shard.count}")
-def crop_shard(plan: CropPlan, shard: Shard) -> tuple[Outcome, ...]:
+def crop_shard(plan: CropPlan, shard: Shard[SourceImage]) -> tuple[Outcome, ...]:
     """Crop the images of a shard; a run that goes on makes only those that are missing."""
     with progress_bar("cropping") as progress:
         return stage_shard(shard, plan.dataset, plan.catalog, plan.rules, progress)

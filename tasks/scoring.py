@@ -1,6 +1,7 @@
-"""Scoring the pairs of a file: each image embedded once, every pair to the database and a CSV."""
+"""Scoring the pairs of a file: every distance to the database, every probability to a CSV."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,25 +10,19 @@ import pandas as pd
 from prefect import get_run_logger
 
 from model.calibration import Calibration, probability
-from model.checkpoint import load_checkpoint
-from model.compute import Compute
 from model.distances import finite_points, row_distances
-from model.embedding import embed
-from storage.arrays import load_arrays, save_arrays
 from storage.database import records, results
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.session import transaction
-from storage.datasets.crop import CropRules
-from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.errors import InputError
 from storage.files import replacing, sha256_of
-from storage.image_files import ImageReader
 from storage.pairs.faults import Faults, check_faults, write_faults
-from storage.pairs.file import read_pairs, survey_pairs
+from storage.pairs.file import read_pairs
 from storage.pairs.submission import submission_writer
 from storage.workspace import Workspace
+from tasks.pair_images import load_embedded
 from tasks.progress import progress_bar
 from tasks.records import KeptModel, OpenRun
 from tasks.step import step
@@ -75,39 +70,12 @@ def find_unfinished(run_id: int | None, space: Workspace) -> int | None:
 
 
 @step(hours=24)
-def embed_named_images(
-    pairs: Path, root: Path, model: KeptModel, rules: CropRules, compute: Compute, target: Path
-) -> Path:
-    """Crop and embed every image that the pairs name, once; a resumed run need not do it again."""
-    if target.exists():
-        return target
-    survey = survey_pairs(pairs)
-    files = locate_images(root, survey.names)
-    with ImageReader(root) as reader, progress_bar("cropping") as progress:
-        crops = crop_loose(files, reader.read, rules, progress)
-    for name, reason in crops.rejected[:3]:
-        get_run_logger().warning("%s cannot be used: %s", name, reason)
-    if not crops.names:
-        name, reason = crops.rejected[0]
-        raise InputError(
-            f"{pairs}: none of its {len(files)} images can be used under {root}, the first is "
-            f"{name}: {reason}"
-        )
-    network = load_checkpoint(model.checkpoint, compute.device).network
-    with progress_bar("embedding") as progress:
-        rows = np.arange(len(crops.names))
-        embeddings = embed(network, crops.pixels, rows, compute, progress)
-    names, n_rows = np.array(crops.names), np.array(survey.n_rows)
-    save_arrays(target, {"embeddings": embeddings, "names": names, "n_rows": n_rows})
-    return target
-
-
-@step(hours=24)
 def store_scores(
     run: OpenRun,
     model: KeptModel,
     pairs: Path,
-    embeddings: Path,
+    n_rows: int,
+    embedded: Sequence[Path],
     submission: Path,
     rejected_share: float,
     space: Workspace,
@@ -117,16 +85,16 @@ def store_scores(
     Each piece of the file is a transaction; after a stop, those that are stored stay. The
     submission is written anew: to work it out again takes less time than to read it.
     """
-    content = load_arrays(embeddings)
+    names, embeddings = load_embedded(pairs, embedded)
     scoring = PairScoring(
         pairs,
-        int(content["n_rows"]),
-        content["names"].tolist(),
-        finite_points(content["embeddings"]),
+        n_rows,
+        names,
+        finite_points(embeddings),
         Calibration(model.threshold, model.slope),
         rejected_share,
     )
-    content_hash = _content_hash(pairs, content["embeddings"])
+    content_hash = _content_hash(pairs, embeddings)
     evaluation = _open_evaluation(run, model, content_hash, scoring.names, space)
     faults = Faults()
     try:

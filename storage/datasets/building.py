@@ -19,10 +19,13 @@ from storage.datasets.crop_archive import (
     check_rejected,
     pack_crops,
     refuse_shared_entries,
+    stage_crops,
 )
 from storage.datasets.dataset import CROPPED, Dataset, dataset_key
 from storage.datasets.pixels import unpack_pixels
 from storage.files import replacing
+from storage.image_files import ImageReader
+from storage.shards import Shard
 from storage.workspace import Workspace
 
 Progress = Callable[[int, int], None]
@@ -65,6 +68,27 @@ def source_images(catalog: CatalogFile) -> tuple[SourceImage, ...]:
 
 
 _SOURCE_COLUMNS = ["image_name", "file", "artist_name", "split"]
+
+
+def stage_shard(
+    shard: Shard[SourceImage],
+    dataset: Dataset,
+    catalog: CatalogFile,
+    rules: CropRules,
+    progress: Progress,
+) -> tuple[Outcome, ...]:
+    """Crop the images of a shard for `build_dataset`; what is staged already is not made again.
+
+    `progress` counts on from the shards before.
+    """
+    with ImageReader(catalog.root) as reader:
+        return stage_crops(
+            shard.items,
+            reader.read,
+            dataset.crops,
+            rules,
+            lambda done, _: progress(shard.before + done, shard.total),
+        )
 
 
 def build_dataset(

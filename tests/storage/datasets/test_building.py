@@ -12,8 +12,6 @@ from zipfile import ZipFile
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from PIL import Image
 
 from storage.catalogs.catalog import read_catalog
@@ -24,11 +22,13 @@ from storage.datasets.building import (
     build_dataset,
     dataset_of,
     keep_catalog,
+    source_images,
+    stage_shard,
 )
 from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset, dataset_key, load_split
-from storage.datasets.shards import shards_of, stage_shard
 from storage.errors import InputError
+from storage.shards import shards_of
 from storage.sources import KaggleDraw, read_source
 from storage.workspace import Workspace
 
@@ -93,7 +93,7 @@ def make(
     shard_size: int = 7,
 ) -> None:
     """Crop all shards and build the dataset from them."""
-    shards = shards_of(catalog, shard_size)
+    shards = shards_of(source_images(catalog), shard_size)
     outcomes = [
         outcome
         for shard in shards
@@ -205,24 +205,6 @@ def test_what_was_interrupted_goes_on(space: Workspace, root: Path, calls: int) 
     assert sorted(path.name for path in dataset.directory.iterdir()) == sorted(
         path.name for path in other.directory.iterdir()
     )
-
-
-@given(count=st.integers(1, 40), size=st.integers(1, 12))
-@settings(
-    deadline=None, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-def test_shards_hold_every_image_once_and_in_order(tmp_path: Path, count: int, size: int) -> None:
-    rows = [f"a{number}.jpg,a{number}.jpg,Someone,train" for number in range(count)]
-    path = tmp_path / "catalog.csv"
-    path.write_text("image_name,file,artist_name,split\n" + "\n".join(rows) + "\n")
-    shards = shards_of(CatalogFile("sample", tmp_path, path), size)
-    names = [image.name for shard in shards for image in shard.images]
-    assert names == [f"a{number}.jpg" for number in range(count)]
-    assert [shard.number for shard in shards] == list(range(1, -(-count // size) + 1))
-    for shard in shards:
-        assert shard.count == len(shards)
-        assert (shard.before, shard.total) == ((shard.number - 1) * size, count)
-        assert 0 < len(shard.images) <= size
 
 
 def test_progress_counts_over_all_shards(space: Workspace, root: Path) -> None:

@@ -1,0 +1,91 @@
+"""The images that a file of pairs names: each is cropped and embedded once, shard by shard."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from prefect import get_run_logger
+
+from model.checkpoint import load_checkpoint
+from model.compute import Compute
+from model.embedding import embed
+from storage.arrays import load_arrays, save_arrays
+from storage.datasets.crop import CropRules
+from storage.datasets.loose_crops import crop_loose, locate_images
+from storage.errors import InputError
+from storage.image_files import ImageReader
+from storage.pairs.file import survey_pairs
+from storage.run_folder import RunFolder
+from storage.shards import Shard, shards_of
+from tasks.progress import progress_bar
+from tasks.records import KeptModel
+from tasks.step import step
+
+SHARD = 1_000
+
+NamedFile = tuple[str, str]
+"""An image as the pairs name it, and its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairImages:
+    """The images of a pair file, and how many rows it has, faulty ones too."""
+
+    shards: tuple[Shard[NamedFile], ...]
+    n_rows: int
+
+
+@step(hours=6)
+def find_images(pairs: Path, root: Path) -> PairImages:
+    """Read the pairs for the images that they name, and find their files under ``root``."""
+    survey = survey_pairs(pairs)
+    get_run_logger().info("%d rows name %d images", survey.n_rows, len(survey.names))
+    return PairImages(shards_of(locate_images(root, survey.names), SHARD), survey.n_rows)
+
+
+@step(hours=6, name="embed shard {shard.number} of {shard.count}")
+def embed_shard(
+    shard: Shard[NamedFile],
+    root: Path,
+    model: KeptModel,
+    rules: CropRules,
+    compute: Compute,
+    folder: RunFolder,
+) -> Path:
+    """Crop and embed the images of a shard; a run that goes on need not do so again."""
+    digest = hashlib.sha256(repr(shard.items).encode()).hexdigest()[:12]
+    target = folder.embeddings(f"model-{model.id}", f"pairs-{digest}")
+    if target.exists():
+        return target
+    with ImageReader(root) as reader, progress_bar("cropping and embedding") as progress:
+
+        def count_on(done: int, _: int) -> None:
+            progress(shard.before + done, shard.total)
+
+        crops = crop_loose(shard.items, reader.read, rules, count_on)
+    for name, reason in crops.rejected[:3]:
+        get_run_logger().warning("%s cannot be used: %s", name, reason)
+    network = load_checkpoint(model.checkpoint, compute.device).network
+    embeddings = embed(network, crops.pixels, np.arange(len(crops.names)), compute)
+    faults = [f"{name}: {reason}" for name, reason in crops.rejected]
+    parts = {"names": np.array(crops.names, np.str_), "faults": np.array(faults, np.str_)}
+    save_arrays(target, {"embeddings": embeddings, **parts})
+    return target
+
+
+def load_embedded(
+    pairs: Path, embedded: Sequence[Path]
+) -> tuple[list[str], npt.NDArray[np.float32]]:
+    """The images of all shards that can be used: N names, and embeddings (N, D).
+
+    Raises InputError where none of them can be used.
+    """
+    shards = [load_arrays(path) for path in embedded]
+    names = [name for shard in shards for name in shard["names"].tolist()]
+    if not names:
+        first = next(fault for shard in shards for fault in shard["faults"].tolist())
+        raise InputError(f"{pairs}: none of its images can be used; the first is {first}")
+    return names, np.concatenate([shard["embeddings"] for shard in shards])
