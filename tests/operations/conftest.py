@@ -265,6 +265,10 @@ class Outcome:
     then: str
     seconds: float
 
+    @property
+    def took(self) -> str:
+        return "under 1 s" if self.seconds < 1 else f"{self.seconds:.0f} s"
+
 
 @pytest.fixture(scope="session")
 def outcomes() -> Iterator[list[Outcome]]:
@@ -273,7 +277,7 @@ def outcomes() -> Iterator[list[Outcome]]:
     yield seen
     document = os.environ.get("SAMEHAND_FAULT_TABLE")
     if document and seen:
-        rows = [f"| {one.killed} | {one.then} | {one.seconds:.0f} s |" for one in seen]
+        rows = [f"| {one.killed} | {one.then} | {one.took} |" for one in seen]
         head = "| what, in the midst of training | then | true again after |\n|---|---|---|\n"
         table = f"<!-- faults -->\n{head}" + "\n".join(rows) + "\n<!-- end of faults -->"
         page = Path(document)
