@@ -34,8 +34,7 @@ def open_database(url: str) -> Engine:
 
     Safe while other processes open or use the same database. Raises `InputError` where the URL
     cannot be used, the server or file cannot be reached, or the database is another program's or a
-    newer samehand's;
-    no message ever holds the password.
+    newer samehand's; no message ever holds the password.
     """
     address = _parse(url)
     if address.get_backend_name() == "sqlite":

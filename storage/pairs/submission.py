@@ -1,6 +1,7 @@
 """The answer to a file of pairs, as Kaggle wants it: ``index,sameArtist``, a probability."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,19 +19,40 @@ Write = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
 
 @contextmanager
 def submission_writer(path: Path) -> Iterator[Write]:
-    """Open a submission; yields what writes indices (n,) and their probabilities (n,)."""
+    """Open a submission; yields what writes indices (n,) and their probabilities (n,).
+
+    While one piece is written the next can be worked out; an error is raised with the next piece,
+    or at the end.
+    """
     # Every text there can be: to look one up takes a tenth of the time of making it.
     texts = _texts()
     options = csv.WriteOptions(include_header=False, quoting_style="none")
-    with path.open("wb") as file, csv.CSVWriter(file, SCHEMA, write_options=options) as writer:
+    with (
+        path.open("wb") as file,
+        csv.CSVWriter(file, SCHEMA, write_options=options) as writer,
+        ThreadPoolExecutor(1) as beside,
+    ):
         file.write(b"index,sameArtist\n")  # without the quotes that Arrow puts there
+        written: Future[None] = beside.submit(lambda: None)
 
         def write(index: NDArray[np.int64], probability: NDArray[np.float64]) -> None:
-            steps = np.rint(probability * STEPS).astype(np.int32)
-            columns = [pa.array(index, pa.int64()), texts.take(pa.array(steps))]
-            writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
+            nonlocal written
+            written.result()  # one piece at a time, so that memory stays flat
+            written = beside.submit(_write, writer, texts, index, probability)
 
         yield write
+        written.result()
+
+
+def _write(
+    writer: csv.CSVWriter,
+    texts: pa.StringArray,
+    index: NDArray[np.int64],
+    probability: NDArray[np.float64],
+) -> None:
+    steps = np.rint(probability * STEPS).astype(np.int32)
+    columns = [pa.array(index, pa.int64()), texts.take(pa.array(steps))]
+    writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
 
 
 def _texts() -> pa.StringArray:
