@@ -71,12 +71,12 @@ def pairs(
     """Print the pairs of an evaluation: its number, or last."""
     from storage.database import results
 
-    def question(session: "Session") -> "pd.DataFrame":
-        found = results.find_evaluation(session, evaluation)
-        order: results.Order = "hardest" if hardest else "index"
-        return results.pairs(session, found.id, limit=limit, order=order)
+    order: results.Order = "hardest" if hardest else "index"
 
-    answer(question, form, debug)
+    def question(session: "Session", found: int) -> "pd.DataFrame":
+        return results.pairs(session, found, limit=limit, order=order)
+
+    answer_about(evaluation, question, form, debug)
 
 
 @results_app.command()
@@ -88,13 +88,14 @@ def artist(
     debug: Debug = False,
 ) -> None:
     """Print an artist's hardest pairs in an evaluation: its number, or last."""
-    from storage.database import questions, results
+    from storage.database.questions import hardest_of_artist
 
-    def question(session: "Session") -> "pd.DataFrame":
-        found = results.find_evaluation(session, evaluation)
-        return questions.hardest_of_artist(session, found.id, name, limit)
-
-    answer(question, form, debug)
+    answer_about(
+        evaluation,
+        lambda session, found: hardest_of_artist(session, found, name, limit),
+        form,
+        debug,
+    )
 
 
 @results_app.command()
@@ -106,11 +107,29 @@ def image(
     debug: Debug = False,
 ) -> None:
     """Print the pairs of an image in an evaluation, nearest first."""
+    from storage.database.questions import pairs_of_image
+
+    answer_about(
+        evaluation,
+        lambda session, found: pairs_of_image(session, found, filename, limit),
+        form,
+        debug,
+    )
+
+
+@results_app.command()
+def changes(
+    evaluation_a: str,
+    evaluation_b: str,
+    form: TableFormat = Format.table,
+    debug: Debug = False,
+) -> None:
+    """Print what changed from one evaluation to another, metric by metric."""
     from storage.database import questions, results
 
     def question(session: "Session") -> "pd.DataFrame":
-        found = results.find_evaluation(session, evaluation)
-        return questions.pairs_of_image(session, found.id, filename, limit)
+        found = (results.find_evaluation(session, each) for each in (evaluation_a, evaluation_b))
+        return questions.changes(session, *found)
 
     answer(question, form, debug)
 
@@ -134,21 +153,29 @@ def prune(
     form: TableFormat = Format.table,
     debug: Debug = False,
 ) -> None:
-    """List evaluations that newer ones supersede, or remove their pairs; metrics always stay."""
+    """List evaluations that newer ones supersede or dead runs left, or remove their pairs.
+
+    What a run that ended a week ago left unfinished goes too; metrics always stay.
+    """
+    import pandas as pd
+
     from flows.environment import workspace
     from storage.database import pruning
     from storage.database.engine import open_database
 
     with one_line_errors(debug):
         with open_session() as session:
-            found = pruning.superseded(session)
-        print_table(found, form)
+            superseded, abandoned = pruning.superseded(session), pruning.abandoned(session)
+        found = [table for table in (superseded, abandoned) if len(table)]
+        print_table(pd.concat(found) if found else superseded, form)
         if not yes:
             typer.echo("nothing is removed without --yes", err=True)
             return
         engine = open_database(workspace().database_url)
-        for evaluation_id in found["evaluation_id"].tolist():
+        for evaluation_id in superseded["evaluation_id"].tolist():
             pruning.prune(engine, evaluation_id)
+        for evaluation_id in abandoned["evaluation_id"].tolist():
+            pruning.discard(engine, evaluation_id)
         engine.dispose()
 
 
@@ -164,6 +191,15 @@ def answer(question: "Callable[[Session], pd.DataFrame]", form: Format, debug: b
     """Put a question to the database and print the answer."""
     with one_line_errors(debug), open_session() as session:
         print_table(question(session), form)
+
+
+def answer_about(
+    evaluation: str, question: "Callable[[Session, int], pd.DataFrame]", form: Format, debug: bool
+) -> None:
+    """Put a question about an evaluation, named by its number or as the last, and print it."""
+    from storage.database.results import find_evaluation
+
+    answer(lambda session: question(session, find_evaluation(session, evaluation).id), form, debug)
 
 
 @contextmanager

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from flows.judge import Judged
 
 
+WIDEST = 40  # characters of a text in a table for people
+MOMENT = "%Y-%m-%d %H:%M:%S"
+
+
 class Format(StrEnum):
     """How a table is printed."""
 
@@ -26,7 +30,29 @@ def print_table(table: "pd.DataFrame", form: Format) -> None:
     elif form is Format.json:
         typer.echo(table.to_json(orient="records", date_format="iso"))
     else:
-        typer.echo(table.to_string(index=False, na_rep="–") if len(table) else "nothing yet")
+        shown = readable(table)
+        typer.echo(shown.to_string(index=False, na_rep="–") if len(shown) else "nothing yet")
+
+
+def readable(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table for people: moments to the second, long text cut, no column without content.
+
+    Long text is cut in front, where paths are alike, but a reason behind, as it begins with
+    what matters.
+    """
+    shown = table.dropna(axis="columns", how="all") if len(table) else table.copy()
+    for name in shown.columns:
+        if shown[name].dtype.kind == "M":
+            shown[name] = shown[name].dt.strftime(MOMENT)
+        elif name in ("error", "reason"):
+            shown[name] = shown[name].map(lambda text: _cut(text, f"{text}"[: WIDEST - 1] + "…"))
+        elif shown[name].dtype.kind in "OT":
+            shown[name] = shown[name].map(lambda text: _cut(text, "…" + f"{text}"[1 - WIDEST :]))
+    return shown
+
+
+def _cut(text: object, short: str) -> object:
+    return short if isinstance(text, str) and len(text) > WIDEST else text
 
 
 def print_judged(judged: "Judged") -> None:

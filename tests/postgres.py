@@ -4,9 +4,11 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL
 from tempfile import mkdtemp
 
 from sqlalchemy import create_engine
@@ -24,11 +26,9 @@ def postgres() -> Iterator[str | None]:
         yield named
     elif _answers(LOCAL):
         yield LOCAL
-    elif programs := sorted(Path("/").glob(PROGRAMS)):
-        with _own_server(programs[-1]) as url:
-            yield url
     else:
-        yield None
+        with own_server() as server:
+            yield server.url if server else None
 
 
 def _answers(url: str) -> bool:
@@ -42,10 +42,29 @@ def _answers(url: str) -> bool:
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class OwnServer:
+    """A server that a test may do anything to; `folder` is its own, and its user's."""
+
+    url: str
+    folder: Path
+    start: Sequence[str]
+    user: str | None
+
+    def restart(self) -> None:
+        """Restart as after a crash: nobody is waited for."""
+        control = [*self.start[:-1], "-m", "immediate", "restart"]
+        subprocess.run(control, check=True, user=self.user, cwd=self.folder, stdout=DEVNULL)
+
+
 @contextmanager
-def _own_server(programs: Path) -> Iterator[str]:
-    """A server of our own, on a free port; PostgreSQL refuses to run as root."""
-    user = "postgres" if os.geteuid() == 0 else None
+def own_server() -> Iterator[OwnServer | None]:
+    """A server of our own, on a free port; None where its programs are not on this machine."""
+    installed = sorted(Path("/").glob(PROGRAMS))
+    if not installed:
+        yield None
+        return
+    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
     folder = Path(mkdtemp(prefix="samehand-postgres-"))
     if user:
         shutil.chown(folder, user)
@@ -54,14 +73,17 @@ def _own_server(programs: Path) -> Iterator[str]:
         port = free.getsockname()[1]
     data, options = folder / "data", f"-h 127.0.0.1 -p {port} -k {folder}"
 
-    def run(program: str, *arguments: str) -> None:
-        command = [str(programs / program), *arguments]
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
+    def run(program: str, *arguments: str) -> list[str]:
+        command = [str(installed[-1] / program), *arguments]
+        subprocess.run(command, check=True, user=user, cwd=folder, stdout=DEVNULL)
+        return command
 
     run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
-    run("pg_ctl", "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+    log = str(folder / "log")
+    start = run("pg_ctl", "-D", str(data), "-o", options, "-l", log, "-w", "start")
     try:
-        yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        yield OwnServer(url, folder, start, user)
     finally:
         run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")
         shutil.rmtree(folder)

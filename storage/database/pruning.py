@@ -1,4 +1,6 @@
-"""Removing the pairs of evaluations that newer ones have superseded; all else is kept."""
+"""Removing pairs of evaluations that newer ones superseded or dead runs left; all else is kept."""
+
+from datetime import timedelta
 
 import pandas as pd
 from sqlalchemy import Engine, exists, select, text, update
@@ -8,9 +10,20 @@ from sqlalchemy.orm import Session, aliased
 from storage.database.base import utc_now
 from storage.database.evaluation_tables import Evaluation
 from storage.database.partitions import drop_partition, empty_partition
-from storage.database.tables import Model
+from storage.database.records import fail_evaluation
+from storage.database.tables import Model, Run
 
 CHUNK = 200_000
+RESUMABLE = timedelta(days=7)  # so long what a stopped run has written is kept for it to go on
+COLUMNS = (
+    Evaluation.id.label("evaluation_id"),
+    Evaluation.run_id,
+    Evaluation.model_id,
+    Evaluation.split,
+    Evaluation.status,
+    Evaluation.n_pairs,
+    Evaluation.created_at,
+)
 
 
 def superseded(session: Session) -> pd.DataFrame:
@@ -28,14 +41,7 @@ def superseded(session: Session) -> pd.DataFrame:
     )
     of_same_model = newer.model_id == Evaluation.model_id
     query = (
-        select(
-            Evaluation.id.label("evaluation_id"),
-            Evaluation.run_id,
-            Evaluation.model_id,
-            Evaluation.split,
-            Evaluation.n_pairs,
-            Evaluation.created_at,
-        )
+        select(*COLUMNS)
         .join(Model, Model.id == Evaluation.model_id)
         .where(Evaluation.status == "complete", Evaluation.pruned_at.is_(None))
         .where(exists().where(follows))
@@ -43,6 +49,24 @@ def superseded(session: Session) -> pd.DataFrame:
         .order_by(Evaluation.id)
     )
     return pd.read_sql(query, session.connection())
+
+
+def abandoned(session: Session) -> pd.DataFrame:
+    """Return the unfinished evaluations of runs that ended a week ago or earlier, oldest first."""
+    query = (
+        select(*COLUMNS)
+        .join(Run, Run.id == Evaluation.run_id)
+        .where(Evaluation.status == "writing", Run.status != "running")
+        .where(Run.finished_at < utc_now() - RESUMABLE)
+        .order_by(Evaluation.id)
+    )
+    return pd.read_sql(query, session.connection())
+
+
+def discard(engine: Engine, evaluation_id: int) -> None:
+    """Remove what was written of an evaluation that will not be completed; it becomes `failed`."""
+    with Session(engine) as session, session.begin():
+        fail_evaluation(session, evaluation_id)
 
 
 def prune(engine: Engine, evaluation_id: int) -> None:

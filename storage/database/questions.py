@@ -1,15 +1,32 @@
-"""Questions of one artist and of one image, whose pairs are found on either side."""
+"""Questions of one artist, of one image, and of what changed from one evaluation to another."""
 
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, case, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy.orm import Session, aliased
 
 from storage.database import views
 from storage.database.evaluation_tables import Evaluation, PairPrediction
+from storage.database.results import frame, hardness, threshold_of
 from storage.database.tables import Artist, Image
 from storage.errors import InputError
+
+METRICS = (
+    "triplet_accuracy",
+    "triplet_loss",
+    "roc_auc",
+    "eer",
+    "balanced_accuracy",
+    "recall_at_1",
+    "map_at_r",
+    "matched_triplet_accuracy",
+    "threshold",
+    "n_images",
+    "n_pairs",
+    "n_triplets",
+)
+SHARED = ("pair_index", "image_a_id", "image_b_id")
 
 
 def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: int) -> pd.DataFrame:
@@ -22,10 +39,9 @@ def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: in
     if not ids:
         raise InputError(f"evaluation {evaluation_id} has no image by {name!r}")
     row = views.pair_results.c
-    beyond = row.distance - row.threshold
-    hardness = case((row.same_artist, beyond), else_=-beyond)
+    hard = hardness(row.same_artist, row.distance - row.threshold)
     query = _results_of(evaluation_id, ids).where(row.same_artist.is_not(None))
-    return _frame(session, query.order_by(hardness.desc(), row.pair_index).limit(limit))
+    return frame(session, query.order_by(hard.desc(), row.pair_index).limit(limit))
 
 
 def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: int) -> pd.DataFrame:
@@ -38,7 +54,38 @@ def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: i
         raise InputError(f"evaluation {evaluation_id} has no image {filename!r}")
     row = views.pair_results.c
     query = _results_of(evaluation_id, ids)
-    return _frame(session, query.order_by(row.distance, row.pair_index).limit(limit))
+    return frame(session, query.order_by(row.distance, row.pair_index).limit(limit))
+
+
+def changes(session: Session, before: Evaluation, after: Evaluation) -> pd.DataFrame:
+    """Return metric by metric what it was, what it is, and the difference.
+
+    Where both judge the same pairs of the same images, a last row tells how many pairs are now
+    taken for the other of "same artist" and "another".
+    """
+    rows: list[tuple[str, float | None, float | None, float | None]] = []
+    for metric in METRICS:
+        was, now = getattr(before, metric), getattr(after, metric)
+        if was is not None or now is not None:
+            rows.append((metric, was, now, None if None in (was, now) else now - was))
+    if before.dataset_id == after.dataset_id and before.split == after.split:
+        rows.append(("flipped_pairs", None, None, _count_flipped(session, before.id, after.id)))
+    return pd.DataFrame(rows, columns=["metric", "before", "after", "difference"])
+
+
+def _count_flipped(session: Session, before: int, after: int) -> int | None:
+    """Count the pairs on which two evaluations decide otherwise; None where they share none."""
+    one, other = aliased(PairPrediction), aliased(PairPrediction)
+    same_then = one.distance <= threshold_of(before)
+    same_now = other.distance <= threshold_of(after)
+    shared = [getattr(one, name) == getattr(other, name) for name in SHARED]
+    query = (
+        select(func.sum(case((same_then != same_now, 1), else_=0)))
+        .join(other, and_(*shared))
+        .where(one.evaluation_id == before, other.evaluation_id == after)
+    )
+    flipped: int | None = session.scalar(query)
+    return flipped
 
 
 def _images(evaluation_id: int) -> Select[Any]:
@@ -59,7 +106,3 @@ def _results_of(evaluation_id: int, image_ids: list[int]) -> Select[Any]:
         .join(found, found.c.pair_index == row.pair_index)
         .where(row.evaluation_id == evaluation_id)
     )
-
-
-def _frame(session: Session, query: Select[Any]) -> pd.DataFrame:
-    return pd.read_sql(query, session.connection())

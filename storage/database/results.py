@@ -7,7 +7,16 @@ newest, and a number that does not exist raises `InputError` with those that do.
 from typing import Any, Literal, TypeVar
 
 import pandas as pd
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import (
+    Case,
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    SQLColumnExpression,
+    case,
+    func,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from storage.database import views
@@ -35,19 +44,19 @@ def runs(session: Session) -> pd.DataFrame:
         Run.directory,
         Run.error,
     ).order_by(Run.id.desc())
-    return _frame(session, query)
+    return frame(session, query)
 
 
 def epochs(session: Session, run_id: int) -> pd.DataFrame:
     """Return the epochs of a run in their order."""
     columns = Epoch.__table__.columns
-    return _frame(session, select(*columns).where(Epoch.run_id == run_id).order_by(Epoch.epoch))
+    return frame(session, select(*columns).where(Epoch.run_id == run_id).order_by(Epoch.epoch))
 
 
 def evaluations(session: Session) -> pd.DataFrame:
     """Return all evaluations, unfinished ones too, newest first."""
     columns = Evaluation.__table__.columns
-    return _frame(session, select(*columns).order_by(Evaluation.id.desc()))
+    return frame(session, select(*columns).order_by(Evaluation.id.desc()))
 
 
 def pairs(
@@ -61,33 +70,45 @@ def pairs(
     row = views.pair_results.c
     query = select(views.pair_results).where(row.evaluation_id == evaluation_id)
     if order == "index":
-        return _frame(session, query.order_by(row.pair_index).limit(limit))
+        return frame(session, query.order_by(row.pair_index).limit(limit))
     # Names are looked up for the few that are chosen, not for all that are compared.
     chosen = _hardest(evaluation_id, limit).cte("chosen")
     query = query.join(chosen, chosen.c.pair_index == row.pair_index)
-    return _frame(session, query.order_by(chosen.c.hardness.desc(), row.pair_index))
+    return frame(session, query.order_by(chosen.c.hardness.desc(), row.pair_index))
 
 
 def _hardest(evaluation_id: int, limit: int | None) -> Select[Any]:
     """Select the pairs furthest on the wrong side of the threshold; see `pairs`."""
-    threshold = (
+    pair = PairPrediction
+    beyond = pair.distance - threshold_of(evaluation_id)
+    hard = hardness(pair.same_artist, beyond).label("hardness")
+    return (
+        select(pair.pair_index, hard)
+        .where(pair.evaluation_id == evaluation_id)
+        .order_by(hard.desc(), pair.pair_index)
+        .limit(limit)
+    )
+
+
+def threshold_of(evaluation_id: int) -> ScalarSelect[float]:
+    """Select the threshold of an evaluation: its own, else its model's."""
+    return (
         select(func.coalesce(Evaluation.threshold, Model.threshold))
         .join(Model, Model.id == Evaluation.model_id)
         .where(Evaluation.id == evaluation_id)
         .scalar_subquery()
     )
-    pair = PairPrediction
-    beyond = pair.distance - threshold
-    hardness = case(
-        (pair.same_artist.is_(True), beyond),
-        (pair.same_artist.is_(False), -beyond),
+
+
+def hardness(same_artist: SQLColumnExpression[Any], beyond: ColumnElement[Any]) -> Case[Any]:
+    """Say how far a pair lies on the wrong side, `beyond` being its distance past the threshold.
+
+    Where the truth is unknown, the hardest are those closest to the threshold.
+    """
+    return case(
+        (same_artist.is_(True), beyond),
+        (same_artist.is_(False), -beyond),
         else_=-func.abs(beyond),
-    ).label("hardness")
-    return (
-        select(pair.pair_index, hardness)
-        .where(pair.evaluation_id == evaluation_id)
-        .order_by(hardness.desc(), pair.pair_index)
-        .limit(limit)
     )
 
 
@@ -95,7 +116,7 @@ def leaderboard(session: Session) -> pd.DataFrame:
     """Return the models with their latest test evaluation, best ROC AUC first."""
     row = views.leaderboard.c
     query = select(views.leaderboard).order_by(row.roc_auc.desc().nulls_last(), row.model_id)
-    return _frame(session, query)
+    return frame(session, query)
 
 
 def find_run(session: Session, run_id: int | str, flow_name: str | None = None) -> Run:
@@ -184,6 +205,6 @@ def _find(
     return session.get_one(kind, found)
 
 
-def _frame(session: Session, query: Select[Any]) -> pd.DataFrame:
+def frame(session: Session, query: Select[Any]) -> pd.DataFrame:
     """Return the rows of a query as a data frame."""
     return pd.read_sql(query, session.connection())

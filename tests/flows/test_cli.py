@@ -6,11 +6,13 @@ import json
 import sqlite3
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from PIL import Image
 from typer.testing import Result
 
+from flows.printing import readable
 from tests.flows.conftest import Samehand, Trained, tiny_settings
 
 
@@ -130,6 +132,31 @@ def test_the_tables_come_in_three_forms(samehand: Samehand, in_trained: Trained)
     assert "test_accuracy" in samehand("results", "epochs", "1").stdout
     for table in ("runs", "evaluations", "leaderboard"):
         assert "1" in samehand("results", table).stdout
+
+
+def test_a_table_for_people_is_short_and_one_for_programs_is_whole() -> None:
+    moment = pd.Timestamp("2026-01-02 03:04:05.678901", tz="UTC")
+    path, fault = "/long" * 20 + "/runs/1", "first things first " + "and so on" * 20
+    row = {"started_at": moment, "directory": path, "error": fault, "device": None, "seed": 7}
+    shown = readable(pd.DataFrame([row]))
+    assert list(shown.columns) == ["started_at", "directory", "error", "seed"]
+    started, directory, error, seed = shown.iloc[0]
+    assert (started, seed) == ("2026-01-02 03:04:05", 7)
+    assert directory.startswith("…")
+    assert directory.endswith("/runs/1")
+    assert error.startswith("first things first")
+    assert len(directory) == len(error) == 40
+
+
+def test_what_changed_between_evaluations_comes_in_three_forms(
+    samehand: Samehand, in_trained: Trained
+) -> None:
+    rows = json.loads(samehand("results", "changes", "1", "last", "--format", "json").stdout)
+    assert {"metric": "flipped_pairs", "before": None, "after": None, "difference": 0} in rows
+    assert all(row["difference"] == 0 for row in rows)
+    assert "roc_auc" in samehand("results", "changes", "1", "1").stdout
+    as_csv = samehand("results", "changes", "1", "1", "--format", "csv").stdout
+    assert as_csv.startswith("metric,before,after,difference\n")
 
 
 def test_the_hardest_pairs_come_first(samehand: Samehand, in_trained: Trained) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -64,39 +65,59 @@ def dataset_id(session: Session, gallery: pd.DataFrame) -> int:
 
 
 @pytest.fixture
+def run() -> Run:
+    """A running training run, not recorded yet."""
+    return new_run()
+
+
+@pytest.fixture
+def model() -> Model:
+    """A model with threshold 2 and slope 3, of a run that is still to be set."""
+    return new_model()
+
+
+def new_run(**given: Any) -> Run:
+    """Return a training run that differs from any other only in what is given."""
+    usual: dict[str, Any] = {
+        "flow_name": "train-flow",
+        "prefect_flow_run_id": "4f2e",
+        "source": "sample",
+        "preset": "demo",
+        "settings": {"margin": 5.0, "epochs": 2},
+        "seed": 2**40,
+        "device": "cpu",
+        "code_version": "0.1.0",
+        "library_versions": {"torch": "2.11"},
+        "directory": "runs/1",
+    }
+    return Run(**usual | given)
+
+
+def new_model(**given: Any) -> Model:
+    """Return a model that differs from any other only in what is given."""
+    usual: dict[str, Any] = {
+        "epoch": 1,
+        "path": "epoch-01.pt",
+        "sha256": "e5",
+        "settings": {"dimensions": 64},
+        "threshold": 2.0,
+        "calibration_slope": 3.0,
+        "validation_roc_auc": 0.8,
+        "validation_accuracy": 0.75,
+    }
+    return Model(**usual | given)
+
+
+@pytest.fixture
 def run_id(session: Session, dataset_id: int) -> int:
     """A running training run on the gallery."""
-    run = Run(
-        flow_name="train-flow",
-        prefect_flow_run_id="4f2e",
-        source="sample",
-        preset="demo",
-        settings={"margin": 5.0, "epochs": 2},
-        seed=2**40,
-        device="cpu",
-        code_version="0.1.0",
-        library_versions={"torch": "2.11"},
-        directory="runs/1",
-        dataset_id=dataset_id,
-    )
-    return start_run(session, run)
+    return start_run(session, new_run(dataset_id=dataset_id))
 
 
 @pytest.fixture
 def model_id(session: Session, run_id: int) -> int:
     """A model of the run with threshold 2 and slope 3."""
-    model = Model(
-        run_id=run_id,
-        epoch=1,
-        path="epoch-01.pt",
-        sha256="e5",
-        settings={"dimensions": 64},
-        threshold=2.0,
-        calibration_slope=3.0,
-        validation_roc_auc=0.8,
-        validation_accuracy=0.75,
-    )
-    return record_model(session, model)
+    return record_model(session, new_model(run_id=run_id))
 
 
 @pytest.fixture

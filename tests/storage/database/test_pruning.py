@@ -1,14 +1,17 @@
 """Pruning removes the pairs that newer evaluations have superseded, and nothing else."""
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 from sqlalchemy.orm import Session
 
+from storage.database.base import utc_now
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
-from storage.database.pruning import prune, superseded
+from storage.database.pruning import abandoned, discard, prune, superseded
 from storage.database.records import (
     complete_evaluation,
     promote,
@@ -16,24 +19,15 @@ from storage.database.records import (
     start_evaluation,
     write_pairs,
 )
-from storage.database.tables import Model
+from storage.database.tables import Model, Run
+from tests.storage.conftest import new_model
 
 
 @pytest.fixture
 def models(session: Session, run_id: int, model_id: int) -> tuple[int, int]:
     """Two models, the first of which is champion."""
-    later = Model(
-        run_id=run_id,
-        epoch=2,
-        path="epoch-02.pt",
-        sha256="07",
-        threshold=2.0,
-        calibration_slope=3.0,
-        validation_roc_auc=0.7,
-        validation_accuracy=0.7,
-    )
     promote(session, model_id)
-    return model_id, record_model(session, later)
+    return model_id, record_model(session, new_model(run_id=run_id, epoch=2))
 
 
 def evaluate(session: Session, dataset_id: int, model_id: int, split: str | None = "test") -> int:
@@ -77,6 +71,33 @@ def test_what_is_superseded_goes_and_metrics_and_provenance_stay(
         assert kept.pruned_at is not None
     query = text("SELECT count(*) FROM provenance")
     assert session.execute(query).scalar_one() == 6
+
+
+def test_what_a_run_left_unfinished_goes_a_week_after_its_end(
+    engine: Engine, session: Session, run_id: int, model_id: int, dataset_id: int
+) -> None:
+    kept = evaluate(session, dataset_id, model_id)
+    begun = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split=None)
+    left = start_evaluation(session, begun)
+    image = np.full(5, next(iter(image_ids(session, dataset_id).values())))
+    write_pairs(session, left, PairColumns(np.arange(5), image, image, np.ones(5), None))
+    session.commit()
+    assert abandoned(session).empty  # its run goes on
+    run = session.get_one(Run, run_id)
+    run.status = "crashed"
+    run.finished_at = utc_now() - timedelta(days=6)
+    session.commit()
+    assert abandoned(session).empty  # it can go on after the pairs that are stored
+    run.finished_at = utc_now() - timedelta(days=8)
+    session.commit()
+    assert abandoned(session)["evaluation_id"].tolist() == [left]
+    session.commit()
+    discard(engine, left)
+    session.expire_all()
+    assert abandoned(session).empty
+    assert session.get_one(Evaluation, left).status == "failed"
+    assert f"pair_predictions_{left}" not in inspect(engine).get_table_names()
+    assert pair_counts(session) == {kept: 7}
 
 
 def test_pruning_again_changes_nothing(

@@ -16,6 +16,7 @@ from storage.database.datasets import image_ids
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Baseline, Evaluation
 from storage.database.pair_rows import PairColumns
+from storage.database.questions import changes
 from storage.database.records import (
     complete_evaluation,
     record_baseline,
@@ -112,6 +113,28 @@ def test_the_answers_are_right(session: Session, values: dict[str, Any]) -> None
     assert {"crops_hash", "device", "library_versions", "code_version", "settings"} <= {*origin}
     assert [row["name"] for row in ask(session, 11, first)] == ["network", "mean colour"]
     assert ask(session, 13, values)[0]["for_example"] == "torn.jpg"
+
+
+def test_what_changed_is_told_metric_by_metric(session: Session, values: dict[str, Any]) -> None:
+    before, after = (session.get_one(Evaluation, values[name]) for name in ("before", "evaluation"))
+    found = changes(session, before, after).to_dict("records")
+    assert found[:2] == [  # what was measured in neither is left out
+        {"metric": "roc_auc", "before": 0.75, "after": 0.5, "difference": -0.25},
+        {"metric": "eer", "before": 0.25, "after": 0.25, "difference": 0},
+    ]
+    # By the threshold of 2: 1.0, 1.5, 3.0 became 5.0, 2.5, 0.5.
+    flipped = found[2]
+    assert (len(found), flipped["metric"], flipped["difference"]) == (3, "flipped_pairs", 3)
+    same = changes(session, before, before).to_dict("records")
+    assert same[2]["difference"] == 0
+
+
+def test_evaluations_of_other_images_share_no_pairs_that_flip(
+    session: Session, values: dict[str, Any]
+) -> None:
+    before = session.get_one(Evaluation, values["before"])
+    other = Evaluation(roc_auc=0.25, dataset_id=before.dataset_id, split="validation")
+    assert changes(session, before, other)["metric"].tolist() == ["roc_auc", "eer"]
 
 
 def test_every_table_and_column_is_told_of() -> None:

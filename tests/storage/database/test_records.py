@@ -31,8 +31,9 @@ from storage.database.records import (
     start_run,
     write_pairs,
 )
-from storage.database.tables import Epoch, Model, Run
+from storage.database.tables import Epoch
 from storage.errors import InputError
+from tests.storage.conftest import new_model, new_run
 
 NOTHING = pd.DataFrame({"image_name": [], "reason": []})
 
@@ -180,15 +181,8 @@ def test_a_model_recorded_again_keeps_its_id_and_its_championship(
     session: Session, run_id: int, model_id: int
 ) -> None:
     promote(session, model_id)
-    again = Model(
-        run_id=run_id,
-        epoch=1,
-        path="elsewhere.pt",
-        sha256="f6",
-        threshold=2.5,
-        calibration_slope=3.5,
-        validation_roc_auc=0.9,
-        validation_accuracy=0.85,
+    again = new_model(
+        run_id=run_id, path="elsewhere.pt", sha256="f6", threshold=2.5, validation_roc_auc=0.9
     )
     assert record_model(session, again) == model_id
     stored = "SELECT path, sha256, threshold, validation_roc_auc FROM models WHERE is_champion"
@@ -198,16 +192,7 @@ def test_a_model_recorded_again_keeps_its_id_and_its_championship(
 def test_a_promoted_model_is_the_only_champion(
     session: Session, run_id: int, model_id: int
 ) -> None:
-    later = Model(
-        run_id=run_id,
-        epoch=2,
-        path="epoch-02.pt",
-        sha256="07",
-        threshold=2.0,
-        calibration_slope=3.0,
-        validation_roc_auc=0.7,
-        validation_accuracy=0.7,
-    )
+    later = new_model(run_id=run_id, epoch=2)
     later_id = record_model(session, later)
     for champion in (model_id, later_id, later_id, model_id):
         promote(session, champion)
@@ -262,16 +247,6 @@ def test_what_is_not_committed_is_not_there(engine: Engine, gallery: pd.DataFram
 
 def test_a_run_is_dated_when_it_starts(session: Session) -> None:
     before = datetime.now(UTC)
-    run = Run(
-        flow_name="prepare-flow",
-        source="sample",
-        preset="demo",
-        settings={},
-        seed=1,
-        device="cpu",
-        code_version="0.1.0",
-        library_versions={},
-        directory="runs/1",
-    )
+    run = new_run(flow_name="prepare-flow")
     start_run(session, run)
     assert before <= run.started_at <= datetime.now(UTC)

@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from storage.database.evaluation_tables import Baseline, Evaluation
 from storage.database.records import complete_evaluation, record_baseline, record_epoch, start_run
-from storage.database.tables import Epoch, Run
+from storage.database.tables import Epoch
 from storage.reports.findings import report_on
 from storage.reports.report import Contender, Picture, render_report
+from tests.storage.conftest import new_run
 
 PICTURES = [Picture("roc.png", "ROC")]
 
@@ -96,18 +97,7 @@ def test_matched_negatives_are_told_where_there_are_any(
 def test_epochs_are_those_of_the_run_that_trained_the_model(
     session: Session, run_id: int, dataset_id: int, judged: int
 ) -> None:
-    later = Run(
-        flow_name="evaluate-flow",
-        source="other",
-        preset="demo",
-        settings={},
-        seed=1,
-        device="cpu",
-        code_version="0.1.0",
-        library_versions={},
-        directory="runs/2",
-        dataset_id=dataset_id,
-    )
+    later = new_run(flow_name="evaluate-flow", source="other", dataset_id=dataset_id)
     report = report_on(session, start_run(session, later), judged, [])
     assert report.title.endswith("evaluate-flow on other")
     assert report.epochs["epoch"].tolist() == [1, 2]
