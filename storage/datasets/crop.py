@@ -6,6 +6,7 @@ from io import BytesIO
 from PIL import Image
 
 from storage.datasets.decoding import decoding_errors, open_image, rgb, upright
+from storage.datasets.partial import Box, decode_part
 from storage.errors import InputError
 
 # Before exact resampling an image is shrunk by whole factors, which is fast, to no less than this
@@ -50,7 +51,7 @@ def crop(data: bytes, rules: CropRules) -> Image.Image:
     with decoding_errors():
         image = open_image(data)
         if rules.short_side is None:
-            return _centre(upright(image), rules.size)
+            return _centre(data, image, rules.size)
         _draft(image, rules.short_side)
         return _resized_centre(upright(image), rules.size, rules.short_side)
 
@@ -62,26 +63,30 @@ def encode(image: Image.Image, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def _centre(image: Image.Image, size: int) -> Image.Image:
-    """Cut as torchvision's CenterCrop does.
+def _centre(data: bytes, image: Image.Image, size: int) -> Image.Image:
+    """Cut as torchvision's CenterCrop does, decoding no more than that where it can be done.
 
     Only what is cut out is converted to RGB, and it is so before black is put around it: zero is
     white in CMYK, and any colour in a palette.
     """
-    left, top = (_offset(length, size) for length in image.size)
-    right, bottom = min(left + size, image.width), min(top + size, image.height)
-    inside = image.crop((max(left, 0), max(top, 0), right, bottom))
+    inside = decode_part(data, image, _middle(image, size))
+    if inside is None:
+        whole = upright(image)
+        inside = rgb(whole.crop(_middle(whole, size)))
     square = Image.new("RGB", (size, size))
-    square.paste(rgb(inside), (max(-left, 0), max(-top, 0)))
+    square.paste(inside, ((size - inside.width) // 2, (size - inside.height) // 2))
     return square
 
 
-def _offset(length: int, size: int) -> int:
-    """Where a crop of `size` begins on a side of `length`, negative where black goes before it.
+def _middle(image: Image.Image, size: int) -> Box:
+    """The box of the image's middle, `size` square or less where the image is smaller."""
+    left, top = (_offset(length, size) for length in image.size)
+    return left, top, min(left + size, image.width), min(top + size, image.height)
 
-    The two roundings differ, as they do in torchvision: half to even, and down.
-    """
-    return round((length - size) / 2) if length >= size else -((size - length) // 2)
+
+def _offset(length: int, size: int) -> int:
+    """Where a crop of `size` begins on a side of `length`: rounded half to even, as torchvision."""
+    return max(0, round((length - size) / 2))
 
 
 def _draft(image: Image.Image, short_side: int) -> None:
