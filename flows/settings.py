@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -17,13 +17,15 @@ from pydantic import (
 
 from flows.errors import SettingsError
 from model.errors import ModelInputError
-from model.network import NetworkShape
-from model.training import Recipe
-from model.warp import WarpRanges
-from storage.catalogs.split import SplitRules
+from model.warp_draws import WarpRanges
 from storage.datasets.crop import CropRules
 from storage.errors import InputError
-from storage.sources import KaggleDraw
+
+if TYPE_CHECKING:  # each takes torch or pandas along, which not every command needs
+    from model.network import NetworkShape
+    from model.training import Recipe
+    from storage.catalogs.split import SplitRules
+    from storage.sources import KaggleDraw
 
 PresetName = Literal["demo", "reference"]
 Count = Annotated[int, Field(ge=1)]
@@ -112,12 +114,16 @@ class Settings(BaseModel):
         ge=100, le=100_000, description="Resamplings of the artists behind a 95 % interval."
     )
 
-    def kaggle_draw(self) -> KaggleDraw:
+    def kaggle_draw(self) -> "KaggleDraw":
         """How Kaggle's group train_and_test is thinned."""
+        from storage.sources import KaggleDraw
+
         return KaggleDraw(self.kaggle_artists, self.images_per_artist, self.seed)
 
-    def split_rules(self) -> SplitRules:
+    def split_rules(self) -> "SplitRules":
         """How artists are divided between training, validation and test."""
+        from storage.catalogs.split import SplitRules
+
         return SplitRules(
             validation_artists=self.validation_artists,
             test_artists=self.test_artists,
@@ -129,8 +135,10 @@ class Settings(BaseModel):
         """How an image becomes a crop."""
         return CropRules(self.crop_size, self.resize_short_side, self.jpeg_quality)
 
-    def network_shape(self) -> NetworkShape:
+    def network_shape(self) -> "NetworkShape":
         """The network, as far as it can be chosen."""
+        from model.network import NetworkShape
+
         return NetworkShape(
             crop_size=self.crop_size,
             hidden_size=self.hidden_size,
@@ -139,8 +147,10 @@ class Settings(BaseModel):
             head_dropout=self.head_dropout,
         )
 
-    def recipe(self) -> Recipe:
+    def recipe(self) -> "Recipe":
         """How the network is trained."""
+        from model.training import Recipe
+
         return Recipe(
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,

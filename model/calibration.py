@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import expit
 
 from model.distances import Float64, Pairs, require_both_kinds
 
@@ -86,4 +85,4 @@ def probability(distance: ArrayLike, calibration: Calibration) -> Float64:
     [0.75, 0.5, 0.0]
     """
     gap = calibration.threshold - np.asarray(distance, dtype=np.float64)
-    return np.asarray(expit(calibration.slope * gap))
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * calibration.slope * gap))  # the same logistic

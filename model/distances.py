@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.distance import pdist
 
 from model.errors import ModelInputError
 
@@ -49,6 +48,8 @@ def all_pairs(embeddings: Float32, artists: Integers) -> Pairs:
     >>> pairs.distance.tolist(), pairs.same_artist.tolist()
     ([1.0, 3.0, 2.0], [True, False, False])
     """
+    from scipy.spatial.distance import pdist  # a third of a second, which two images need not wait
+
     rows = np.arange(len(artists), dtype=np.int32)
     first_idx = np.repeat(rows, rows[::-1])
     second_idx = np.concatenate([rows[:0], *(rows[row + 1 :] for row in rows)])

@@ -4,9 +4,8 @@ Tables come as data frames with a column per field. Where a user names a row, `l
 newest, and a number that does not exist raises `InputError` with those that do.
 """
 
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-import pandas as pd
 from sqlalchemy import (
     Case,
     ColumnElement,
@@ -24,12 +23,15 @@ from storage.database.evaluation_tables import Evaluation, PairPrediction
 from storage.database.tables import Artist, Epoch, Model, Run
 from storage.errors import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Row = TypeVar("Row", Run, Model, Evaluation)
 Order = Literal["index", "hardest"]
 SHOWN = 10
 
 
-def runs(session: Session) -> pd.DataFrame:
+def runs(session: Session) -> "pd.DataFrame":
     """Return all runs, newest first."""
     query = select(
         Run.id,
@@ -47,13 +49,13 @@ def runs(session: Session) -> pd.DataFrame:
     return frame(session, query)
 
 
-def epochs(session: Session, run_id: int) -> pd.DataFrame:
+def epochs(session: Session, run_id: int) -> "pd.DataFrame":
     """Return the epochs of a run in their order."""
     columns = Epoch.__table__.columns
     return frame(session, select(*columns).where(Epoch.run_id == run_id).order_by(Epoch.epoch))
 
 
-def evaluations(session: Session) -> pd.DataFrame:
+def evaluations(session: Session) -> "pd.DataFrame":
     """Return all evaluations, unfinished ones too, newest first."""
     columns = Evaluation.__table__.columns
     return frame(session, select(*columns).order_by(Evaluation.id.desc()))
@@ -61,7 +63,7 @@ def evaluations(session: Session) -> pd.DataFrame:
 
 def pairs(
     session: Session, evaluation_id: int, *, limit: int | None = None, order: Order = "index"
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Return rows of `pair_results` for an evaluation, at most `limit`.
 
     The hardest pairs are those furthest on the wrong side of the threshold; where the truth is
@@ -112,7 +114,7 @@ def hardness(same_artist: SQLColumnExpression[Any], beyond: ColumnElement[Any]) 
     )
 
 
-def leaderboard(session: Session) -> pd.DataFrame:
+def leaderboard(session: Session) -> "pd.DataFrame":
     """Return the models with their latest test evaluation, best ROC AUC first."""
     row = views.leaderboard.c
     query = select(views.leaderboard).order_by(row.roc_auc.desc().nulls_last(), row.model_id)
@@ -205,6 +207,8 @@ def _find(
     return session.get_one(kind, found)
 
 
-def frame(session: Session, query: Select[Any]) -> pd.DataFrame:
+def frame(session: Session, query: Select[Any]) -> "pd.DataFrame":
     """Return the rows of a query as a data frame."""
+    import pandas as pd  # most of a second, which two images to compare need not wait
+
     return pd.read_sql(query, session.connection())

@@ -12,7 +12,6 @@ from PIL import Image
 from storage.datasets.crop import CropRules, crop, encode
 from storage.datasets.decoding import without_pillow_warnings
 from storage.errors import InputError, reason_of
-from storage.sources.kaggle import files_by_name
 from storage.threads import in_threads
 
 
@@ -54,6 +53,8 @@ def crop_loose(
 
 def locate_images(root: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     """Pair each name with its file under ``root``: as named, or in Kaggle's test folder or zip."""
+    from storage.sources.kaggle import files_by_name  # takes pandas along
+
     listed = files_by_name(root, "test")
     return [(name, name if (root / name).is_file() else listed.get(name, name)) for name in names]
 

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -189,6 +191,25 @@ def test_compare_gives_the_distance_that_the_database_holds(
         ).fetchone()
     answer = samehand("compare", str(paintings / first), str(paintings / second), "--json")
     assert json.loads(answer.stdout)["distance"] == pytest.approx(stored, rel=1e-4)
+
+
+def test_compare_loads_nothing_that_two_images_need_not_wait_for(
+    in_trained: Trained, paintings: Path
+) -> None:
+    image = str(paintings / "Artist 1" / "0.png")
+    program = (
+        "import sys; from flows.cli import app; app(sys.argv[1:], standalone_mode=False);"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "compare", image, image],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    *answer, loaded = ran.stdout.splitlines()
+    assert "by the same artist" in answer[-1]
+    unneeded = {"prefect", "pandas", "pyarrow", "scipy", "sklearn", "alembic", "torchvision"}
+    assert {"torch", "sqlalchemy"} <= set(loaded.split())
+    assert not (unneeded | {"matplotlib"}) & set(loaded.split())
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all"])

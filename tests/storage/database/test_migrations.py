@@ -19,7 +19,7 @@ from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.records import complete_evaluation, start_evaluation, write_pairs
-from storage.database.schema import _configuration
+from storage.database.schema import _configuration, newest_revision
 from storage.database.views import leaderboard, pair_results, provenance
 from storage.errors import InputError
 
@@ -150,6 +150,11 @@ def test_a_database_from_before_revisions_were_counted_is_taken_over(
 def test_every_revision_is_tried() -> None:
     scripts = ScriptDirectory.from_config(_configuration())
     assert [script.revision for script in scripts.walk_revisions()][::-1] == REVISIONS
+
+
+def test_the_newest_revision_is_the_head_of_alembics() -> None:
+    scripts = ScriptDirectory.from_config(_configuration())
+    assert newest_revision() == scripts.get_current_head() == REVISIONS[-1]
 
 
 def test_the_tables_are_those_that_the_code_knows(engine: Engine) -> None:
