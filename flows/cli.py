@@ -42,7 +42,7 @@ ModelNumber = Annotated[
 
 def main() -> None:
     """Run the command line; offline, and without a line about telemetry."""
-    for name, value in QUIET_PREFECT.items():
+    for name, value in (QUIET_PREFECT | SHORT_WAITS).items():
         os.environ.setdefault(name, value)
     app()
 
@@ -53,6 +53,10 @@ QUIET_PREFECT = {
     # A fresh home takes longer than Prefect's own limit allows on a small machine.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
 }
+
+# torch's threads wait for each other by spinning. They soon stop where something else, Prefect's
+# server say, wants their core: it is then done sooner. To be set before torch is imported.
+SHORT_WAITS = {"GOMP_SPINCOUNT": "10000"}
 
 
 @app.command()

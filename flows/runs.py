@@ -15,7 +15,7 @@ from prefect.runtime import flow_run as current_flow_run
 
 from flows.environment import workspace
 from flows.settings import Settings, resolve
-from model.compute import Compute, choose_compute, describe_device, leave_a_core
+from model.compute import Compute, choose_compute, describe_device
 from storage.errors import InputError
 from storage.locks import try_lock
 from storage.workspace import Workspace
@@ -55,7 +55,7 @@ def new_run(
     """
     space = workspace()
     settings = resolve(preset, overrides or {})
-    compute = _compute(settings)
+    compute = choose_compute(settings.device, settings.precision)
     start = RunStart(
         flow_name=flow_name,
         prefect_flow_run_id=str(current_flow_run.id),
@@ -84,7 +84,7 @@ def continued_run(run_id: int, flow_name: str = "train-flow") -> Iterator[Starte
     space = workspace()
     with _going_on(find_run(run_id, space, flow_name), space) as run:
         settings = Settings.model_validate(run.settings)
-        yield StartedRun(run, settings, _compute(settings), space)
+        yield StartedRun(run, settings, choose_compute(settings.device, settings.precision), space)
 
 
 @contextmanager
@@ -97,11 +97,6 @@ def _going_on(run: OpenRun, space: Workspace) -> Iterator[OpenRun]:
         mark_running(run, str(current_flow_run.id), space)
         yield run
         finish_run(run, space)
-
-
-def _compute(settings: Settings) -> Compute:
-    leave_a_core()
-    return choose_compute(settings.device, settings.precision)
 
 
 def mark_failed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -1,11 +1,11 @@
 """Where the network computes, and in which precision."""
 
-import os
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from model.errors import ModelInputError
 
@@ -41,15 +41,11 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     return Compute(name, "bfloat16" if _has_fast_bfloat16(name) else "float32")
 
 
-def leave_a_core() -> None:
-    """Use one core fewer than there are, where the user has not said how many (OMP_NUM_THREADS).
-
-    oneDNN's threads wait for each other by spinning. Where Prefect's server or anything else takes
-    a core away from one of them for a moment, all stand still: on two busy cores two threads were
-    seen to train 5 images/s, one thread 58.
-    """
-    if "OMP_NUM_THREADS" not in os.environ and hasattr(os, "sched_getaffinity"):
-        torch.set_num_threads(max(1, len(os.sched_getaffinity(0)) - 1))
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the CPU to ``device``; a GPU reads it by itself and is not waited for."""
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def describe_device(device: str) -> str:
