@@ -96,6 +96,15 @@ class Settings(BaseModel):
         ge=0, description="Stop after so many epochs without a better validation; 0: never."
     )
     batch_size: int = Field(ge=2, description="Triplets in a batch.")
+    # These two have defaults, for runs recorded before they could be chosen.
+    batching: Literal["roles", "together", "shared"] = Field(
+        default="roles",
+        description="How a batch is embedded: in a pass for anchors, positives and negatives each; "
+        "together in one, each image once; or so with images shared among its triplets.",
+    )
+    compile_network: bool = Field(
+        default=False, description="Compile the network with torch.compile, for a GPU."
+    )
     learning_rate: float = Field(gt=0, le=1, description="Adam's learning rate.")
     weight_decay: float = Field(ge=0, le=1, description="Adam's L2 penalty.")
     margin: float = Field(gt=0, description="Margin of the triplet loss, a distance.")
@@ -156,8 +165,14 @@ class Settings(BaseModel):
             weight_decay=self.weight_decay,
             margin=self.margin,
             batch_size=self.batch_size,
+            batching=self.batching,
+            compile_network=self.compile_network,
             warps=WarpRanges(**{name: getattr(self, name) for name in WARP_SETTINGS}),
         )
+
+    def images_shared_by(self) -> int | None:
+        """Among how many training triplets in a row images are shared, None where they are not."""
+        return self.batch_size if self.batching == "shared" else None
 
 
 WARP_SETTINGS = tuple(WarpRanges.__dataclass_fields__)
@@ -193,6 +208,8 @@ REFERENCE: Mapping[str, JsonValue] = MappingProxyType(
         "epochs": 20,
         "patience": 0,
         "batch_size": 200,
+        "batching": "roles",
+        "compile_network": False,
         "learning_rate": 1e-5,
         "weight_decay": 1e-3,
         "margin": 5.0,

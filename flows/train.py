@@ -102,6 +102,7 @@ def train_epochs(
             settings.seed,
             epoch,
             run.folder.epoch_triplets(epoch),
+            settings.images_shared_by(),
         )
         with turn_on(started.compute.device, run.id):
             trained = train_one_epoch(

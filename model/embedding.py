@@ -5,8 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from model.compute import Compute
+from model.crops import streamed
 from model.network import SiameseNetwork
 
 EMBEDDING_BATCH = 128
@@ -24,14 +26,24 @@ def embed(
     The network is put into evaluation mode: no dropout, the batch statistics learnt in training.
     """
     network.eval().to(compute.device)
+    crops = streamed(pixels, compute.device)
     embeddings = np.empty((len(rows), network.shape.embedding_size), dtype=np.float32)
+    ahead: list[tuple[slice, Tensor]] = []
     with torch.inference_mode(), compute.autocast():
         for start in range(0, len(rows), EMBEDDING_BATCH):
-            chosen = rows[start : start + EMBEDDING_BATCH]
-            batch = torch.from_numpy(pixels[chosen]).to(compute.device)
-            embeddings[start : start + len(chosen)] = network(batch).cpu().numpy()
-            progress(start + len(chosen), len(rows))
+            batch = slice(start, min(start + EMBEDDING_BATCH, len(rows)))
+            ahead.append((batch, network(crops.gather(rows[batch]))))
+            if len(ahead) > 1:  # a GPU is at the next batch while this one is waited for
+                _fetch(ahead.pop(0), embeddings)
+            progress(batch.stop, len(rows))
+    for last in ahead:
+        _fetch(last, embeddings)
     return embeddings
+
+
+def _fetch(embedded: tuple[slice, Tensor], embeddings: npt.NDArray[np.float32]) -> None:
+    batch, found = embedded
+    embeddings[batch] = found.cpu().numpy()
 
 
 def mean_colours(

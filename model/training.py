@@ -1,31 +1,44 @@
-"""One epoch of training: warp, three forward passes a batch, triplet margin loss, Adam."""
+"""One epoch of training: warp, forward passes, triplet margin loss, Adam."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from model.compute import Compute
+from model.compute import Compute, send
+from model.crops import Crops, resident
 from model.errors import ModelInputError
 from model.loss import TripletOutcome, triplet_outcome
 from model.network import SiameseNetwork
-from model.triplets import Triplets, stream
+from model.triplets import Triplets, batch_slices, stream
 from model.warp import WarpRanges, draw_warps, warp
+
+Batching = Literal["roles", "together", "shared"]
+Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How the network is trained; the defaults are the reference's."""
+    """How the network is trained; the defaults are the reference's.
+
+    ``batching`` says how a batch goes through the network: anchors, positives and negatives in
+    passes of their own (``roles``), or each of its images once, in one pass. With ``shared`` the
+    triplets, too, are to be drawn so that they share images (`model.triplets`).
+    ``compile_network`` translates the network for the device first, which takes a minute.
+    """
 
     learning_rate: float = 1e-5
     weight_decay: float = 1e-3
     margin: float = 5.0
     batch_size: int = 200
     warps: WarpRanges = field(default_factory=WarpRanges)
+    batching: Batching = "roles"
+    compile_network: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +80,21 @@ def train_epoch(
     when the loss stops being a number.
     """
     started = time.perf_counter()
-    network.train()
-    draws = stream(seed, "warp", epoch)
+    forward: Forward = torch.compile(network.train()) if recipe.compile_network else network.train()
+    crops, draws = resident(pixels, compute.device), stream(seed, "warp", epoch)
     total_loss = torch.zeros((), device=compute.device)
     total_correct = torch.zeros((), device=compute.device, dtype=torch.int64)
-    done, count = 0, len(triplets.anchor_idx)
+    done, n_images, count = 0, 0, len(triplets.anchor_idx)
     with torch.random.fork_rng(devices=_cuda_devices(compute)):
         torch.manual_seed(int(stream(seed, "dropout", epoch).integers(2**62)))
-        for batch in _batches(triplets, recipe.batch_size):
-            roles = [_warped(pixels, rows, recipe.warps, draws, compute) for rows in batch]
-            outcome = _step(network, optimizer, roles, recipe.margin, compute)
-            total_loss += outcome.loss.detach() * len(batch[0])
+        for batch in _batches(triplets, recipe):
+            passes = [_warped(crops, rows, recipe.warps, draws) for rows in batch.passes]
+            places = send(torch.from_numpy(batch.places), crops.device)
+            outcome = _step(forward, optimizer, passes, places, recipe.margin, compute)
+            # Nothing of a step is read before the epoch ends, so no step waits for a GPU.
+            total_loss += outcome.loss.detach() * batch.n_triplets
             total_correct += outcome.correct
-            done += len(batch[0])
+            done, n_images = done + batch.n_triplets, n_images + sum(map(len, passes))
             progress(done, count)
     loss = total_loss.item() / count
     if not np.isfinite(loss):
@@ -87,19 +102,46 @@ def train_epoch(
             f"training broke down in epoch {epoch}: the loss is {loss}; lower learning_rate"
         )
     seconds = time.perf_counter() - started
-    return EpochResult(loss, total_correct.item() / count, seconds, 3 * count / seconds)
+    return EpochResult(loss, total_correct.item() / count, seconds, n_images / seconds)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Rows of the crops in each forward pass; ``places`` (3, B) of each role's among them all."""
+
+    passes: tuple[npt.NDArray[np.int32], ...]
+    places: npt.NDArray[np.int64]
+
+    @property
+    def n_triplets(self) -> int:
+        return int(self.places.shape[1])
+
+
+def _batches(triplets: Triplets, recipe: Recipe) -> Iterator[_Batch]:
+    rows = np.stack([triplets.anchor_idx, triplets.positive_idx, triplets.negative_idx])
+    for chosen in batch_slices(rows.shape[1], recipe.batch_size):
+        yield _in_passes(rows[:, chosen], recipe.batching)
+
+
+def _in_passes(rows: npt.NDArray[np.int32], batching: Batching) -> _Batch:
+    if batching == "roles":
+        return _Batch(tuple(rows), np.arange(rows.size).reshape(rows.shape))
+    distinct, places = np.unique(rows, return_inverse=True)
+    return _Batch((distinct,), places.reshape(rows.shape))
 
 
 def _step(
-    network: SiameseNetwork,
+    forward: Forward,
     optimizer: torch.optim.Optimizer,
-    roles: list[Tensor],
+    passes: list[Tensor],
+    places: Tensor,
     margin: float,
     compute: Compute,
 ) -> TripletOutcome:
-    """One step of the optimizer. A pass for each role: batch statistics are the role's own."""
+    """One step of the optimizer. Batch statistics are those of each pass."""
     with compute.autocast():
-        anchor, positive, negative = (network(pixels) for pixels in roles)
+        embeddings = torch.cat([forward(pixels) for pixels in passes])
+    anchor, positive, negative = (embeddings.index_select(0, role) for role in places)
     outcome = triplet_outcome(anchor, positive, negative, margin)
     optimizer.zero_grad(set_to_none=True)
     outcome.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -107,25 +149,10 @@ def _step(
     return outcome
 
 
-def _batches(triplets: Triplets, size: int) -> Iterator[tuple[npt.NDArray[np.int32], ...]]:
-    """Nearly equal batches of at most ``size``: none so small that its statistics mean nothing."""
-    count = len(triplets.anchor_idx)
-    for chosen in np.array_split(np.arange(count), -(-count // size)):
-        yield (
-            triplets.anchor_idx[chosen],
-            triplets.positive_idx[chosen],
-            triplets.negative_idx[chosen],
-        )
-
-
 def _warped(
-    pixels: npt.NDArray[np.uint8],
-    rows: npt.NDArray[np.int32],
-    ranges: WarpRanges,
-    draws: np.random.Generator,
-    compute: Compute,
+    crops: Crops, rows: npt.NDArray[np.int32], ranges: WarpRanges, draws: np.random.Generator
 ) -> Tensor:
-    images = torch.from_numpy(pixels[rows]).to(compute.device)
+    images = crops.gather(rows)
     return warp(images, draw_warps(ranges, len(rows), images.shape[1], draws))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,38 @@ def draw_triplets(artists: Integers, count: int, rng: np.random.Generator) -> Tr
     )
 
 
+def draw_shared_triplets(
+    artists: Integers, count: int, size: int, rng: np.random.Generator
+) -> Triplets:
+    """Draw `count` triplets whose batches of at most `size` each have as many images as triplets.
+
+    A batch holds two images, drawn uniformly, of each of its artists, who come in turn in an order
+    that is drawn first. Each image is the anchor of one triplet, with the other of its artist as
+    positive; the negative is drawn uniformly from the batch's images by other artists. Raises
+    `ModelInputError` as `draw_triplets` does.
+    """
+    members = _members(artists)
+    turns = rng.permutation(len(members.count))
+    batches, begun = [], 0
+    for batch in batch_slices(count, size):
+        n_pairs = max(2, -(-(batch.stop - batch.start) // 2))
+        own = turns[np.arange(begun, begun + n_pairs) % len(turns)]
+        begun += n_pairs
+        batches.append(_share(members, own, rng, batch.stop - batch.start))
+    return Triplets(*(np.concatenate(role) for role in zip(*batches, strict=True)))
+
+
+def batch_slices(count: int, size: int) -> list[slice]:
+    """Nearly equal batches of at most `size`: none so small that its statistics mean nothing.
+
+    >>> batch_slices(10, 4)
+    [slice(0, 4, None), slice(4, 7, None), slice(7, 10, None)]
+    """
+    n_batches = -(-count // size)
+    ends = np.cumsum([count // n_batches + (k < count % n_batches) for k in range(n_batches)])
+    return [slice(start, end) for start, end in pairwise([0, *ends.tolist()])]
+
+
 def shuffled(triplets: Triplets, rng: np.random.Generator) -> Triplets:
     """Return the same triplets in random order."""
     order = rng.permutation(len(triplets.anchor_idx))
@@ -130,6 +163,20 @@ def _members(artists: Integers) -> _Members:
     rows = np.argsort(number[artist], kind="stable").astype(np.int32)
     count = count[by_appearance]
     return _Members(rows, np.cumsum(count) - count, count)
+
+
+def _share(
+    members: _Members, own: Integers, rng: np.random.Generator, count: int
+) -> tuple[NDArray[np.int32], ...]:
+    """Draw `count` anchors, positives and negatives from a pair of images by each artist `own`."""
+    first = rng.integers(members.count[own])
+    second = _any_but(first, members.count[own], rng)
+    rows = np.concatenate([members.row(own, first), members.row(own, second)])
+    artist = np.tile(own, 2)
+    # The greatest of as many random numbers is at any place as likely as at any other.
+    chances = np.where(artist[:, None] == artist, -1.0, rng.random((len(rows), len(rows))))
+    negative = rows[chances.argmax(axis=1)]
+    return rows[:count], np.roll(rows, len(own))[:count], negative[:count]
 
 
 def _any_but(taken: Integers, size: Integers | int, rng: np.random.Generator) -> Integers:

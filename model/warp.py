@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
+from model.compute import send
 from model.errors import ModelInputError
 from model.index_maps import (
     affine_map,
@@ -43,8 +44,8 @@ def warp(pixels: Tensor, draws: WarpDraws) -> Tensor:
             f"warp got {pixels.dtype} images {tuple(pixels.shape)}: give it uint8 ones {expected}"
         )
     device = pixels.device
-    rotations, affines = _rotations(draws).to(device), _affines(draws).to(device)
-    tilts = _tilts(draws).to(device)
+    rotations, affines = send(_rotations(draws), device), send(_affines(draws), device)
+    tilts = send(_tilts(draws), device)
     share = max(1, PIXELS_AT_ONCE[device.type] // draws.size**2)
     numbers = _numbered(min(share, len(pixels)), draws.size, device)
     warped = torch.empty_like(pixels, memory_format=torch.contiguous_format)
@@ -95,7 +96,7 @@ def _move(framed: Tensor, positions: Tensor) -> None:
 def _tilt(framed: Tensor, tilts: Tensor, chosen: NDArray[np.intp]) -> None:
     """Put the chosen ones of the framed images in perspective, in place."""
     if chosen.size:
-        images = torch.from_numpy(chosen).to(framed.device)
+        images = send(torch.from_numpy(chosen), framed.device)
         tilted = framed[images]
         _move(tilted, perspective_map(tilts[images], tilted.shape[-1] - 2))
         framed[images] = tilted

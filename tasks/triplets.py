@@ -5,7 +5,14 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from model.triplets import Triplets, draw_triplets, match_negatives, shuffled, stream
+from model.triplets import (
+    Triplets,
+    draw_shared_triplets,
+    draw_triplets,
+    match_negatives,
+    shuffled,
+    stream,
+)
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, has_column, load_split
 from tasks.step import step
@@ -22,11 +29,21 @@ class KeptTriplets:
 
 
 @step()
-def draw_epoch_triplets(dataset: Dataset, count: int, seed: int, epoch: int, target: Path) -> Path:
-    """Draw the training triplets of one epoch and shuffle them."""
-    images = load_split(dataset, "train")
+def draw_epoch_triplets(
+    dataset: Dataset,
+    count: int,
+    seed: int,
+    epoch: int,
+    target: Path,
+    shared_by: int | None = None,
+) -> Path:
+    """Draw the training triplets of one epoch in random order, whose batches may share images."""
+    artists = load_split(dataset, "train").artists
     generator = stream(seed, "train triplets", epoch)
-    triplets = shuffled(draw_triplets(images.artists, count, generator), generator)
+    if shared_by is None:
+        triplets = shuffled(draw_triplets(artists, count, generator), generator)
+    else:
+        triplets = draw_shared_triplets(artists, count, shared_by, generator)
     save_arrays(target, asdict(triplets))
     return target
 

@@ -1,6 +1,7 @@
 """Epochs of training on tiny crops: their loss by hand, their steps, and that they repeat."""
 
 import copy
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -141,6 +142,53 @@ def test_a_step_is_that_of_adam_with_weight_decay_on_the_mean_loss() -> None:
 def test_each_role_has_a_forward_pass_of_its_own() -> None:
     network = trained(shallow(CERTAIN), UNWARPED)
     assert network.state_dict()["backbone.2.num_batches_tracked"].item() == 3 * 2
+
+
+def test_together_each_image_is_warped_and_embedded_once() -> None:
+    recipe = replace(RECIPE, batching="together", batch_size=7)
+    network = shallow(CERTAIN)
+    optimizer = build_optimizer(network, recipe)
+    seen: list[int] = []
+    network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    result = train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
+    rows = np.stack([TRIPLETS.anchor_idx, TRIPLETS.positive_idx, TRIPLETS.negative_idx])
+    assert seen == [len(np.unique(rows))]
+    assert result.images_per_second == pytest.approx(seen[0] / result.seconds)
+
+
+def test_together_the_loss_is_that_of_the_triplets_among_one_pass() -> None:
+    network = build_network(CERTAIN, "none", seed=1)
+    by_hand = copy.deepcopy(network).train()
+    rows = np.stack([TRIPLETS.anchor_idx, TRIPLETS.positive_idx, TRIPLETS.negative_idx])
+    distinct = sorted(set(rows.ravel().tolist()))
+    with torch.no_grad():
+        found = dict(zip(distinct, embedded(by_hand, np.array(distinct, np.int32)), strict=True))
+    roles = [torch.stack([found[row] for row in role.tolist()]) for role in rows]
+    expected = torch.nn.TripletMarginLoss(margin=2.0)(*roles)
+    recipe = replace(UNWARPED, batching="together", batch_size=7, learning_rate=0.0)
+    optimizer = build_optimizer(network, recipe)
+    result = train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
+    assert result.loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_one_pass_over_distinct_images_is_three_without_batch_statistics() -> None:
+    network = shallow(CERTAIN)
+    network.backbone[2] = nn.Identity()
+    ways = [trained(network, replace(UNWARPED, batching=way)) for way in ("roles", "together")]
+    for ours, theirs in zip(*(way.parameters() for way in ways), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs a compiler")
+def test_a_compiled_network_learns_the_same() -> None:
+    network = shallow(CERTAIN)
+    plain, compiled = (
+        trained(network, replace(UNWARPED, batch_size=7, compile_network=way))
+        for way in (False, True)
+    )
+    for ours, theirs in zip(plain.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from scipy.stats import chisquare
 
 from model.errors import ModelInputError
-from model.triplets import Triplets, draw_triplets, match_negatives, shuffled, stream
+from model.triplets import (
+    Triplets,
+    batch_slices,
+    draw_shared_triplets,
+    draw_triplets,
+    match_negatives,
+    shuffled,
+    stream,
+)
 
 quick = settings(max_examples=50, deadline=None)  # the machine may be busy
 Numbers = NDArray[np.intp]
@@ -80,6 +88,44 @@ def test_draws_are_uniform_over_images_pairs_and_artists() -> None:
 def test_galleries_without_triplets_are_refused(artists: list[int], message: str) -> None:
     with pytest.raises(ModelInputError, match=message):
         draw_triplets(np.array(artists, dtype=np.intp), 3, np.random.default_rng(0))
+
+
+@quick
+@given(galleries(), st.integers(1, 40), st.integers(2, 12), st.integers(0, 99))
+def test_shared_triplets_keep_the_rules_with_no_more_images_than_triplets(
+    artists: Numbers, count: int, size: int, seed: int
+) -> None:
+    drawn = draw_shared_triplets(artists, count, size, np.random.default_rng(seed))
+    assert len(drawn.anchor_idx) == len(drawn.positive_idx) == len(drawn.negative_idx) == count
+    assert (drawn.anchor_idx != drawn.positive_idx).all()
+    assert (artists[drawn.anchor_idx] == artists[drawn.positive_idx]).all()
+    assert (artists[drawn.anchor_idx] != artists[drawn.negative_idx]).all()
+    for batch in batch_slices(count, size):
+        roles = (drawn.anchor_idx[batch], drawn.positive_idx[batch], drawn.negative_idx[batch])
+        length = batch.stop - batch.start
+        assert len(np.unique(np.concatenate(roles))) <= max(4, length + length % 2)
+
+
+def test_shared_negatives_are_uniform_over_the_other_artists_of_the_batch() -> None:
+    artists = np.repeat(np.arange(5), 2)  # whole artists make the batch, so each image is in it
+    drawn = draw_shared_triplets(artists, 20_000, 10, np.random.default_rng(0))
+    for image in range(10):
+        chosen = drawn.negative_idx[drawn.anchor_idx == image]
+        counts = np.bincount(chosen, minlength=10)
+        others = artists != artists[image]
+        assert counts[~others].sum() == 0
+        np.testing.assert_allclose(counts[others] / len(chosen), 1 / 8, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "lengths"), [(10, 4, [4, 3, 3]), (8, 7, [4, 4]), (3, 9, [3]), (1, 1, [1])]
+)
+def test_batches_are_as_numpy_splits(count: int, size: int, lengths: list[int]) -> None:
+    slices = batch_slices(count, size)
+    assert [part.stop - part.start for part in slices] == lengths
+    split = np.array_split(np.arange(count), len(lengths))
+    for part, expected in zip(slices, split, strict=True):
+        np.testing.assert_array_equal(np.arange(count)[part], expected)
 
 
 def test_shuffling_keeps_each_triplet_whole() -> None:
