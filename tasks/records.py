@@ -17,6 +17,7 @@ from storage.database.session import transaction
 from storage.database.tables import Epoch, Model, Run
 from storage.datasets.dataset import Dataset, content_hash
 from storage.files import sha256_of
+from storage.locks import try_lock
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.evaluation import SplitScore, Threshold
@@ -104,11 +105,17 @@ def end_run_of_flow(
     reason: str | None,
     space: Workspace,
 ) -> None:
-    """Record how a flow run ended that did not reach its end; it may not have begun a run."""
+    """Record how a flow run ended that did not reach its end; it may not have begun a run.
+
+    A run whose lock is held goes on in another process: only a second one was refused here.
+    """
     with transaction(space.database_url) as session:
         row = results.run_of_flow_run(session, prefect_flow_run_id)
-        if row is not None and row.status == "running":
-            records.finish_run(session, row.id, status, reason)
+        if row is None or row.status != "running":
+            return
+        with try_lock(_opened(row, space).folder.lock) as has_ended:
+            if has_ended:
+                records.finish_run(session, row.id, status, reason)
 
 
 @step()
