@@ -19,6 +19,7 @@ from tasks.prepare import (
     pack_dataset,
     plan_crops,
     split_by_artist,
+    turn_at,
 )
 from tasks.records import record_dataset
 
@@ -83,8 +84,9 @@ def crop_to_zip(
 ) -> Dataset:
     """Crop every image of a split into one zip, unless the very same was cropped before."""
     plan = plan_crops(catalog, rules, space)
-    if not plan.is_done:
-        shards = divide_into_shards(plan)
-        outcomes = [outcome for shard in shards for outcome in crop_shard(plan, shard)]
-        pack_dataset(plan, outcomes, rejected_share)
+    with turn_at(plan.dataset):
+        if not plan.dataset.is_complete:
+            shards = divide_into_shards(plan)
+            outcomes = [outcome for shard in shards for outcome in crop_shard(plan, shard)]
+            pack_dataset(plan, outcomes, rejected_share)
     return plan.dataset

@@ -32,8 +32,11 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
-    """Read a checkpoint back. Raises ModelInputError for a file that is missing or not ours."""
-    content = _load(path, device)
+    """Read a checkpoint back.
+
+    Raises ModelInputError for a file that is missing or not ours, OSError where it cannot be read.
+    """
+    content = _load(path)
     try:
         network = SiameseNetwork(NetworkShape(**content["shape"]))
         network.load_state_dict(content["network"])
@@ -51,18 +54,20 @@ def save_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
 
 def load_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
     """Bring ``optimizer`` to the state in ``path``. Raises ModelInputError if it does not fit."""
-    content = _load(path, "cpu")
+    content = _load(path)
     try:
         optimizer.load_state_dict(content["optimizer"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ModelInputError(f"{path} does not hold the state of this optimizer") from error
 
 
-def _load(path: Path, device: str) -> dict[str, Any]:
+def _load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise ModelInputError(f"there is no checkpoint {path}")
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:  # torch raises a different class for every way a file can be wrong
         raise ModelInputError(f"{path} is not a checkpoint of samehand") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

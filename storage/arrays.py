@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from storage.errors import InputError
+from storage.errors import unusable
 from storage.files import replacing
 
 Array = npt.NDArray[Any]
@@ -28,7 +28,7 @@ def load_arrays(path: Path) -> dict[str, Array]:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except _UNREADABLE as error:
-        raise InputError(f"{path} does not hold the arrays of a run") from error
+        raise unusable(error, f"{path} does not hold the arrays of a run") from error
 
 
 # What zipfile and NumPy raise for damaged bytes; TypeError is for a single array, RuntimeError for

@@ -3,6 +3,9 @@
 import re
 from typing import Final
 
+LONGEST: Final = 255
+"""Bytes of a file's name, without its folders, that the usual file systems can hold."""
+
 _DRIVE_LETTER: Final = re.compile(r"[A-Za-z]:")
 
 
@@ -26,6 +29,8 @@ def file_name_fault(name: str) -> str | None:
         return "it has an empty part, or one that is only a dot"
     if not _is_unicode(name):
         return "it is not UTF-8; rename the file"
+    if any(len(part.encode()) > LONGEST for part in parts):
+        return f"it is longer than {LONGEST} bytes"
     return None
 
 

@@ -7,7 +7,7 @@ from threading import Lock
 from types import TracebackType
 from typing import Final, Self
 
-from storage.errors import InputError
+from storage.errors import InputError, unusable
 from storage.file_names import file_name_fault
 
 IMAGE_SUFFIXES: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -33,12 +33,6 @@ def list_images(root: Path, container: str) -> list[str]:
     else:
         return []
     return sorted(file for file in files if is_image_name(file.rpartition("/")[2]))
-
-
-def read_image(root: Path, file: str) -> bytes:
-    """Read one image beneath `root`; see `ImageReader`, which is quicker for many."""
-    with ImageReader(root) as reader:
-        return reader.read(file)
 
 
 class ImageReader:
@@ -79,7 +73,7 @@ class ImageReader:
         except KeyError:
             raise InputError(f"{file}: there is no such file in the zip file") from None
         except _UNREADABLE as error:
-            raise InputError(f"{file}: cannot be read ({error})") from error
+            raise unusable(error, f"{file}: cannot be read ({error})") from error
 
     def _read_beneath_root(self, file: str) -> bytes:
         outside, member = self._part_at_zip(file)
@@ -132,4 +126,5 @@ def _open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a readable zip file ({error}); fetch it again") from error
+        text = f"{path}: not a readable zip file ({error}); fetch it again"
+        raise unusable(error, text) from error

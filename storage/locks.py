@@ -26,11 +26,12 @@ def try_lock(path: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def wait_lock(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+def wait_lock(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Hold the lock for the block, however long it takes to get; says so once if it must wait.
 
     Whoever works on this machine can take part.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, mode=0o666)
     try:
         lock.acquire(timeout=0)

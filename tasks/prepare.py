@@ -1,6 +1,7 @@
 """Source to dataset: build the catalog, split it by artist, crop to zip, unpack."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from prefect import get_run_logger
@@ -19,6 +20,7 @@ from storage.datasets.building import (
 from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import Outcome, SourceImage
 from storage.datasets.dataset import Dataset
+from storage.locks import wait_lock
 from storage.shards import Shard, shards_of
 from storage.sources import KaggleDraw, locate_source, read_source
 from storage.workspace import Workspace
@@ -38,12 +40,11 @@ class SplitCatalog:
 
 @dataclass(frozen=True, slots=True)
 class CropPlan:
-    """What is cropped, by which rules, whereto, and whether that was done before."""
+    """What is cropped, by which rules, and whereto."""
 
     catalog: CatalogFile
     rules: CropRules
     dataset: Dataset
-    is_done: bool
 
 
 @step(hours=6)
@@ -79,12 +80,19 @@ def split_by_artist(
 
 @step()
 def plan_crops(catalog: CatalogFile, rules: CropRules, space: Workspace) -> CropPlan:
-    """Find out where the crops go, and whether the very same are there from an earlier run."""
+    """Find out where the crops go, or lie from an earlier run that made the very same."""
     dataset = dataset_of(space, catalog, rules)
-    is_done = dataset.catalog.exists()
-    if is_done:
+    if dataset.is_complete:
         get_run_logger().info("Crops of an earlier run are used again: %s", dataset.crops)
-    return CropPlan(catalog, rules, dataset, is_done)
+    return CropPlan(catalog, rules, dataset)
+
+
+@contextmanager
+def turn_at(dataset: Dataset) -> Iterator[None]:
+    """Have the making of a dataset to oneself for the block; another run may do it first."""
+    logger = get_run_logger()
+    with wait_lock(dataset.lock, lambda: logger.info("Another run makes %s", dataset.directory)):
+        yield
 
 
 @step()

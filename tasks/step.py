@@ -1,6 +1,5 @@
 """What all tasks have in common: time limits, and patience with what can pass."""
 
-import errno
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -10,28 +9,13 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 from sqlalchemy.exc import OperationalError
 
-from storage.errors import UnavailableError
+from storage.errors import can_pass
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 RETRIES = 3
 FIRST_DELAY_SECONDS = 2
-# What a file system far away says of itself for a while; a full disk or a missing file stay so.
-PASSING = frozenset(
-    (
-        errno.EAGAIN,
-        errno.EBUSY,
-        errno.EIO,
-        errno.EINTR,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-        errno.ENOLCK,
-        errno.ECONNRESET,
-        errno.EHOSTUNREACH,
-        errno.ENETUNREACH,
-    )
-)
 
 
 def step(*, hours: float = 1, name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
@@ -51,16 +35,14 @@ def step(*, hours: float = 1, name: str | None = None) -> Callable[[Callable[P, 
     )
 
 
-def can_pass(error: BaseException) -> bool:
+def is_worth_another_try(error: BaseException) -> bool:
     """Tell a fault of files or database that can pass from bad input, full disks and bugs."""
-    if isinstance(error, OSError):
-        return error.errno in PASSING
-    return isinstance(error, UnavailableError | OperationalError)
+    return can_pass(error) or isinstance(error, OperationalError)
 
 
 def _has_failed_for_now(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     try:
         state.result()
     except Exception as error:
-        return can_pass(error)
+        return is_worth_another_try(error)
     return False

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from storage.errors import InputError
+from storage.errors import InputError, unusable
 
 
 def read_csv_table(path: Path, required: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def _read_text(path: Path) -> str:
         content = path.read_bytes()
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+        raise unusable(error, f"{path}: cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}, line {line}: not UTF-8; save the file as UTF-8") from error

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pandas as pd
 
 from storage.catalogs.catalog import read_catalog, write_catalog
+from storage.catalogs.checks import EXCLUDED
 from storage.catalogs.split import MIN_IMAGES, exclude_small_artists
 from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import (
@@ -17,9 +18,11 @@ from storage.datasets.crop_archive import (
     Outcome,
     SourceImage,
     check_rejected,
+    discard_staged,
     pack_crops,
     refuse_shared_entries,
     stage_crops,
+    without_leaks,
 )
 from storage.datasets.dataset import CROPPED, Dataset, dataset_key
 from storage.datasets.pixels import unpack_pixels
@@ -61,7 +64,7 @@ def source_images(catalog: CatalogFile) -> tuple[SourceImage, ...]:
     Raises InputError where two of them would have the same name among the crops.
     """
     images = read_catalog(catalog.path)
-    chosen = images.loc[images["split"] != "excluded", _SOURCE_COLUMNS]
+    chosen = images.loc[images["split"] != EXCLUDED, _SOURCE_COLUMNS]
     sources = tuple(SourceImage(*row) for row in chosen.itertuples(index=False))
     refuse_shared_entries(sources)
     return sources
@@ -104,12 +107,14 @@ def build_dataset(
     Raises InputError when more than ``rejected_share`` of the images cannot be used, or when too
     few artists are left.
     """
-    result = pack_crops(source_images(catalog), outcomes, dataset.crops, rules)
+    result = without_leaks(source_images(catalog), outcomes)
     _write_rejected(dataset.rejected, result)
     check_rejected(result, len(outcomes), rejected_share)
+    pack_crops(result.crops, dataset.crops, rules)
     names = [crop.name for crop in result.crops]
     unpack_pixels(dataset.crops, names, dataset.pixels, rules.size, progress)
     write_catalog(_final_catalog(read_catalog(catalog.path), result), dataset.catalog)
+    discard_staged(dataset.crops)
 
 
 def _final_catalog(images: pd.DataFrame, result: CropResult) -> pd.DataFrame:

@@ -65,7 +65,8 @@ def stage_crops(
     """Crop images for the zip `target`; outcomes come in the order of the images.
 
     `read(file)` gives a file's bytes; threads call it, several at once. Where it raises InputError
-    or OSError, or the bytes are no usable image, that image is rejected.
+    or OSError, or the bytes are no usable image, that image is rejected; a fault that can pass is
+    raised.
 
     Finished crops wait in the folder `target` + `.partial` for `pack_crops`: after an
     interruption the next call decodes only what is missing there. One call per target at a time.
@@ -79,19 +80,38 @@ def stage_crops(
         return tuple(in_threads(stage, images, progress))
 
 
-def pack_crops(
-    images: Sequence[SourceImage], outcomes: Sequence[Outcome], target: Path, rules: CropRules
-) -> CropResult:
-    """Write the staged crops into the zip `target`, without copies, see `storage.datasets.leaks`.
+def without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) -> CropResult:
+    """Part crops from rejections, copies being rejected as well, see `storage.datasets.leaks`."""
+    leaks = leak_reasons(
+        Original(image.name, image.artist, image.split, made.sha256)
+        for image, made in zip(images, outcomes, strict=True)
+        if isinstance(made, Crop)
+    )
+    final = [
+        Rejection(made.name, leaks[made.name]) if made.name in leaks else made for made in outcomes
+    ]
+    return CropResult(
+        tuple(each for each in final if isinstance(each, Crop)),
+        tuple(each for each in final if isinstance(each, Rejection)),
+    )
 
-    The zip depends, to the byte, on images, rules and Pillow's version. It appears, or is
-    replaced, only when it is whole.
+
+def pack_crops(crops: Sequence[Crop], target: Path, rules: CropRules) -> None:
+    """Write the staged crops into the zip `target`, in order; JPEGs are stored, not compressed.
+
+    The zip depends, to the byte, on images, rules and the versions of Pillow and nvImageCodec. It
+    appears, or is replaced, only when it is whole.
     """
-    result = _without_leaks(images, outcomes)
     staging = _staging(target)
-    _write_zip(result.crops, staging, target, rules)
-    shutil.rmtree(staging, ignore_errors=True)
-    return result
+    with replacing(target) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
+        for made in crops:
+            entry = _constant_entry(entry_name(made.name))
+            archive.writestr(entry, (staging / _staged_name(made.sha256, rules)).read_bytes())
+
+
+def discard_staged(target: Path) -> None:
+    """Remove the staged crops, once nothing more is to be made of them."""
+    shutil.rmtree(_staging(target), ignore_errors=True)
 
 
 def entry_name(name: str) -> str:
@@ -158,30 +178,6 @@ def _staged_name(sha256: str, rules: CropRules) -> str:
     resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
     made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}"
     return f"{sha256}-{made}.jpg"
-
-
-def _without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) -> CropResult:
-    """Divide the outcomes into crops and rejections, leaks being rejected as well."""
-    leaks = leak_reasons(
-        Original(image.name, image.artist, image.split, made.sha256)
-        for image, made in zip(images, outcomes, strict=True)
-        if isinstance(made, Crop)
-    )
-    final = [
-        Rejection(made.name, leaks[made.name]) if made.name in leaks else made for made in outcomes
-    ]
-    return CropResult(
-        tuple(each for each in final if isinstance(each, Crop)),
-        tuple(each for each in final if isinstance(each, Rejection)),
-    )
-
-
-def _write_zip(crops: Sequence[Crop], staging: Path, target: Path, rules: CropRules) -> None:
-    """Write the staged crops in order; JPEGs are stored, for they compress no further."""
-    with replacing(target) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
-        for made in crops:
-            entry = _constant_entry(entry_name(made.name))
-            archive.writestr(entry, (staging / _staged_name(made.sha256, rules)).read_bytes())
 
 
 def _constant_entry(name: str) -> ZipInfo:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from storage.catalogs.catalog import read_catalog
+from storage.catalogs.checks import EXCLUDED
 from storage.datasets.crop import CropRules
 from storage.errors import InputError
 
@@ -21,6 +22,16 @@ class Dataset:
     """Where the parts of a prepared dataset lie. It is complete once its catalog is there."""
 
     directory: Path
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was made before."""
+        return self.catalog.exists()
+
+    @property
+    def lock(self) -> Path:
+        """Held by the run that makes it."""
+        return self.directory / ".lock"
 
     @property
     def catalog(self) -> Path:
@@ -89,7 +100,7 @@ def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
     digest = hashlib.sha256(f"{root}\n{rules}\n".encode())
     digest.update(catalog.read_bytes())
     images = read_catalog(catalog)
-    for file in images.loc[images["split"] != "excluded", "file"]:
+    for file in images.loc[images["split"] != EXCLUDED, "file"]:
         digest.update(_stamp(root, file).encode())
     return digest.hexdigest()[:12]
 

@@ -12,6 +12,7 @@ from PIL import Image
 from storage.datasets.crop import CropRules, crop, encode
 from storage.datasets.decoding import without_pillow_warnings
 from storage.errors import InputError, reason_of
+from storage.file_names import file_name_fault
 from storage.threads import in_threads
 
 
@@ -30,7 +31,10 @@ def crop_loose(
     rules: CropRules,
     progress: Callable[[int, int], None],
 ) -> LooseCrops:
-    """Crop images given as (name, file), through JPEG as those of a dataset go."""
+    """Crop images given as (name, file), through JPEG as those of a dataset go.
+
+    A fault of reading that can pass is raised; any other rejects its image.
+    """
 
     def attempt(entry: tuple[str, str]) -> npt.NDArray[np.uint8] | str:
         try:
@@ -56,7 +60,11 @@ def locate_images(root: Path, names: Sequence[str]) -> list[tuple[str, str]]:
     from storage.sources.kaggle import files_by_name  # takes pandas along
 
     listed = files_by_name(root, "test")
-    return [(name, name if (root / name).is_file() else listed.get(name, name)) for name in names]
+    return [(name, name if _is_file(root, name) else listed.get(name, name)) for name in names]
+
+
+def _is_file(root: Path, name: str) -> bool:
+    return file_name_fault(name) is None and (root / name).is_file()
 
 
 def _none(size: int) -> npt.NDArray[np.uint8]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from storage.datasets.crop_archive import entry_name
-from storage.errors import InputError
+from storage.errors import InputError, unusable
 from storage.files import replacing
 from storage.threads import in_threads
 
@@ -51,7 +51,7 @@ def open_pixels(path: Path) -> npt.NDArray[np.uint8]:
     try:
         pixels = np.lib.format.open_memmap(path, mode="r")
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not an array of pixels ({error}): {_CURE}") from error
+        raise unusable(error, f"{path}: not an array of pixels ({error}): {_CURE}") from error
     square = pixels.ndim == 4 and pixels.shape[1] == pixels.shape[2] and pixels.shape[3] == 3
     if not square or pixels.dtype != np.uint8:
         found = f"{pixels.dtype} of shape {pixels.shape}"
@@ -66,7 +66,7 @@ def _opened(archive: Path) -> ZipFile:
     try:
         return ZipFile(archive)
     except (OSError, BadZipFile) as error:
-        raise InputError(f"{archive}: not a zip of crops ({error}): {_CURE}") from error
+        raise unusable(error, f"{archive}: not a zip of crops ({error}): {_CURE}") from error
 
 
 def _refuse_missing(crops: ZipFile, names: Sequence[str], archive: Path) -> None:
@@ -90,7 +90,7 @@ def _decode(crops: ZipFile, entry: str, size: int, archive: Path) -> npt.NDArray
     try:
         image = Image.open(BytesIO(crops.read(entry)), formats=("JPEG",)).convert("RGB")
     except (OSError, BadZipFile) as error:
-        raise InputError(f"{archive}: {entry} is damaged ({error}): {_CURE}") from error
+        raise unusable(error, f"{archive}: {entry} is damaged ({error}): {_CURE}") from error
     if image.size != (size, size):
         found = f"{image.width} x {image.height}"
         raise InputError(f"{archive}: {entry} is {found}, not {size} x {size}: {_CURE}")

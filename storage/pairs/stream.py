@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from storage.errors import InputError
+from storage.errors import InputError, unusable
 from storage.pairs.faults import Faults
 
 COLUMNS = ("index", "image1", "image2")
@@ -117,7 +117,7 @@ def _errors_named(path: Path) -> Iterator[None]:
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise InputError(_explained(path, " ".join(str(error).split()))) from None
     except (OSError, EOFError, zlib.error, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} cannot be read: {error}") from error
+        raise unusable(error, f"{path} cannot be read: {error}") from error
 
 
 def _explained(path: Path, words: str) -> str:

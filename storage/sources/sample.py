@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from storage.errors import InputError
 from storage.gallery.paintings import GalleryPlan, Painting, paint_gallery, random_stream
+from storage.locks import wait_lock
 
 EDITION = 1  # raised whenever the same plan would give other pictures than before
 PLAN_FILE = "plan.json"
@@ -32,14 +33,18 @@ def write_gallery(
 ) -> None:
     """Write the gallery of the plan into `folder`, or do nothing where it is there already.
 
-    The folder appears complete or not at all, and replaces a gallery of another plan. InputError
-    is raised where it holds anything else. `progress` is told the pictures done and their total.
+    The folder appears complete or not at all, and replaces a gallery of another plan; of several
+    processes one paints and the others wait. InputError is raised where it holds anything else.
+    `progress` is told the pictures done and their total.
     """
-    if _written_plan(folder) == _as_json(plan):
-        return
+    with wait_lock(folder.with_name(f".{folder.name}.lock")):
+        if _written_plan(folder) != _as_json(plan):
+            _replace_gallery(folder, plan, progress)
+
+
+def _replace_gallery(folder: Path, plan: GalleryPlan, progress: Callable[[int, int], None]) -> None:
     if not (folder / PLAN_FILE).exists() and folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: holds other files; empty it or name another folder")
-    folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as workplace:
         gallery = Path(workplace) / "gallery"
         paintings = _write_pictures(gallery, plan, progress)

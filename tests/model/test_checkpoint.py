@@ -107,6 +107,12 @@ def test_half_a_checkpoint_is_refused(network: SiameseNetwork, tmp_path: Path) -
     assert "is not a checkpoint of samehand" in refusal_of(path)
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux alone")
+def test_an_error_of_input_and_output_is_not_the_checkpoints_fault() -> None:
+    with pytest.raises(OSError, match="Input/output error"):
+        load_checkpoint(Path("/proc/self/mem"))
+
+
 class Trap:
     """Makes a folder when it is read back without care."""
 

@@ -25,6 +25,7 @@ def test_a_plain_relative_path_passes(name: str) -> None:
         ("a/", "empty part"),
         ("./1.jpg", "only a dot"),
         ("caf\udce9.jpg", "not UTF-8"),
+        (f"a/{'é' * 128}", "longer than 255 bytes"),
     ],
 )
 def test_a_name_that_could_leave_the_folder_or_has_two_spellings_is_refused(

@@ -5,14 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import InputError
-from storage.image_files import ImageReader, list_images, read_image
+from storage.errors import InputError, UnavailableError
+from storage.image_files import ImageReader, list_images
 
 
 def zipped(path: Path, members: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
+
+
+def read_image(root: Path, file: str) -> bytes:
+    with ImageReader(root) as reader:
+        return reader.read(file)
 
 
 def test_an_image_is_read_from_a_folder(tmp_path: Path) -> None:
@@ -53,7 +58,7 @@ def test_many_threads_read_one_archive_at_once(tmp_path: Path) -> None:
         ("broken.zip/1.jpg", "not a readable zip file"),
         ("damaged.zip/1.jpg", "cannot be read"),
         ("circle.jpg", "cannot be read|no such file"),
-        ("n" * 300, "cannot be read"),
+        ("n" * 300, "longer than 255 bytes"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_its_reason(
@@ -71,6 +76,12 @@ def test_what_cannot_be_read_is_named_with_its_reason(
         read_image(tmp_path, file)
     assert file.partition("/")[0] in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux alone")
+def test_an_error_of_input_and_output_is_not_the_images_fault() -> None:
+    with pytest.raises(UnavailableError, match="Input/output error"):
+        read_image(Path("/proc/self"), "mem")
 
 
 @pytest.mark.parametrize("file", ["link.jpg", "folder/1.jpg", "link.zip/1.jpg"])

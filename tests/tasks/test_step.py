@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from model.errors import ModelInputError
 from storage.errors import InputError, UnavailableError
-from tasks.step import can_pass, step
+from tasks.step import is_worth_another_try, step
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from tasks.step import can_pass, step
     ],
 )
 def test_what_can_pass_is_waited_for(error: Exception) -> None:
-    assert can_pass(error)
+    assert is_worth_another_try(error)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_what_can_pass_is_waited_for(error: Exception) -> None:
     ],
 )
 def test_what_stays_ends_the_run(error: BaseException) -> None:
-    assert not can_pass(error)
+    assert not is_worth_another_try(error)
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,7 @@ def test_too_many_rejected_images_leave_no_catalog(space: Workspace, root: Path)
     dataset = dataset_of(space, catalog, RULES)
     assert not list(space.home.rglob("catalog.csv"))
     assert len(rejected(dataset)) == 3
+    assert len(list(dataset.directory.glob("crops.zip.partial/*"))) == 15, "to go on with"
     make(dataset, catalog, 0.2)
     assert len(read_catalog(dataset.catalog)) == 15
 
@@ -197,6 +198,7 @@ def test_what_was_interrupted_goes_on(space: Workspace, root: Path, calls: int) 
         make(dataset, catalog, 0, stop_after(calls))
     assert not dataset.catalog.exists()
     assert not dataset.pixels.exists()
+    assert list(dataset.directory.glob("crops.zip.partial/*")), "to go on with"
     make(dataset, catalog, 0)
     other = Dataset(space.home / "at once")
     make(other, catalog, 0, shard_size=100)

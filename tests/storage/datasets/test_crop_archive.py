@@ -1,5 +1,6 @@
 """A whole catalog to one zip: complete, reproducible, resumable."""
 
+import errno
 import hashlib
 import os
 import signal
@@ -22,10 +23,12 @@ from storage.datasets.crop_archive import (
     Rejection,
     SourceImage,
     check_rejected,
+    discard_staged,
     entry_name,
     pack_crops,
     refuse_shared_entries,
     stage_crops,
+    without_leaks,
 )
 from storage.errors import InputError
 
@@ -68,8 +71,11 @@ def write_crops(
     rules: CropRules,
     progress: Callable[[int, int], None],
 ) -> CropResult:
-    """Stage and pack."""
-    return pack_crops(images, stage_crops(images, read, target, rules, progress), target, rules)
+    """Stage, pack and discard what was staged."""
+    result = without_leaks(images, stage_crops(images, read, target, rules, progress))
+    pack_crops(result.crops, target, rules)
+    discard_staged(target)
+    return result
 
 
 def entries(archive: Path) -> dict[str, bytes]:
@@ -269,6 +275,14 @@ def test_an_error_of_the_disk_is_no_rejection(tmp_path: Path) -> None:
     (tmp_path / "crops.zip.partial").write_bytes(b"a file where the staging folder must be")
     with pytest.raises(OSError, match=r"crops\.zip\.partial"):
         write_crops(gallery(tmp_path, 3), reader(tmp_path), tmp_path / "crops.zip", RULES, quiet)
+
+
+def test_a_fault_that_can_pass_rejects_nothing(tmp_path: Path) -> None:
+    def read(file: str) -> bytes:
+        raise OSError(errno.ESTALE, "the file server was restarted")
+
+    with pytest.raises(OSError, match="restarted"):
+        stage_crops(gallery(tmp_path, 3), read, tmp_path / "crops.zip", RULES, quiet)
 
 
 SLOW_CROPS = """

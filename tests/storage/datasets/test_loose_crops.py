@@ -13,6 +13,7 @@ from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.image_files import ImageReader
 
 RULES = CropRules(size=16, quality=60)
+LONG = f"{'x' * 256}.jpg"
 
 
 def quiet(done: int, total: int) -> None:
@@ -95,12 +96,13 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_images_are_found_beside_in_the_test_folder_and_in_its_zip(root: Path) -> None:
-    located = locate_images(root, ["zipped.jpg", "beside.jpg", "none.jpg", "folder.jpg"])
+    located = locate_images(root, ["zipped.jpg", "beside.jpg", "none.jpg", "folder.jpg", LONG])
     assert located == [
         ("zipped.jpg", "test.zip/test/zipped.jpg"),
         ("beside.jpg", "beside.jpg"),
         ("none.jpg", "none.jpg"),
         ("folder.jpg", "test/folder.jpg"),
+        (LONG, LONG),
     ]
     with ImageReader(root) as reader:
         assert reader.read(located[0][1]) == b"zip zipped.jpg"

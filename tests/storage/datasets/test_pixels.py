@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from storage.datasets.crop import CropRules
-from storage.datasets.crop_archive import SourceImage, pack_crops, stage_crops
+from storage.datasets.crop_archive import SourceImage, pack_crops, stage_crops, without_leaks
 from storage.datasets.pixels import open_pixels, unpack_pixels
 from storage.errors import InputError
 
@@ -57,8 +57,8 @@ def test_what_was_cropped_is_unpacked_under_the_names_of_the_catalog(tmp_path: P
 
     archive, target = tmp_path / "crops.zip", tmp_path / "pixels.npy"
     rules = CropRules(size=32)
-    outcomes = stage_crops(images, read, archive, rules, quiet)
-    result = pack_crops(images, outcomes, archive, rules)
+    result = without_leaks(images, stage_crops(images, read, archive, rules, quiet))
+    pack_crops(result.crops, archive, rules)
     unpack_pixels(archive, [made.name for made in result.crops], target, 32, quiet)
     for number, row in enumerate(open_pixels(target)):
         original = np.asarray(Image.open(BytesIO(read(str(number)))))[4:36, 4:36]

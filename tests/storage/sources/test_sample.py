@@ -1,6 +1,8 @@
 import csv
 import hashlib
 import io
+import subprocess
+import sys
 import zipfile
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -50,6 +52,29 @@ def contents(folder: Path) -> dict[str, str]:
 def test_the_same_plan_gives_the_same_bytes(gallery: Path, tmp_path: Path) -> None:
     write_gallery(tmp_path / "again", SMALL)
     assert contents(tmp_path / "again") == contents(gallery)
+
+
+PAINT = """
+import sys
+from pathlib import Path
+from storage.gallery.paintings import GalleryPlan
+from storage.sources.sample import write_gallery
+
+def tell(done, total):
+    print(done)
+
+write_gallery(Path(sys.argv[1]), GalleryPlan(painters=9, paintings_each=4, pairs=60, seed=3), tell)
+"""
+
+
+def test_of_two_processes_one_paints(gallery: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "sample"
+    command = [sys.executable, "-c", PAINT, str(folder)]
+    painters = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    said = [painter.communicate(timeout=120)[0] for painter in painters]
+    assert [painter.returncode for painter in painters] == [0, 0]
+    assert sorted(len(lines.split()) for lines in said) == [0, SMALL.paintings]
+    assert contents(folder) == contents(gallery)
 
 
 def test_another_seed_gives_other_pictures() -> None:
@@ -192,7 +217,7 @@ def test_an_interrupted_gallery_leaves_nothing_behind(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         write_gallery(tmp_path / "home" / "sample", SMALL, interrupt)
-    assert list((tmp_path / "home").iterdir()) == []
+    assert [path.name for path in (tmp_path / "home").iterdir()] == [".sample.lock"]
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
