@@ -16,7 +16,7 @@ from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.session import transaction
-from storage.errors import InputError
+from storage.errors import InputError, UnavailableError
 from storage.files import replacing, sha256_of
 from storage.pairs.faults import Faults, check_faults, write_faults
 from storage.pairs.file import read_pairs
@@ -99,6 +99,8 @@ def store_scores(
     faults = Faults()
     try:
         count = score_pairs(scoring, evaluation, faults, submission, space)
+    except UnavailableError:
+        raise  # it may be there a moment later, to go on with
     except InputError:
         with transaction(space.database_url) as session:
             records.fail_evaluation(session, evaluation.id)
