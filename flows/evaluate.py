@@ -9,9 +9,16 @@ from pydantic import Field
 from flows.environment import workspace
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, prepare
-from flows.runs import StartedRun, mark_cancelled, mark_crashed, mark_failed, run_of_model
+from flows.runs import (
+    StartedRun,
+    mark_cancelled,
+    mark_crashed,
+    mark_failed,
+    model_to_use,
+    run_of_model,
+)
 from flows.settings import Overrides
-from tasks.records import KeptModel, find_kept_model
+from tasks.records import KeptModel
 from tasks.regression import (
     PastEvaluation,
     RegressionError,
@@ -49,10 +56,10 @@ def evaluate_flow(
             samehand.evaluation.regressed is emitted.
     """
     space = workspace()
-    kept = find_kept_model(None if model == "champion" else model, space)
+    kept = model_to_use(None if model == "champion" else model, space)
     paintings = kept.source if source == "as trained" else source
-    last = find_last_evaluation(kept, space)
     with run_of_model("evaluate-flow", paintings, kept, settings or {}) as started:
+        last = find_last_evaluation(kept, started.run, space)
         prepared = prepare(started, needed=["test"], known=kept.known_artists)
         ids = []
         if last is not None and last.dataset_id != prepared.dataset_id:

@@ -25,6 +25,8 @@ from tasks.records import (
     OpenRun,
     RunStart,
     end_run_of_flow,
+    find_kept_model,
+    find_model_of_run,
     find_run,
     finish_run,
     mark_running,
@@ -46,7 +48,11 @@ class StartedRun:
 
 @contextmanager
 def new_run(
-    flow_name: str, source: str, preset: str, overrides: Mapping[str, Any] | None
+    flow_name: str,
+    source: str,
+    preset: str,
+    overrides: Mapping[str, Any] | None,
+    model_id: int | None = None,
 ) -> Iterator[StartedRun]:
     """Record a run for as long as the block lasts; one that Prefect starts again goes on.
 
@@ -66,16 +72,23 @@ def new_run(
         device=f"{describe_device(compute.device)}, {compute.precision}",
         code_version=code_version(),
         library_versions=library_versions(),
+        model_id=model_id,
     )
     with _going_on(open_run(start, space), space) as run:
         yield StartedRun(run, settings, compute, space)
+
+
+def model_to_use(named: int | None, space: Workspace, resume: int | None = None) -> KeptModel:
+    """The model that is named, the champion if none is; a run that goes on keeps its own."""
+    begun_with = find_model_of_run(resume, str(current_flow_run.id), space)
+    return find_kept_model(begun_with or named, space)
 
 
 def run_of_model(
     flow_name: str, source: str, model: KeptModel, overrides: Mapping[str, Any]
 ) -> AbstractContextManager[StartedRun]:
     """Record a run of a stored model, with the settings that it was trained with."""
-    return new_run(flow_name, source, model.preset, {**model.settings, **overrides})
+    return new_run(flow_name, source, model.preset, {**model.settings, **overrides}, model.id)
 
 
 @contextmanager

@@ -7,10 +7,16 @@ from prefect import flow
 from pydantic import Field
 
 from flows.environment import workspace
-from flows.runs import continued_run, mark_cancelled, mark_crashed, mark_failed, run_of_model
+from flows.runs import (
+    continued_run,
+    mark_cancelled,
+    mark_crashed,
+    mark_failed,
+    model_to_use,
+    run_of_model,
+)
 from tasks.pair_images import embed_shard, find_images
-from tasks.records import find_kept_model
-from tasks.scoring import Scored, find_unfinished, store_scores
+from tasks.scoring import Scored, store_scores
 
 
 @flow(
@@ -42,7 +48,7 @@ def score_flow(
     """
     pair_file = Path(pairs).expanduser().absolute()
     space = workspace()
-    kept = find_kept_model(find_unfinished(resume, space) or model, space)
+    kept = model_to_use(model, space, resume)
     with (
         continued_run(resume, "score-flow")
         if resume is not None

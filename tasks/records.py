@@ -38,6 +38,7 @@ class RunStart:
     device: str
     code_version: str
     library_versions: dict[str, str]
+    model_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +209,16 @@ def keep_model(
         )
         model_id = records.record_model(session, row)
         return kept_model(session, session.get_one(Model, model_id), space)
+
+
+@step()
+def find_model_of_run(run_id: int | None, prefect_flow_run_id: str, space: Workspace) -> int | None:
+    """The model that a run began with which goes on: one that is named, or this flow run's own."""
+    with transaction(space.database_url) as session:
+        if run_id is not None:
+            return results.find_run(session, run_id).model_id
+        row = results.run_of_flow_run(session, prefect_flow_run_id)
+        return row.model_id if row else None
 
 
 @step()

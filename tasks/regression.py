@@ -10,7 +10,7 @@ from storage.database.session import transaction
 from storage.database.tables import Dataset as DatasetRow
 from storage.datasets.dataset import Dataset
 from storage.workspace import Workspace
-from tasks.records import KeptModel
+from tasks.records import KeptModel, OpenRun
 from tasks.step import step
 
 REGRESSED = "samehand.evaluation.regressed"
@@ -50,10 +50,13 @@ class Change:
 
 
 @step()
-def find_last_evaluation(model: KeptModel, space: Workspace) -> PastEvaluation | None:
-    """Find a model's last evaluation; None where it has none, or its crops are gone."""
+def find_last_evaluation(model: KeptModel, run: OpenRun, space: Workspace) -> PastEvaluation | None:
+    """Find a model's last evaluation, not by this run, which may have been tried before.
+
+    None where it has none, or its crops are gone.
+    """
     with transaction(space.database_url) as session:
-        last = results.last_evaluation(session, model.id)
+        last = results.last_evaluation(session, model.id, but_of_run=run.id)
         if last is None or last.roc_auc is None:
             return None
         stored = session.get_one(DatasetRow, last.dataset_id)

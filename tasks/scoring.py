@@ -59,16 +59,6 @@ class OpenEvaluation:
     image_ids: np.ndarray
 
 
-@step()
-def find_unfinished(run_id: int | None, space: Workspace) -> int | None:
-    """The model by which a stopped run scored its pairs, as far as it came to that."""
-    if run_id is None:
-        return None
-    with transaction(space.database_url) as session:
-        unfinished = results.unfinished_evaluation(session, run_id)
-        return unfinished.model_id if unfinished else None
-
-
 @step(hours=24)
 def store_scores(
     run: OpenRun,

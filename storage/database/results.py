@@ -164,11 +164,20 @@ def evaluation_before(session: Session, evaluation: Evaluation) -> Evaluation | 
 
 
 def last_evaluation(
-    session: Session, model_id: int, split: str = "test", dataset_id: int | None = None
+    session: Session,
+    model_id: int,
+    split: str = "test",
+    dataset_id: int | None = None,
+    but_of_run: int | None = None,
 ) -> Evaluation | None:
-    """Return the latest complete evaluation of a model, on one dataset where it is given."""
-    there = () if dataset_id is None else (Evaluation.dataset_id == dataset_id,)
-    return session.scalars(_evaluations_of(model_id, split, *there)).first()
+    """Return the latest complete evaluation of a model, on one dataset where it is given.
+
+    Those that the run `but_of_run` has made itself are passed over.
+    """
+    among = [] if dataset_id is None else [Evaluation.dataset_id == dataset_id]
+    if but_of_run is not None:
+        among.append(Evaluation.run_id != but_of_run)
+    return session.scalars(_evaluations_of(model_id, split, *among)).first()
 
 
 def _evaluations_of(

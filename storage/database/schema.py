@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 FIRST = "0001"  # what databases had that were made before revisions were counted
-LATER = {"pruned_at"}  # columns that came after the first revision
+LATER = {"pruned_at", "model_id"}  # columns that came after the first revision
 LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     # Any number of our own; PostgreSQL lets go of it when the transaction ends.

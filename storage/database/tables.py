@@ -88,6 +88,10 @@ class Run(Base):
     library_versions: Mapped[dict[str, Any]]
     directory: Mapped[str]
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    # The stored model that it judges or scores by; models have runs too, hence use_alter.
+    model_id: Mapped[int | None] = mapped_column(
+        ForeignKey("models.id", ondelete="SET NULL", use_alter=True)
+    )
     started_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
 

@@ -81,6 +81,37 @@ def test_a_fall_beyond_the_tolerance_fails_the_run_and_is_an_event(
         assert events_named("samehand.evaluation.regressed")
 
 
+NEW_CHAMPION = """
+INSERT INTO models (run_id, epoch, path, sha256, settings, threshold, calibration_slope,
+validation_roc_auc, validation_accuracy, is_champion)
+SELECT run_id, 99, path, sha256, settings, threshold, calibration_slope, validation_roc_auc,
+validation_accuracy, false FROM models;
+CREATE TRIGGER crown AFTER UPDATE OF status ON evaluations WHEN NEW.status = 'complete' BEGIN
+UPDATE models SET is_champion = false; UPDATE models SET is_champion = true WHERE id = 2; END
+"""
+
+
+def test_a_flow_tried_again_goes_on_with_its_model_whoever_is_champion_by_then(
+    prefect_server: None, in_copy: Trained
+) -> None:
+    from flows.evaluate import evaluate_flow
+    from tasks.regression import RegressionError
+
+    with sqlite3.connect(in_copy.database) as database:
+        database.execute("UPDATE evaluations SET roc_auc = min(1, roc_auc + 0.01)")
+        database.executescript(NEW_CHAMPION)
+    with pytest.raises(RegressionError):  # the second time too: not against the first time
+        evaluate_flow.with_options(retries=1)(tolerance=0.001, on_regression="fail")
+    with sqlite3.connect(in_copy.database) as database:
+        judged = database.execute(
+            "SELECT evaluations.model_id, runs.model_id FROM evaluations"
+            " JOIN runs ON runs.id = run_id WHERE flow_name = 'evaluate-flow'"
+        ).fetchall()
+        (champion,) = database.execute("SELECT id FROM models WHERE is_champion").fetchone()
+    assert champion == 2
+    assert judged == [(1, 1), (1, 1)]
+
+
 def events_named(name: str) -> list[object]:
     """Events of that name at the server; they take a moment to get there."""
     body = {"filter": {"event": {"name": [name]}}}
@@ -217,8 +248,9 @@ def test_rows_that_cannot_be_scored_are_left_out_and_named_up_to_a_share(
     assert statuses == [("failed", None), ("complete", 8)]
 
 
+@pytest.mark.parametrize("upto", [6, -1])
 def test_a_stopped_scoring_goes_on_after_what_it_has_stored(
-    samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
+    samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path, upto: int
 ) -> None:
     pairs = tmp_path / "pairs.csv"
     rows = [f"{n},Artist 0/0.png,Artist {n}/1.png" for n in range(12)]
@@ -232,8 +264,13 @@ def test_a_stopped_scoring_goes_on_after_what_it_has_stored(
             " (SELECT max(id) FROM evaluations) GROUP BY evaluation_id"
         ).fetchall()
         database.execute(
-            "DELETE FROM pair_predictions WHERE evaluation_id = ? AND pair_index > 6", (evaluation,)
+            "DELETE FROM pair_predictions WHERE evaluation_id = ? AND pair_index > ?",
+            (evaluation, upto),
         )
+        if upto < 0:  # nor was the evaluation begun
+            database.execute("DELETE FROM evaluations WHERE id = ?", (evaluation,))
+        database.executescript(NEW_CHAMPION)
+        database.execute("UPDATE evaluations SET status = 'complete'")  # crowns the other model
         database.execute("UPDATE evaluations SET status = 'writing' WHERE id = ?", (evaluation,))
         database.execute("UPDATE runs SET status = 'crashed' WHERE id = (SELECT max(id) FROM runs)")
     (tmp_path / "out.csv").unlink()
@@ -242,9 +279,10 @@ def test_a_stopped_scoring_goes_on_after_what_it_has_stored(
     assert (tmp_path / "out.csv").read_bytes() == whole
     with sqlite3.connect(in_copy.database) as database:
         stored = database.execute(
-            "SELECT count(*), sum(distance), max(e.status), max(r.status) FROM pair_predictions"
+            "SELECT count(*), sum(distance), max(e.status), max(r.status), max(e.model_id)"
+            " FROM pair_predictions"
             " JOIN evaluations e ON e.id = evaluation_id JOIN runs r ON r.id = e.run_id"
             " WHERE evaluation_id = ?",
             (evaluation,),
         ).fetchall()
-    assert stored == [(12, pytest.approx(distances), "complete", "complete")]
+    assert stored == [(12, pytest.approx(distances), "complete", "complete", 1)]

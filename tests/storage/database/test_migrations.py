@@ -23,7 +23,7 @@ from storage.database.schema import _configuration, newest_revision
 from storage.database.views import leaderboard, pair_results, provenance
 from storage.errors import InputError
 
-REVISIONS = ["0001", "0002", "0003"]
+REVISIONS = ["0001", "0002", "0003", "0004"]
 FILLING = """
 INSERT INTO datasets (id, source, content_hash, created_at) VALUES (1, 's', 'c', '2026-01-01');
 INSERT INTO images (id, dataset_id, filename, split) VALUES (1, 1, 'a.jpg', 'test');
@@ -158,7 +158,10 @@ def test_the_newest_revision_is_the_head_of_alembics() -> None:
 
 
 def test_the_tables_are_those_that_the_code_knows(engine: Engine) -> None:
-    def ours(_item: object, name: str | None, _kind: str, _reflected: bool, _to: object) -> bool:
+    def ours(item: Any, name: str | None, kind: str, _reflected: bool, _to: object) -> bool:
+        # SQLAlchemy cannot read what SQLite does to a key of a column that was added.
+        if kind == "foreign_key_constraint" and engine.dialect.name == "sqlite":
+            return bool(item.column_keys != ["model_id"] or item.parent.name != "runs")
         # Partitions are PostgreSQL's, and so are the indexes of the pairs.
         return not str(name).startswith(("pair_predictions_", "ix_pair_predictions_"))
 
@@ -227,7 +230,7 @@ def test_a_database_of_a_newer_samehand_is_refused_and_left_alone(database_url: 
     execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
     before = description(database_url)
     with pytest.raises(
-        InputError, match=r"made by a newer samehand .*9999.* up to 0003"
+        InputError, match=r"made by a newer samehand .*9999.* up to 0004"
     ) as refusal:
         open_database(database_url)
     assert "\n" not in str(refusal.value)

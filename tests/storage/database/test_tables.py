@@ -75,6 +75,7 @@ FORBIDDEN = [
     "evaluations SET run_id = NULL",
     "evaluations SET dataset_id = 999",
     "runs SET dataset_id = 999",
+    "runs SET model_id = 999",
     "rejected_images SET dataset_id = 999",
 ]
 
@@ -128,6 +129,12 @@ def test_a_run_takes_along_all_that_it_made(filled: Session) -> None:
     for table in ("epochs", "models", "evaluations", "baselines", "pair_predictions"):
         assert filled.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
     assert filled.execute(text("SELECT count(*) FROM images")).scalar_one() == 4
+
+
+def test_a_run_that_used_a_model_stays_when_the_model_goes(filled: Session) -> None:
+    filled.execute(text("UPDATE runs SET model_id = (SELECT min(id) FROM models)"))
+    filled.execute(text("DELETE FROM models"))
+    assert filled.execute(text("SELECT model_id FROM runs")).scalars().all() == [None]
 
 
 def test_a_dataset_stays_while_a_run_stands_on_it(filled: Session) -> None:
