@@ -19,17 +19,17 @@ def record_dataset(
     *,
     source: str,
     content_hash: str,
-    crops_hash: str | None = None,
+    crops_hash: str = "",
     catalog_path: str | None = None,
     images: pd.DataFrame,
     rejected: pd.DataFrame,
 ) -> int:
-    """Record a prepared source and return its id; the same source and content are one dataset.
+    """Record a prepared source and return its id; its content and crops are its key.
 
     `images` has a row per image, excluded ones too, with columns `image_name`, `artist_name` and
     `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; `rejected` has columns
-    `image_name` and `reason`. Recorded again, a dataset keeps its id and images, while crops, a
-    catalog and rejected images that were not known before are added.
+    `image_name` and `reason`. Recorded again, a dataset keeps its id and images, while a catalog
+    and rejected images that were not known before are added.
     Raises `InputError` for an artist in two splits.
     """
     values = {
@@ -71,11 +71,9 @@ def _upsert(session: Session, values: dict[str, str | None]) -> int:
     # Both databases spell ON CONFLICT alike, yet SQLAlchemy has an INSERT for each.
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     statement = (sqlite.insert if on_sqlite else postgresql.insert)(Dataset).values(values)
-    completed = {
-        "crops_hash": func.coalesce(statement.excluded.crops_hash, Dataset.crops_hash),
-        "catalog_path": func.coalesce(statement.excluded.catalog_path, Dataset.catalog_path),
-    }
-    key = ["source", "content_hash"]
+    catalog_path = func.coalesce(statement.excluded.catalog_path, Dataset.catalog_path)
+    completed = {"catalog_path": catalog_path}
+    key = ["source", "content_hash", "crops_hash"]
     upsert = statement.on_conflict_do_update(index_elements=key, set_=completed)
     return session.execute(upsert.returning(Dataset.id)).scalar_one()
 

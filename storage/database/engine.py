@@ -119,7 +119,11 @@ def _bring_up_to_date(engine: Engine) -> None:
     if current:
         return  # without waiting for the lock: another process may be writing for long
     with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # A table that is dropped to be made anew would take along all that points to it.
+            connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
         upgrade(connection, name)
+    engine.dispose()  # of that connection
 
 
 def _switch_to_wal(connection: Connection) -> None:

@@ -14,15 +14,15 @@ from storage.database.base import Base, RunStatus, Split, shares, utc_now
 
 
 class Dataset(Base):
-    """A prepared source; `crops_hash` is NULL until its crops are made."""
+    """A prepared source, cropped by certain rules; `crops_hash` is empty where it has no crops."""
 
     __tablename__ = "datasets"
-    __table_args__ = (UniqueConstraint("source", "content_hash"),)
+    __table_args__ = (UniqueConstraint("source", "content_hash", "crops_hash"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str]
     content_hash: Mapped[str]
-    crops_hash: Mapped[str | None]
+    crops_hash: Mapped[str] = mapped_column(server_default="")
     catalog_path: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 

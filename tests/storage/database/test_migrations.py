@@ -23,7 +23,7 @@ from storage.database.schema import _configuration, newest_revision
 from storage.database.views import leaderboard, pair_results, provenance
 from storage.errors import InputError
 
-REVISIONS = ["0001", "0002", "0003", "0004"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005"]
 FILLING = """
 INSERT INTO datasets (id, source, content_hash, created_at) VALUES (1, 's', 'c', '2026-01-01');
 INSERT INTO images (id, dataset_id, filename, split) VALUES (1, 1, 'a.jpg', 'test');
@@ -124,8 +124,10 @@ def test_a_database_upgraded_from_any_revision_equals_a_fresh_one(
     engine = create_engine(database_url)
     with engine.connect() as connection:
         pairs = connection.execute(text("SELECT * FROM pair_predictions")).all()
+        images = connection.execute(text("SELECT dataset_id FROM images")).scalars().all()
     engine.dispose()
     assert [tuple(pair) for pair in pairs] == [(7, 0, 1, 1, 0.5, True)]
+    assert images == [1]
 
 
 def test_a_database_from_before_revisions_were_counted_is_taken_over(
@@ -230,7 +232,7 @@ def test_a_database_of_a_newer_samehand_is_refused_and_left_alone(database_url: 
     execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
     before = description(database_url)
     with pytest.raises(
-        InputError, match=r"made by a newer samehand .*9999.* up to 0004"
+        InputError, match=r"made by a newer samehand .*9999.* up to 0005"
     ) as refusal:
         open_database(database_url)
     assert "\n" not in str(refusal.value)

@@ -67,22 +67,45 @@ def test_a_dataset_recorded_again_is_the_same_one_made_complete(
     session: Session, dataset_id: int, gallery: pd.DataFrame
 ) -> None:
     rejected = pd.DataFrame({"image_name": ["torn.jpg", "wet.jpg"], "reason": ["torn", "wet"]})
-    for crops_hash in ("5eed", None):
+    for catalog_path in ("datasets/1", None):
         again = record_dataset(
             session,
             source="gallery",
             content_hash="c0ffee",
-            crops_hash=crops_hash,
+            catalog_path=catalog_path,
             images=gallery,
             rejected=rejected,
         )
         assert again == dataset_id
-    assert rows(session, "SELECT crops_hash FROM datasets") == [("5eed",)]
+    assert rows(session, "SELECT catalog_path FROM datasets") == [("datasets/1",)]
     assert rows(session, "SELECT count(*) FROM images") == [(4,)]
     assert rows(session, "SELECT reason FROM rejected_images ORDER BY id") == [
         ("cannot be decoded",),
         ("wet",),
     ]
+
+
+def test_a_source_cropped_otherwise_is_another_dataset_and_leaves_the_first_as_it_was(
+    session: Session, gallery: pd.DataFrame
+) -> None:
+    nothing = pd.DataFrame({"image_name": [], "reason": []})
+    cropped = [("5eed", "datasets/1"), ("feed", "datasets/2")]
+    ids = [
+        record_dataset(
+            session,
+            source="gallery",
+            content_hash="c0ffee",
+            crops_hash=crops_hash,
+            catalog_path=catalog_path,
+            images=gallery,
+            rejected=nothing,
+        )
+        for crops_hash, catalog_path in [*cropped, cropped[0]]
+    ]
+    assert ids[0] == ids[2] != ids[1]
+    assert rows(session, "SELECT crops_hash, catalog_path FROM datasets ORDER BY id") == cropped
+    counts = "SELECT count(*) FROM images GROUP BY dataset_id"
+    assert rows(session, counts) == [(4,), (4,)]
 
 
 def test_a_source_with_other_content_is_another_dataset(
