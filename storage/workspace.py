@@ -1,7 +1,12 @@
 """Where everything that outlives a run is kept."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
+
+RESUMABLE: Final = timedelta(days=7)
+"""So long what a stopped run has left unfinished is kept for it to go on."""
 
 
 @dataclass(frozen=True, slots=True)

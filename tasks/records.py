@@ -69,11 +69,15 @@ class KeptModel:
 
 @step()
 def open_run(start: RunStart, space: Workspace) -> OpenRun:
-    """Record that a run begins, or find the one that this flow run began before."""
+    """Record that a run begins, or find the one that this flow run began before.
+
+    Until its lock is held and it is marked as running, it counts as crashed: killed in between,
+    it stays so.
+    """
     with transaction(space.database_url) as session:
         row = results.run_of_flow_run(session, start.prefect_flow_run_id)
         if row is None:
-            row = Run(**asdict(start), directory="")
+            row = Run(**asdict(start), directory="", status="crashed")
             records.start_run(session, row)
             row.directory = f"runs/{row.id:04d}-{start.flow_name.removesuffix('-flow')}"
         return _opened(row, space)
@@ -112,7 +116,7 @@ def end_run_of_flow(
     """
     with transaction(space.database_url) as session:
         row = results.run_of_flow_run(session, prefect_flow_run_id)
-        if row is None or row.status != "running":
+        if row is None or row.finished_at is not None:
             return
         with try_lock(_opened(row, space).folder.lock) as has_ended:
             if has_ended:

@@ -1,7 +1,5 @@
 """Removing pairs of evaluations that newer ones superseded or dead runs left; all else is kept."""
 
-from datetime import timedelta
-
 import pandas as pd
 from sqlalchemy import Engine, exists, select, text, update
 from sqlalchemy.exc import OperationalError
@@ -12,9 +10,9 @@ from storage.database.evaluation_tables import Evaluation
 from storage.database.partitions import drop_partition, empty_partition
 from storage.database.records import fail_evaluation
 from storage.database.tables import Model, Run
+from storage.workspace import RESUMABLE
 
 CHUNK = 200_000
-RESUMABLE = timedelta(days=7)  # so long what a stopped run has written is kept for it to go on
 COLUMNS = (
     Evaluation.id.label("evaluation_id"),
     Evaluation.run_id,

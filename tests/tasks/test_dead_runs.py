@@ -1,14 +1,21 @@
 """What becomes of runs that end without saying so, and of those that only seem to have ended."""
 
+import os
+import time
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from prefect import flow
+from prefect.runtime import flow_run as current_flow_run
 
 from storage.database.results import find_run
 from storage.database.session import transaction
+from storage.datasets.dataset import Dataset
+from storage.files import replacing
 from storage.locks import try_lock
-from storage.workspace import Workspace
+from storage.workspace import RESUMABLE, Workspace
+from tasks.dead_runs import end_dead_runs
 from tasks.records import OpenRun, RunStart, end_run_of_flow, mark_running, open_run
 
 
@@ -21,6 +28,11 @@ def begin(space: Workspace, flow_run: str) -> OpenRun:
     """A run as its flow begins it."""
     start = RunStart("train-flow", flow_run, "sample", "demo", {}, 0, "cpu", "0", {})
     return open_run.fn(start, space)
+
+
+def sweep(space: Workspace) -> None:
+    """What the next start of any run does."""
+    flow(end_dead_runs.fn)(space)
 
 
 def status(run: OpenRun, space: Workspace) -> str:
@@ -37,3 +49,57 @@ def test_a_second_process_that_is_refused_leaves_the_run_going_on(space: Workspa
         assert status(run, space) == "running"
     end_run_of_flow(flow_run, "failed", "it ended", space)
     assert status(run, space) == "failed"
+
+
+def test_a_run_killed_before_it_held_its_lock_has_crashed(space: Workspace) -> None:
+    assert status(begin(space, str(uuid4())), space) == "crashed"
+
+
+def test_a_running_run_whose_lock_file_is_gone_has_crashed_unless_prefect_knows_better(
+    prefect_server: None, space: Workspace
+) -> None:
+    @flow
+    def run_elsewhere() -> tuple[OpenRun, OpenRun]:
+        ours = str(current_flow_run.id)
+        alive, dead = begin(space, ours), begin(space, str(uuid4()))
+        mark_running.fn(alive, ours, space)
+        mark_running.fn(dead, str(uuid4()), space)
+        sweep(space)
+        assert (status(alive, space), status(dead, space)) == ("running", "crashed")
+        return alive, dead
+
+    alive, _ = run_elsewhere()
+    sweep(space)
+    assert status(alive, space) == "crashed"
+
+
+def test_what_killed_runs_left_of_datasets_goes_unless_a_run_makes_it_or_can_go_on(
+    prefect_server: None, space: Workspace
+) -> None:
+    made, left, old = (Dataset(space.datasets / name) for name in ("made", "left", "old"))
+    for dataset in (made, left, old):
+        staged = dataset.directory / "crops.zip.partial" / "crop.jpg"
+        for file in (staged, half_written(dataset.crops), half_written(staged)):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch()
+    then = time.time() - RESUMABLE.total_seconds() - 60
+    for path in (*old.directory.iterdir(), old.directory):
+        os.utime(path, (then, then))
+    with try_lock(made.lock):
+        sweep(space)
+    assert len(files_of(made)) == 3
+    assert files_of(left) == ["crop.jpg"]
+    assert not old.directory.exists()
+
+
+def files_of(dataset: Dataset) -> list[str]:
+    files = [path for path in dataset.directory.rglob("*") if path.is_file()]
+    return [path.name for path in files if path != dataset.lock]
+
+
+def half_written(target: Path) -> Path:
+    """The file that a process killed while writing `target` leaves."""
+    with replacing(target) as partial:
+        partial.touch()
+    target.unlink()
+    return partial
