@@ -10,8 +10,12 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from tqdm import tqdm
 
+from tasks.artifacts import if_server_answers
+
 SECONDS = 5.0
 """A step must last as long to get an artifact, which is then brought up to date as often."""
+PATIENCE_SECONDS = 60.0
+"""So long a server that did not answer is left alone."""
 
 
 class ProgressArtifact:
@@ -29,13 +33,15 @@ class ProgressArtifact:
         is_last = done >= total and self._id is not None
         if total == 0 or not (is_last or time.monotonic() >= self._next):
             return
-        self._next = time.monotonic() + SECONDS
+        self._next = time.monotonic() + PATIENCE_SECONDS
         percent = 100 * done / total
-        if self._id is None:
-            # Its type allows for a coroutine, which only code that is one itself gets.
-            self._id = cast(UUID, create_progress_artifact(percent, self._key, self._title))
-        else:
-            update_progress_artifact(self._id, percent)
+        with if_server_answers():
+            if self._id is None:
+                # Its type allows for a coroutine, which only code that is one itself gets.
+                self._id = cast(UUID, create_progress_artifact(percent, self._key, self._title))
+            else:
+                update_progress_artifact(self._id, percent)
+            self._next = time.monotonic() + SECONDS
 
 
 @contextmanager

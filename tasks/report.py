@@ -21,6 +21,7 @@ from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc
 from storage.reports.report import Picture, Report, render_report
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
+from tasks.artifacts import if_server_answers
 from tasks.records import KeptModel, OpenRun
 from tasks.step import step
 
@@ -75,28 +76,26 @@ def write_report(
 @step()
 def publish_curve(run: OpenRun, best_epoch: int, space: Workspace) -> None:
     """Show loss and accuracy so far in Prefect's UI."""
-    for picture in plot_training.fn(run, best_epoch, space):
-        create_image_artifact(
-            embedded(run.folder, picture),
-            key=f"{Path(picture.file_name).stem}-by-epoch",
-            description=f"Run {run.id} on {run.source}: {picture.caption}",
-        )
+    pictures = plot_training.fn(run, best_epoch, space)
+    with if_server_answers():
+        for picture in pictures:
+            create_image_artifact(
+                embedded(run.folder, picture),
+                key=f"{Path(picture.file_name).stem}-by-epoch",
+                description=f"Run {run.id} on {run.source}: {picture.caption}",
+            )
 
 
 @step()
 def publish_report(run: OpenRun, report: Report) -> None:
     """Show epochs and the report with its pictures in Prefect's UI."""
-    if len(report.epochs):
-        epochs = report.epochs.astype(object).where(report.epochs.notna(), None)
-        rows = [
-            dict(zip(epochs.columns, row, strict=True)) for row in epochs.itertuples(index=False)
-        ]
-        create_table_artifact(rows, key="epochs", description=report.title)
-    create_markdown_artifact(
-        render_report(report, lambda picture: embedded(run.folder, picture)),
-        key="report",
-        description=report.title,
-    )
+    epochs = report.epochs.astype(object).where(report.epochs.notna(), None)
+    rows = [dict(zip(epochs.columns, row, strict=True)) for row in epochs.itertuples(index=False)]
+    page = render_report(report, lambda picture: embedded(run.folder, picture))
+    with if_server_answers():
+        if rows:
+            create_table_artifact(rows, key="epochs", description=report.title)
+        create_markdown_artifact(page, key="report", description=report.title)
 
 
 def embedded(folder: RunFolder, picture: Picture) -> str:

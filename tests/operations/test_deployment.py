@@ -39,9 +39,11 @@ def test_the_server_shows_what_the_file_says(site: Site, written: dict[str, Any]
         assert shown[key] == written[key], key
     assert shown["work_pool_name"] == written["work_pool"]["name"] == "samehand"
     assert shown["job_variables"] == written["work_pool"]["job_variables"]
-    limit = written["concurrency_limit"]
-    assert shown["global_concurrency_limit"]["limit"] == limit["limit"]
-    assert shown["concurrency_options"]["collision_strategy"] == limit["collision_strategy"]
+    if limit := written.get("concurrency_limit"):
+        assert shown["global_concurrency_limit"]["limit"] == limit["limit"]
+        assert shown["concurrency_options"]["collision_strategy"] == limit["collision_strategy"]
+    else:
+        assert shown["global_concurrency_limit"] is None
     assert shown["pull_steps"] == FILE["pull"]
     assert shown["enforce_parameter_schema"]
 
