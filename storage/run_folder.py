@@ -42,6 +42,13 @@ class RunFolder:
         """The training triplets of ``epoch``."""
         return self.triplets / f"train-{epoch:03d}.npz"
 
+    def remove_working_files(self) -> None:
+        """Remove what only a run that goes on needs, and would make anew: the networks before
+        training, those of folders inside too, and states of the optimizer."""
+        for working in ("epoch-000.pt", "*.optimizer.pt"):
+            for path in self.directory.rglob(f"checkpoints/{working}"):
+                path.unlink(missing_ok=True)
+
     def embeddings(self, of: str, split: str) -> Path:
         """The embeddings of a split's images by the network, or by a baseline."""
         return self.directory / "embeddings" / f"{of}-{split}.npz"

@@ -99,7 +99,8 @@ def mark_running(run: OpenRun, prefect_flow_run_id: str, space: Workspace) -> No
 
 @step()
 def finish_run(run: OpenRun, space: Workspace) -> None:
-    """Record that a run reached its end."""
+    """Record that a run reached its end; nobody will go on with it."""
+    run.folder.remove_working_files()
     with transaction(space.database_url) as session:
         records.finish_run(session, run.id, "complete")
 

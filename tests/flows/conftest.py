@@ -90,7 +90,7 @@ def in_trained(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> Trained:
 def in_copy(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
     """A copy of the trained workspace, to be changed; named by the environment."""
     copy = tmp_path / "copy"
-    shutil.copytree(trained.home, copy, ignore=shutil.ignore_patterns("*.optimizer.pt"))
+    shutil.copytree(trained.home, copy)
     monkeypatch.setenv("SAMEHAND_HOME", str(copy))
     monkeypatch.delenv("SAMEHAND_DATABASE_URL", raising=False)
     return Trained(copy, trained.output)

@@ -60,6 +60,7 @@ def test_grown_paintings_are_a_new_version_beside_which_the_old_one_is_evaluated
     folder = in_copy.home / "runs/0002-evaluate"
     assert (folder / "report.md").is_file()
     assert (folder / "as-they-were/report.md").is_file()
+    assert list(folder.rglob("*.pt")) == []  # no night leaves a network of its own
 
 
 @pytest.mark.parametrize(("tolerance", "status"), [("0.5", 0), ("0.001", 1)])
