@@ -94,31 +94,24 @@ def _prune_by_and_by(engine: Engine, evaluation_id: int) -> None:
     """
     with Session(engine) as session, session.begin():
         _mark(session, evaluation_id)
-        last = session.scalar(
-            text("SELECT max(pair_index) FROM pair_predictions WHERE evaluation_id = :id"),
-            {"id": evaluation_id},
-        )
-    while last is not None:
-        with Session(engine) as session, session.begin():
-            last = _delete_some(session, evaluation_id)
+    for table, key in (("pair_images", "image_id"), ("pair_predictions", "pair_index")):
+        is_any_left = True
+        while is_any_left:
+            with Session(engine) as session, session.begin():
+                is_any_left = _delete_some(session, evaluation_id, table, key)
 
 
-def _delete_some(session: Session, evaluation_id: int) -> int | None:
-    """Delete the first pairs that are left; returns None where none were."""
+def _delete_some(session: Session, evaluation_id: int, table: str, key: str) -> bool:
+    """Delete the first rows that are left; returns whether there were any."""
+    first = f"SELECT {key} FROM {table} WHERE evaluation_id = :id ORDER BY {key} LIMIT :chunk"
     values = {"id": evaluation_id, "chunk": CHUNK}
-    upto: int | None = session.scalar(
-        text(
-            "SELECT max(pair_index) FROM (SELECT pair_index FROM pair_predictions"
-            " WHERE evaluation_id = :id ORDER BY pair_index LIMIT :chunk) AS first"
-        ),
-        values,
-    )
+    upto = session.scalar(text(f"SELECT max({key}) FROM ({first}) AS first"), values)
     if upto is not None:
         session.execute(
-            text("DELETE FROM pair_predictions WHERE evaluation_id = :id AND pair_index <= :upto"),
+            text(f"DELETE FROM {table} WHERE evaluation_id = :id AND {key} <= :upto"),
             {"id": evaluation_id, "upto": upto},
         )
-    return upto
+    return upto is not None
 
 
 def _delete(session: Session, evaluation_id: int) -> None:

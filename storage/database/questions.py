@@ -7,7 +7,7 @@ from sqlalchemy import Select, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from storage.database import views
-from storage.database.evaluation_tables import Evaluation, PairPrediction
+from storage.database.evaluation_tables import Evaluation, PairImage, PairPrediction
 from storage.database.results import frame, hardness, threshold_of
 from storage.database.tables import Artist, Image
 from storage.errors import InputError
@@ -98,9 +98,9 @@ def _images(evaluation_id: int) -> Select[Any]:
 
 def _results_of(evaluation_id: int, image_ids: list[int]) -> Select[Any]:
     """Select the results of pairs that have one of the images on either side."""
-    pair, row = PairPrediction, views.pair_results.c
-    either = pair.image_a_id.in_(image_ids) | pair.image_b_id.in_(image_ids)
-    found = select(pair.pair_index).where(pair.evaluation_id == evaluation_id, either).cte("found")
+    row = views.pair_results.c
+    there = (PairImage.evaluation_id == evaluation_id, PairImage.image_id.in_(image_ids))
+    found = select(PairImage.pair_index).where(*there).distinct().cte("found")
     return (
         select(views.pair_results)
         .join(found, found.c.pair_index == row.pair_index)

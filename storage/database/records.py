@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from storage.database.base import utc_now
 from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
-from storage.database.pair_rows import PairColumns, append_pairs
+from storage.database.pair_rows import PairColumns, append_pairs, note_images
 from storage.database.partitions import (
     attach_partition,
     discard_partition,
@@ -112,8 +112,8 @@ def complete_evaluation(session: Session, evaluation_id: int, measured: Evaluati
     once, it belongs into a transaction that has written no evaluation before.
     """
     session.get_one(Evaluation, evaluation_id)
-    if not on_sqlite(session):
-        attach_partition(session.connection(), evaluation_id)
+    prepare = note_images if on_sqlite(session) else attach_partition
+    prepare(session.connection(), evaluation_id)
     measured.id = evaluation_id
     measured.status = "complete"
     session.merge(measured)

@@ -62,6 +62,8 @@ def test_what_is_superseded_goes_and_metrics_and_provenance_stay(
         prune(engine, evaluation_id)
     session.expire_all()
     assert pair_counts(session) == dict.fromkeys((third, validation, scored, last), 7)
+    found = session.execute(text("SELECT DISTINCT evaluation_id FROM pair_images ORDER BY 1"))
+    assert found.scalars().all() == sorted((third, validation, scored, last))
     assert superseded(session).empty
     names = inspect(engine).get_table_names()
     assert not {f"pair_predictions_{each}" for each in (first, second)} & {*names}
