@@ -8,18 +8,21 @@ from tasks.evaluation import embed_split
 from tasks.records import KeptModel
 
 
-def crown(started: StartedRun, prepared: Prepared, model: KeptModel) -> None:
-    """Promote ``model`` if there is no champion, or if it wins on the validation images."""
+def crown(started: StartedRun, prepared: Prepared, model: KeptModel) -> KeptModel | None:
+    """Promote ``model`` if there is no champion, or if it wins on the validation images.
+
+    Returns the champion that it met, if any.
+    """
     champion = find_champion(started.space)
     if champion is None:
         promote(model, started.space)
-        return
-    if champion.id == model.id:
-        return
+    if champion is None or champion.id == model.id:
+        return None
     challenger = Entrant(prepared.dataset, started.run.folder.embeddings("network", "validation"))
     rival = embed_by_champion(started, prepared, champion)
     if fight(challenger, rival, champion.known_artists).is_won:
         promote(model, started.space)
+    return champion
 
 
 def embed_by_champion(started: StartedRun, prepared: Prepared, champion: KeptModel) -> Entrant:

@@ -2,15 +2,20 @@
 
 import json
 import os
+import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli_errors import Debug, one_line_errors
-from flows.cli_results import find_stopped_run, results_app
+from flows.cli_errors import Debug, one_line_errors, raise_terminated
+from flows.cli_results import open_session, results_app
 from flows.printing import print_judged
+from storage.errors import InputError
+
+if TYPE_CHECKING:
+    from storage.database.tables import Run
 
 # Each command imports what it needs: torch and Prefect take seconds, which `--help` should not.
 
@@ -44,6 +49,7 @@ def main() -> None:
     """Run the command line; offline, and without a line about telemetry."""
     for name, value in (QUIET_PREFECT | SHORT_WAITS).items():
         os.environ.setdefault(name, value)
+    signal.signal(signal.SIGTERM, raise_terminated)
     app()
 
 
@@ -100,7 +106,7 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a network and judge it on artists it has never seen."""
-    with one_line_errors(debug):
+    with one_line_errors(debug, "samehand train --resume last"):
         from flows.cli_settings import check_settings, parse_assignments
         from flows.settings import preset_name
         from storage.sources import check_source
@@ -111,7 +117,9 @@ def train(
             check_source(source)
             number = None
         else:
-            stopped = find_stopped_run(resume)
+            if overrides or (source, preset) != ("sample", "demo"):
+                raise InputError("--resume: the run has its own source and settings; name no other")
+            stopped = find_stopped_run(resume, "train-flow")
             source, checked, number = stopped.source, preset_name(stopped.preset), stopped.id
         from flows.train import train_flow
 
@@ -144,7 +152,11 @@ def evaluate(
 
         print_judged(
             evaluate_flow(
-                source or "as trained", model or "champion", overrides, tolerance, on_regression
+                source or "as trained",
+                "champion" if model is None else model,
+                overrides,
+                tolerance,
+                on_regression,
             )
         )
 
@@ -168,7 +180,7 @@ def score(
     debug: Debug = False,
 ) -> None:
     """Score the pairs of a CSV file into the database and a submission CSV."""
-    with one_line_errors(debug):
+    with one_line_errors(debug, f"samehand score {pairs} --resume last"):
         from flows.score import score_flow
 
         stopped = find_stopped_run(resume, "score-flow") if resume is not None else None
@@ -226,3 +238,11 @@ def compare(
         typer.echo(f"threshold    {found.threshold:.4f}")
         typer.echo(f"probability  {100 * found.probability:.1f} % that it is one artist")
         typer.echo(f"verdict      by {verdict}, says model {found.model_id}")
+
+
+def find_stopped_run(wanted: str, flow_name: str) -> "Run":
+    """Find the run to go on with: by its number, or the last one."""
+    from storage.database import results
+
+    with open_session() as session:
+        return results.find_stopped_run(session, wanted, flow_name)

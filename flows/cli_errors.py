@@ -4,6 +4,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -13,9 +14,22 @@ from flows.errors import USER_MISTAKES
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 
+class TerminatedError(BaseException):
+    """The process was told to end; as this unwinds it, nothing that it started is left running."""
+
+
+def raise_terminated(_signal: int, _frame: FrameType | None) -> None:
+    """Handle SIGTERM."""
+    raise TerminatedError
+
+
 @contextmanager
-def one_line_errors(debug: bool) -> Iterator[None]:
-    """End the command on an error; with ``debug`` its traceback is shown as well."""
+def one_line_errors(debug: bool, going_on: str | None = None) -> Iterator[None]:
+    """End the command on an error; with ``debug`` its traceback is shown as well.
+
+    ``going_on`` is the command that goes on with what was stopped.
+    """
+    advice = f"; `{going_on}` goes on" if going_on else ""
     if not debug:
         _quieten_flows()
     try:
@@ -25,10 +39,12 @@ def one_line_errors(debug: bool) -> Iterator[None]:
     except USER_MISTAKES as mistake:
         _fail(mistake, str(mistake), 2, debug)
     except KeyboardInterrupt as interrupt:
-        _fail(interrupt, "interrupted; `samehand train --resume last` goes on", 130, debug)
+        _fail(interrupt, f"interrupted{advice}", 130, debug)
     except Exception as failure:
         text = f"failed ({type(failure).__name__}): {failure}; --debug shows where"
         _fail(failure, text, 1, debug)
+    except TerminatedError as terminated:
+        _fail(terminated, f"terminated{advice}", 143, debug)
 
 
 def _fail(error: BaseException, text: str, status: int, debug: bool) -> None:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy.orm import Session
 
-    from storage.database.tables import Run
-
 results_app = typer.Typer(help="Print tables of the results database.", no_args_is_help=True)
 
 TableFormat = Annotated[Format, typer.Option("--format", help="How to print the table.")]
@@ -177,14 +175,6 @@ def prune(
         for evaluation_id in abandoned["evaluation_id"].tolist():
             pruning.discard(engine, evaluation_id)
         engine.dispose()
-
-
-def find_stopped_run(wanted: str, flow_name: str = "train-flow") -> "Run":
-    """Find the run to go on with: by its number, or the last one."""
-    from storage.database import results
-
-    with open_session() as session:
-        return results.find_run(session, wanted, flow_name)
 
 
 def answer(question: "Callable[[Session], pd.DataFrame]", form: Format, debug: bool) -> None:

@@ -18,6 +18,7 @@ from flows.runs import (
     run_of_model,
 )
 from flows.settings import Overrides
+from tasks.champion import find_champion
 from tasks.records import KeptModel
 from tasks.regression import (
     PastEvaluation,
@@ -77,7 +78,8 @@ def evaluate_flow(
 def judge(started: StartedRun, prepared: Prepared, model: KeptModel) -> Judged:
     """Judge a stored model on the test split, beside the baselines."""
     test = draw_for_test(started, prepared)
-    return judge_on_test(started, prepared, model, build_untrained(started), test)
+    champion = find_champion(started.space)
+    return judge_on_test(started, prepared, model, build_untrained(started), test, champion)
 
 
 def judge_as_they_were(

@@ -62,9 +62,10 @@ def judge_on_test(
     model: KeptModel,
     untrained: Path,
     kept: KeptTriplets,
+    champion: KeptModel | None,
     training_pictures: Sequence[Picture] = (),
 ) -> Judged:
-    """Embed, judge, store every pair, report."""
+    """Embed, judge, store every pair, and report beside the champion."""
     run, settings, space = started.run, started.settings, started.space
     embeddings = embed_split(
         model.checkpoint,
@@ -93,7 +94,7 @@ def judge_on_test(
         space,
     )
     pictures = plot_evaluation(run, model, prepared.dataset, embeddings)
-    report = write_report(run, evaluation_id, [*training_pictures, *pictures], space)
+    report = write_report(run, evaluation_id, champion, [*training_pictures, *pictures], space)
     publish_report(run, report)
     return Judged(run.id, model.id, evaluation_id, report, run.folder.report)
 

@@ -18,6 +18,7 @@ from flows.settings import Settings, resolve
 from model.compute import Compute, choose_compute, describe_device
 from storage.errors import InputError
 from storage.locks import try_lock
+from storage.sources import full_name
 from storage.workspace import Workspace
 from tasks.dead_runs import end_dead_runs
 from tasks.records import (
@@ -27,7 +28,7 @@ from tasks.records import (
     end_run_of_flow,
     find_kept_model,
     find_model_of_run,
-    find_run,
+    find_stopped_run,
     finish_run,
     mark_running,
     open_run,
@@ -65,7 +66,7 @@ def new_run(
     start = RunStart(
         flow_name=flow_name,
         prefect_flow_run_id=str(current_flow_run.id),
-        source=source,
+        source=full_name(source),
         preset=preset,
         settings=settings.model_dump(mode="json"),
         seed=settings.seed,
@@ -95,7 +96,7 @@ def run_of_model(
 def continued_run(run_id: int, flow_name: str = "train-flow") -> Iterator[StartedRun]:
     """Go on with a run that was stopped, with its own source and settings."""
     space = workspace()
-    with _going_on(find_run(run_id, space, flow_name), space) as run:
+    with _going_on(find_stopped_run(run_id, space, flow_name), space) as run:
         settings = Settings.model_validate(run.settings)
         yield StartedRun(run, settings, choose_compute(settings.device, settings.precision), space)
 

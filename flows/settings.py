@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,7 +19,7 @@ from pydantic import (
 
 from flows.errors import SettingsError
 from model.errors import ModelInputError
-from model.warp_draws import WarpRanges
+from model.warp_draws import BOUNDS, WarpRanges
 from storage.datasets.crop import CropRules
 from storage.errors import InputError
 
@@ -32,6 +34,18 @@ Count = Annotated[int, Field(ge=1)]
 CountOrShare = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
+
+
+def warp(name: str, description: str) -> Any:
+    """A field of a setting of the warp, which knows its own bounds."""
+    low, high = BOUNDS[name]
+    return Field(ge=low, le=high, description=description)
+
+
+def from_anywhere(weights: str) -> str:
+    """Name a file of weights so that a run which goes on in another folder finds it."""
+    is_file = weights not in ("imagenet", "none")
+    return str(Path(weights).expanduser().absolute()) if is_file else weights
 
 
 class Settings(BaseModel):
@@ -71,7 +85,7 @@ class Settings(BaseModel):
     test_triplets: Count = Field(description="Triplets drawn once for the test.")
 
     # Network
-    weights: str = Field(
+    weights: Annotated[str, AfterValidator(from_anywhere)] = Field(
         min_length=1, description="Where ResNet-18 starts: imagenet, none, or a file of weights."
     )
     hidden_size: Count = Field(description="Width of the hidden layer of the head.")
@@ -80,15 +94,15 @@ class Settings(BaseModel):
     head_dropout: Dropout = Field(description="Dropout between the layers of the head.")
 
     # Warp
-    rotation: float = Field(ge=0, le=180, description="First rotation, in degrees either way.")
-    vertical_flip: Share = Field(description="Probability of a flip upside down.")
-    horizontal_flip: Share = Field(description="Probability of a flip left to right.")
-    affine_rotation: float = Field(ge=0, le=180, description="Second rotation, in degrees.")
-    scale_low: float = Field(gt=0, le=10, description="Smallest scale.")
-    scale_high: float = Field(gt=0, le=10, description="Greatest scale.")
-    shear: float = Field(ge=0, lt=90, description="Shear, in degrees either way.")
-    distortion: Share = Field(description="How far the corners move in a change of perspective.")
-    perspective: Share = Field(description="Probability of a change of perspective.")
+    rotation: float = warp("rotation", "First rotation, in degrees either way.")
+    vertical_flip: float = warp("vertical_flip", "Probability of a flip upside down.")
+    horizontal_flip: float = warp("horizontal_flip", "Probability of a flip left to right.")
+    affine_rotation: float = warp("affine_rotation", "Second rotation, in degrees.")
+    scale_low: float = warp("scale_low", "Smallest scale.")
+    scale_high: float = warp("scale_high", "Greatest scale.")
+    shear: float = warp("shear", "Shear, in degrees either way.")
+    distortion: float = warp("distortion", "How far corners move in a change of perspective.")
+    perspective: float = warp("perspective", "Probability of a change of perspective.")
 
     # Train
     epochs: Count = Field(description="Epochs at most.")
@@ -109,7 +123,8 @@ class Settings(BaseModel):
     weight_decay: float = Field(ge=0, le=1, description="Adam's L2 penalty.")
     margin: float = Field(gt=0, description="Margin of the triplet loss, a distance.")
     device: str = Field(
-        min_length=1, description="auto, cpu, cuda, cuda:1 and so on; auto: the accelerator."
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="auto, cpu, cuda, cuda:1 and so on; auto: the accelerator.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         description="Precision of the network's products; auto: bfloat16 where it is fast."

@@ -6,6 +6,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.champion import crown
+from flows.errors import SettingsError
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, prepare
 from flows.runs import (
@@ -59,6 +60,8 @@ def train_flow(
     """
     if resume is None:
         run = new_run("train-flow", source, preset, settings)
+    elif settings:
+        raise SettingsError("a run that goes on has its own settings: leave settings out")
     else:
         run = continued_run(resume)
     with run as started:
@@ -67,9 +70,9 @@ def train_flow(
         untrained = build_untrained(started)
         history = train_epochs(started, prepared, kept, untrained)
         model = calibrate(started, prepared, history)
-        crown(started, prepared, model)
+        champion = crown(started, prepared, model)
         pictures = plot_training(started.run, model.epoch, started.space)
-        return judge_on_test(started, prepared, model, untrained, kept.test, pictures)
+        return judge_on_test(started, prepared, model, untrained, kept.test, champion, pictures)
 
 
 def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:

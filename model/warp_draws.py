@@ -9,7 +9,7 @@ from model.errors import ModelInputError
 
 LARGEST_SIZE = 3000  # at the widest ranges, Pillow's fixed point reaches this far
 
-_BOUNDS = {
+BOUNDS = {
     "rotation": (0.0, 180.0),
     "vertical_flip": (0.0, 1.0),
     "horizontal_flip": (0.0, 1.0),
@@ -45,7 +45,7 @@ class WarpRanges:
     def __post_init__(self) -> None:
         """Check each field against its bounds, and the two scales against each other."""
         for field in fields(self):
-            value, (low, high) = getattr(self, field.name), _BOUNDS[field.name]
+            value, (low, high) = getattr(self, field.name), BOUNDS[field.name]
             if not low <= value <= high:
                 raise ModelInputError(
                     f"{field.name} is {value}: choose a number from {low} to {high}"

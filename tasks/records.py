@@ -84,10 +84,10 @@ def open_run(start: RunStart, space: Workspace) -> OpenRun:
 
 
 @step()
-def find_run(run_id: int, space: Workspace, flow_name: str = "train-flow") -> OpenRun:
+def find_stopped_run(run_id: int, space: Workspace, flow_name: str = "train-flow") -> OpenRun:
     """Find a run to go on with."""
     with transaction(space.database_url) as session:
-        return _opened(results.find_run(session, run_id, flow_name), space)
+        return _opened(results.find_stopped_run(session, run_id, flow_name), space)
 
 
 @step()

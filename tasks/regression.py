@@ -51,12 +51,12 @@ class Change:
 
 @step()
 def find_last_evaluation(model: KeptModel, run: OpenRun, space: Workspace) -> PastEvaluation | None:
-    """Find a model's last evaluation, not by this run, which may have been tried before.
+    """Find a model's last evaluation on the source of a run, before that run.
 
-    None where it has none, or its crops are gone.
+    None where there is none, or its crops are gone.
     """
     with transaction(space.database_url) as session:
-        last = results.last_evaluation(session, model.id, but_of_run=run.id)
+        last = results.evaluation_before_run(session, model.id, run.id)
         if last is None or last.roc_auc is None:
             return None
         stored = session.get_one(DatasetRow, last.dataset_id)

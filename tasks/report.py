@@ -64,11 +64,16 @@ def plot_evaluation(
 
 @step()
 def write_report(
-    run: OpenRun, evaluation_id: int, pictures: Sequence[Picture], space: Workspace
+    run: OpenRun,
+    evaluation_id: int,
+    champion: KeptModel | None,
+    pictures: Sequence[Picture],
+    space: Workspace,
 ) -> Report:
     """Write the report of an evaluation, as it stands in the results database."""
+    rival = champion.id if champion else None
     with transaction(space.database_url) as session:
-        report = report_on(session, run.id, evaluation_id, pictures)
+        report = report_on(session, run.id, evaluation_id, pictures, rival)
     write_atomically(run.folder.report, render_report(report).encode())
     return report
 

@@ -10,7 +10,7 @@ from prefect import get_run_logger
 from model.evaluation import Discrimination, TripletScore, Verification
 from model.metrics import all_pairs
 from storage.arrays import load_arrays
-from storage.database import records
+from storage.database import records, results
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Baseline, Evaluation
 from storage.database.pair_rows import PairColumns
@@ -45,7 +45,12 @@ def store_evaluation(
     """Store an evaluation of the test split with all its pairs, seen once all are in.
 
     In three transactions, so that evaluations that are stored at once need not wait for each other.
+    A run that goes on keeps the evaluation that it stored before.
     """
+    with transaction(space.database_url) as session:
+        stored = results.evaluation_by_run(session, run.id, model.id, dataset_id, "test")
+        if stored is not None:
+            return stored.id
     images = load_split(dataset, "test")
     pairs = all_pairs(load_arrays(embeddings)["embeddings"], images.artists)
     with transaction(space.database_url) as session:

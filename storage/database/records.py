@@ -19,6 +19,7 @@ from storage.database.partitions import (
     partition_of,
 )
 from storage.database.tables import Epoch, Model, Run
+from storage.errors import InputError
 
 FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
 
@@ -31,8 +32,18 @@ def start_run(session: Session, run: Run) -> int:
 
 
 def attach_dataset(session: Session, run_id: int, dataset_id: int) -> None:
-    """Record the dataset on which a run works, known once it is prepared."""
-    session.get_one(Run, run_id).dataset_id = dataset_id
+    """Record the dataset on which a run works, known once it is prepared.
+
+    Raises InputError where it has trained on another: what was test might have become training.
+    """
+    run = session.get_one(Run, run_id)
+    trained = session.scalar(select(Epoch.epoch).where(Epoch.run_id == run_id).limit(1))
+    if trained is not None and run.dataset_id != dataset_id:
+        raise InputError(
+            f"run {run_id} cannot go on: {run.source} no longer holds the paintings that it"
+            " trained on; bring them back, or train anew"
+        )
+    run.dataset_id = dataset_id
     session.flush()
 
 

@@ -128,6 +128,12 @@ def find_run(session: Session, run_id: int | str, flow_name: str | None = None) 
     return _find(session, Run, f"run of {flow_name}", run_id, Run.flow_name == flow_name)
 
 
+def find_stopped_run(session: Session, run_id: int | str, flow_name: str) -> Run:
+    """Return a run of a flow to go on with, by its number, or the `last` one."""
+    stopped = (Run.flow_name == flow_name, Run.status != "complete")
+    return _find(session, Run, f"stopped run of {flow_name}", run_id, *stopped)
+
+
 def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
     """Return a complete evaluation by its number, or the `last` one."""
     complete = Evaluation.status == "complete"
@@ -164,20 +170,26 @@ def evaluation_before(session: Session, evaluation: Evaluation) -> Evaluation | 
 
 
 def last_evaluation(
-    session: Session,
-    model_id: int,
-    split: str = "test",
-    dataset_id: int | None = None,
-    but_of_run: int | None = None,
+    session: Session, model_id: int, split: str = "test", dataset_id: int | None = None
 ) -> Evaluation | None:
-    """Return the latest complete evaluation of a model, on one dataset where it is given.
+    """Return the latest complete evaluation of a model, on one dataset where it is given."""
+    there = () if dataset_id is None else (Evaluation.dataset_id == dataset_id,)
+    return session.scalars(_evaluations_of(model_id, split, *there)).first()
 
-    Those that the run `but_of_run` has made itself are passed over.
-    """
-    among = [] if dataset_id is None else [Evaluation.dataset_id == dataset_id]
-    if but_of_run is not None:
-        among.append(Evaluation.run_id != but_of_run)
-    return session.scalars(_evaluations_of(model_id, split, *among)).first()
+
+def evaluation_before_run(session: Session, model_id: int, run_id: int) -> Evaluation | None:
+    """Return the latest complete test evaluation of a model by another run of the same source."""
+    source = select(Run.source).where(Run.id == run_id).scalar_subquery()
+    others = select(Run.id).where(Run.source == source, Run.id != run_id)
+    return session.scalars(_evaluations_of(model_id, "test", Evaluation.run_id.in_(others))).first()
+
+
+def evaluation_by_run(
+    session: Session, run_id: int, model_id: int, dataset_id: int, split: str
+) -> Evaluation | None:
+    """Return the complete evaluation that a run has made of a model, to be used again."""
+    made = (Evaluation.run_id == run_id, Evaluation.dataset_id == dataset_id)
+    return session.scalars(_evaluations_of(model_id, split, *made)).first()
 
 
 def _evaluations_of(

@@ -12,9 +12,16 @@ from storage.reports.report import Contender, Fact, Picture, Report
 
 
 def report_on(
-    session: Session, run_id: int, evaluation_id: int, pictures: Sequence[Picture]
+    session: Session,
+    run_id: int,
+    evaluation_id: int,
+    pictures: Sequence[Picture],
+    champion_id: int | None = None,
 ) -> Report:
-    """Gather the report on an evaluation, with the epochs of the run that trained its model."""
+    """Gather the report on an evaluation, with the epochs of the run that trained its model.
+
+    `champion_id` is the model that was champion before, whichever is now.
+    """
     run = session.get_one(Run, run_id)
     evaluation = session.get_one(Evaluation, evaluation_id)
     model = session.get_one(Model, evaluation.model_id)
@@ -26,7 +33,7 @@ def report_on(
     return Report(
         title=f"Run {run.id}: {run.flow_name} on {run.source}",
         verdict=_verdict(network, simpler),
-        contenders=[network, *simpler, *_rivals(session, evaluation)],
+        contenders=[network, *simpler, *_rivals(session, evaluation, champion_id)],
         matched_on=evaluation.matched_on,
         facts=_facts(run, model, evaluation, session.get_one(Dataset, evaluation.dataset_id)),
         epochs=results.epochs(session, model.run_id),
@@ -48,17 +55,18 @@ def _contender(name: str, row: Evaluation | Baseline) -> Contender:
     )
 
 
-def _rivals(session: Session, evaluation: Evaluation) -> Iterator[Contender]:
-    """Read what the network was measured by before, and what the champion is measured by."""
+def _rivals(
+    session: Session, evaluation: Evaluation, champion_id: int | None
+) -> Iterator[Contender]:
+    """Read how the network was measured before, and how the champion was."""
     before = results.evaluation_before(session, evaluation)
     if before is not None:
         yield _contender(_named(f"its evaluation {before.id}", before, evaluation), before)
-    champion = results.champion(session)
-    if champion is None or champion.id == evaluation.model_id:
+    if champion_id is None or champion_id == evaluation.model_id:
         return
-    best = results.last_evaluation(session, champion.id, dataset_id=evaluation.dataset_id)
-    if best := best or results.last_evaluation(session, champion.id):
-        yield _contender(_named(f"champion, model {champion.id}", best, evaluation), best)
+    best = results.last_evaluation(session, champion_id, dataset_id=evaluation.dataset_id)
+    if best := best or results.last_evaluation(session, champion_id):
+        yield _contender(_named(f"champion, model {champion_id}", best, evaluation), best)
 
 
 def _named(name: str, row: Evaluation, evaluation: Evaluation) -> str:

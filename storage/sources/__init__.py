@@ -11,7 +11,7 @@ from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, read_kaggle
 from storage.sources.sample import write_gallery
 from storage.sources.table import read_table
 
-__all__ = ["KaggleDraw", "check_source", "locate_source", "read_source"]
+__all__ = ["KaggleDraw", "check_source", "full_name", "locate_source", "read_source"]
 
 SAMPLE = "sample"
 
@@ -22,9 +22,14 @@ def locate_source(source: str, gallery: Path, progress: Callable[[int, int], Non
     `gallery` is the folder of the sample gallery.
     """
     if source != SAMPLE:
-        return Path(source).expanduser().absolute()
+        return Path(full_name(source))
     write_gallery(gallery, GalleryPlan(), progress)
     return gallery
+
+
+def full_name(source: str) -> str:
+    """Name a source so that it is found from any folder."""
+    return source if source == SAMPLE else str(Path(source).expanduser().absolute())
 
 
 def check_source(source: str) -> None:

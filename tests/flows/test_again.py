@@ -48,7 +48,9 @@ def grown(paintings: Path, tmp_path: Path) -> Path:
 def test_grown_paintings_are_a_new_version_beside_which_the_old_one_is_evaluated_too(
     samehand: Samehand, in_copy: Trained, grown: Path
 ) -> None:
-    result = samehand("evaluate", "--source", str(grown))
+    with sqlite3.connect(in_copy.database) as database:
+        database.execute("UPDATE runs SET source = ?", (str(grown),))
+    result = samehand("evaluate")
     assert result.exit_code == 0, result.output
     with sqlite3.connect(in_copy.database) as database:
         rows = database.execute(
@@ -61,6 +63,15 @@ def test_grown_paintings_are_a_new_version_beside_which_the_old_one_is_evaluated
     assert (folder / "report.md").is_file()
     assert (folder / "as-they-were/report.md").is_file()
     assert list(folder.rglob("*.pt")) == []  # no night leaves a network of its own
+
+
+def test_paintings_of_another_source_are_not_measured_against_those_of_this_one(
+    samehand: Samehand, in_copy: Trained, grown: Path
+) -> None:
+    result = samehand("evaluate", "--source", str(grown), "--tolerance", "0")
+    assert result.exit_code == 0, result.output
+    assert "against evaluation" not in result.output
+    assert not (in_copy.home / "runs/0002-evaluate/as-they-were").exists()
 
 
 @pytest.mark.parametrize(("tolerance", "status"), [("0.5", 0), ("0.001", 1)])
@@ -110,7 +121,7 @@ def test_a_flow_tried_again_goes_on_with_its_model_whoever_is_champion_by_then(
         ).fetchall()
         (champion,) = database.execute("SELECT id FROM models WHERE is_champion").fetchone()
     assert champion == 2
-    assert judged == [(1, 1), (1, 1)]
+    assert judged == [(1, 1)], "one evaluation, used again"
 
 
 def events_named(name: str) -> list[object]:
@@ -174,20 +185,37 @@ def test_a_run_killed_and_resumed_ends_as_one_never_killed(paintings: Path, tmp_
     training = ["train", str(paintings), *tiny_settings(epochs="3", train_triplets="24")]
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     subprocess.run([*COMMAND, *training], env=environment_of(straight), check=True, timeout=300)
-    process = subprocess.Popen(
-        [*COMMAND, *training], env=environment_of(broken), start_new_session=True
-    )
-    wait_for_epoch(broken / "results.db", 1, process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    assert len(epochs_of(broken / "results.db")) < 3
     resume = ["train", "--resume", "last"]
+    terminated = start(training, broken)
+    wait_for_epoch(broken / "results.db", 1, terminated)
+    terminated.terminate()
+    assert "samehand: terminated; `samehand train --resume last` goes on" in ended(terminated)
+    killed = start(resume, broken)
+    wait_for_epoch(broken / "results.db", 2, killed)
+    os.killpg(killed.pid, signal.SIGKILL)
+    ended(killed)
+    assert len(epochs_of(broken / "results.db")) < 3
     subprocess.run([*COMMAND, *resume], env=environment_of(broken), check=True, timeout=300)
     assert epochs_of(broken / "results.db") == epochs_of(straight / "results.db")
     assert evaluation_of(broken / "results.db") == evaluation_of(straight / "results.db")
 
 
-def wait_for_epoch(database: Path, epoch: int, process: subprocess.Popen[bytes]) -> None:
+def start(arguments: list[str], home: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment_of(home),
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a process wrote to standard error until its end, in one line."""
+    return " ".join(process.communicate(timeout=120)[1].split())
+
+
+def wait_for_epoch(database: Path, epoch: int, process: subprocess.Popen[str]) -> None:
     for _ in range(3000):
         if len(epochs_of(database)) >= epoch:
             return

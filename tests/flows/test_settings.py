@@ -1,12 +1,16 @@
 """Settings: the reference's numbers, and refusals that begin with the setting's name."""
 
+from pathlib import Path
+
 import pytest
 
 from flows.cli_settings import parse_assignments
 from flows.errors import SettingsError
 from flows.settings import PRESETS, Settings, check_overrides, resolve
+from model.errors import ModelInputError
 from model.network import NetworkShape
 from model.training import Recipe
+from model.warp_draws import BOUNDS, WarpRanges
 from storage.datasets.crop import CropRules
 
 
@@ -38,6 +42,7 @@ def test_every_setting_says_what_it_is() -> None:
         ({"rejected_share": 1.5}, "rejected_share"),
         ({"precision": "float8"}, "precision"),
         ({"epoch": 3}, "epoch"),
+        ({"device": "gpu"}, "device"),
         ({"scale_low": 2.0, "scale_high": 1.0}, "scale_low"),
         ({"validation_artists": -1}, "validation_artists"),
         ({"validation_artists": 2.5}, "validation_artists"),
@@ -91,3 +96,19 @@ def test_values_are_read_as_people_write_them(assignment: str, value: object) ->
 def test_what_is_no_assignment_is_refused(assignments: list[str]) -> None:
     with pytest.raises(SettingsError):
         parse_assignments(assignments)
+
+
+def test_the_form_has_the_bounds_of_the_warp_itself() -> None:
+    form = Settings.model_json_schema()["properties"]
+    for name, (low, high) in BOUNDS.items():
+        assert (form[name]["minimum"], form[name]["maximum"]) == (low, high)
+        with pytest.raises(ModelInputError, match=name):
+            WarpRanges(**{name: high + 0.01})
+
+
+def test_a_file_of_weights_is_named_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve("demo", {"weights": "resnet.pt"}).weights == str(tmp_path / "resnet.pt")
+    assert resolve("demo", {"weights": "none"}).weights == "none"

@@ -186,6 +186,16 @@ def test_a_run_gets_its_dataset_when_it_is_prepared(session: Session, run_id: in
         attach_dataset(session, run_id, 999)
 
 
+def test_a_run_that_has_trained_keeps_its_dataset(
+    session: Session, run_id: int, dataset_id: int
+) -> None:
+    attach_dataset(session, run_id, dataset_id)
+    record_epoch(session, Epoch(run_id=run_id, epoch=1))
+    attach_dataset(session, run_id, dataset_id)
+    with pytest.raises(InputError, match=f"run {run_id} cannot go on: sample no longer holds"):
+        attach_dataset(session, run_id, dataset_id + 1)
+
+
 def test_an_epoch_recorded_again_replaces_its_row(session: Session, run_id: int) -> None:
     record_epoch(session, Epoch(run_id=run_id, epoch=0, train_loss=9.0, seconds=3.0))
     record_epoch(session, Epoch(run_id=run_id, epoch=1, train_loss=4.0))

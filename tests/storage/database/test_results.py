@@ -10,10 +10,13 @@ from storage.database.results import (
     champion,
     epochs,
     evaluation_before,
+    evaluation_before_run,
+    evaluation_by_run,
     evaluations,
     find_evaluation,
     find_model,
     find_run,
+    find_stopped_run,
     last_evaluation,
     leaderboard,
     pairs,
@@ -262,6 +265,37 @@ def test_the_last_evaluation_is_complete_and_of_one_dataset_where_it_is_given(
     assert there is not None
     assert (latest.id, there.id) == (2, 1)
     assert last_evaluation(filled, 7) is None
+
+
+def test_a_model_is_measured_against_its_last_evaluation_by_another_run_of_the_source(
+    filled: Session,
+) -> None:
+    for number in (1, 2, 3, 4):
+        evaluate(filled, number)
+    run_sql(filled, "UPDATE evaluations SET run_id = 2 WHERE id = 2")
+    run_sql(filled, "UPDATE evaluations SET run_id = 3 WHERE id IN (3, 4)")
+    run_sql(filled, "UPDATE runs SET source = 'another' WHERE id = 2")
+    before = evaluation_before_run(filled, 1, 3)
+    assert before is not None
+    assert before.id == 1, "neither of run 2, on another source, nor of run 3 itself"
+    assert evaluation_before_run(filled, 1, 2) is None
+
+
+def test_a_run_finds_the_evaluation_that_it_has_stored(filled: Session) -> None:
+    evaluate(filled, 1)
+    evaluate(filled, 2, status="writing")
+    found = evaluation_by_run(filled, 1, 1, 1, "test")
+    assert found is not None
+    assert found.id == 1
+    for other in ((2, 1, 1, "test"), (1, 2, 1, "test"), (1, 1, 2, "test"), (1, 1, 1, "train")):
+        assert evaluation_by_run(filled, *other) is None
+
+
+def test_what_is_gone_on_with_is_a_run_that_was_stopped(filled: Session) -> None:
+    run_sql(filled, "UPDATE runs SET status = 'complete' WHERE id = 2")
+    assert find_stopped_run(filled, "last", "train-flow").id == 1
+    with pytest.raises(InputError, match="no stopped run of train-flow 2; choose from: 1, last"):
+        find_stopped_run(filled, 2, "train-flow")
 
 
 def test_runs_that_have_not_ended_are_found(filled: Session) -> None:

@@ -5,11 +5,18 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from storage.database.evaluation_tables import Baseline, Evaluation
-from storage.database.records import complete_evaluation, record_baseline, record_epoch, start_run
+from storage.database.records import (
+    complete_evaluation,
+    record_baseline,
+    record_epoch,
+    record_model,
+    start_evaluation,
+    start_run,
+)
 from storage.database.tables import Epoch
 from storage.reports.findings import report_on
 from storage.reports.report import Contender, Picture, render_report
-from tests.storage.conftest import new_run
+from tests.storage.conftest import new_model, new_run
 
 PICTURES = [Picture("roc.png", "ROC")]
 
@@ -50,6 +57,17 @@ def test_the_network_is_set_beside_the_better_baseline(
         "trained network", 0.81, 0.8, 0.82, 0.9, 0.88, 0.91, None
     )
     assert report.pictures == PICTURES
+
+
+def test_the_champion_that_was_met_is_told_even_where_it_was_beaten(
+    session: Session, run_id: int, dataset_id: int, judged: int
+) -> None:
+    champion = record_model(session, new_model(run_id=run_id, epoch=2))
+    earlier = Evaluation(run_id=run_id, model_id=champion, dataset_id=dataset_id, split="test")
+    measured = {"triplet_accuracy": 0.7, "triplet_accuracy_low": 0.6, "triplet_accuracy_high": 0.8}
+    complete_evaluation(session, start_evaluation(session, earlier), Evaluation(**measured))
+    beaten = report_on(session, run_id, judged, [], champion_id=champion).contenders[-1]
+    assert (beaten.name, beaten.triplet_accuracy) == (f"champion, model {champion}", 0.7)
 
 
 def test_a_network_that_is_no_better_is_not_flattered(
