@@ -4,10 +4,12 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import inf
 from typing import cast
 from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import TaskRunContext
 from tqdm import tqdm
 
 from tasks.artifacts import if_server_answers
@@ -26,7 +28,8 @@ class ProgressArtifact:
         self._title = title
         self._key = re.sub("[^a-z]+", "-", f"progress {title}".lower()).strip("-")
         self._id: UUID | None = None
-        self._next = time.monotonic() + SECONDS
+        is_in_run = TaskRunContext.get() is not None  # else there is nowhere to show it
+        self._next = time.monotonic() + SECONDS if is_in_run else inf
 
     def show(self, done: int, total: int) -> None:
         """Bring it up to date, if it is time for that or all is done."""
@@ -41,7 +44,8 @@ class ProgressArtifact:
                 self._id = cast(UUID, create_progress_artifact(percent, self._key, self._title))
             else:
                 update_progress_artifact(self._id, percent)
-            self._next = time.monotonic() + SECONDS
+            is_in_run = TaskRunContext.get() is not None  # else there is nowhere to show it
+        self._next = time.monotonic() + SECONDS if is_in_run else inf
 
 
 @contextmanager
