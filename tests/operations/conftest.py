@@ -302,7 +302,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A server with everything deployed as the papers say, and a worker."""
     site = Site(tmp_path_factory.mktemp("site"), free_port())
     port = site.port
-    server, address, pool, deploy, worker = documented("One machine")[:5]
+    server, address, pool, deploy, worker, *_ = documented("One machine")
     try:
         site.start("server", *server)
         wait_for(site.is_healthy, "the server answers", 240)

@@ -5,13 +5,17 @@ import shlex
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 import yaml
 
 from flows.deployment import SILENT_RUNS
+from tasks.regression import REGRESSED
 from tests.operations.conftest import BIN, CHECKOUT, Site, documented, lines_of, wait_for
 
 pytestmark = pytest.mark.xdist_group("site")  # one server and worker for all
@@ -133,11 +137,45 @@ def test_the_commands_of_every_day_work_as_they_are_written(site: Site) -> None:
     site.wait_until(flow_run, "FAILED")
     assert site.status(flow_run) == "failed"
     for command in documented("Day by day"):
-        if "cancel" in command:
-            continue  # a run that has ended cannot be cancelled; the tests of faults do it
-        site.run_documented([flow_run if word == "ID" else word for word in command])
+        if "cancel" not in command and "automation" not in command:  # as other tests do
+            site.run_documented([flow_run if word == "ID" else word for word in command])
     schedules = site.deployment("evaluate-flow")["schedules"]
     assert [one["active"] for one in schedules] == [True]
+
+
+def test_runs_start_and_are_cancelled_as_it_is_written(site: Site) -> None:
+    *_, plain, with_parameters = documented("One machine")
+    (cancel,) = [one for one in documented("Day by day") if "cancel" in one]
+    for command in (plain, with_parameters):
+        printed = site.run_documented(command)
+        (flow_run,) = re.findall(r"flow-run/(\S+)", printed)
+        site.run_documented([flow_run if word == "ID" else word for word in cancel])
+        site.wait_until(flow_run, "CANCELLED")
+
+
+def test_the_automation_that_is_written_pauses_what_found_the_champion_worse(
+    site: Site, tmp_path: Path
+) -> None:
+    (create,) = [one for one in documented("Day by day") if "automation" in one]
+    file = tmp_path / create[-1]
+    file.write_text("\n".join(lines_of("Day by day", "yaml")), encoding="utf-8")
+    site.run_documented([*create[:-1], str(file)])
+    deployment = site.deployment("evaluate-flow")["id"]
+    found = {
+        "id": str(uuid4()),
+        "occurred": datetime.now(UTC).isoformat(),
+        "event": REGRESSED,
+        "resource": {"prefect.resource.id": "samehand.model.1"},
+        "related": [
+            {
+                "prefect.resource.id": f"prefect.deployment.{deployment}",
+                "prefect.resource.role": "deployment",
+            }
+        ],
+    }
+    assert httpx.post(f"{site.api}/events", json=[found]).is_success
+    wait_for(lambda: bool(site.deployment("evaluate-flow")["paused"]), "it is paused", 60)
+    httpx.patch(f"{site.api}/deployments/{deployment}", json={"paused": False}).raise_for_status()
 
 
 def test_systemd_takes_the_units_and_they_start_what_the_papers_type(tmp_path: Path) -> None:
