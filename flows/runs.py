@@ -20,6 +20,7 @@ from storage.errors import InputError
 from storage.locks import try_lock
 from storage.sources import full_name
 from storage.workspace import Workspace
+from tasks.artifacts import name_flow_run
 from tasks.dead_runs import end_dead_runs
 from tasks.records import (
     KeptModel,
@@ -107,10 +108,18 @@ def _going_on(run: OpenRun, space: Workspace) -> Iterator[OpenRun]:
     with try_lock(run.folder.lock) as is_ours:
         if not is_ours:
             raise InputError(f"run {run.id} is going on in another process; wait, or cancel it")
+        name_flow_run(name_of(run))
         end_dead_runs(space)
         mark_running(run, str(current_flow_run.id), space)
         yield run
         finish_run(run, space)
+
+
+def name_of(run: OpenRun) -> str:
+    """What a run does: its flow, its source, its preset and the model where it has one."""
+    what = current_flow_run.flow_name.removesuffix("-flow")
+    model = f", model {run.model_id}" if run.model_id is not None else ""
+    return f"{what} {run.source} ({run.preset}{model})"
 
 
 def mark_failed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

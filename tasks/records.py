@@ -50,6 +50,7 @@ class OpenRun:
     source: str
     preset: str
     settings: dict[str, Any]
+    model_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,4 +260,4 @@ def kept_model(session: Session, row: Model, space: Workspace) -> KeptModel:
 
 def _opened(row: Run, space: Workspace) -> OpenRun:
     folder = RunFolder(space.home / row.directory)
-    return OpenRun(row.id, folder, row.source, row.preset, row.settings)
+    return OpenRun(row.id, folder, row.source, row.preset, row.settings, row.model_id)

@@ -20,7 +20,7 @@ COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 
 
 def test_the_same_paintings_evaluated_again_give_the_same_figures(
-    samehand: Samehand, in_copy: Trained
+    samehand: Samehand, in_copy: Trained, paintings: Path
 ) -> None:
     result = samehand("evaluate")
     assert result.exit_code == 0, result.output
@@ -32,6 +32,9 @@ def test_the_same_paintings_evaluated_again_give_the_same_figures(
         flows = database.execute("SELECT DISTINCT flow_name FROM runs").fetchall()
     assert len(set(rows)) == 1
     assert ("evaluate-flow",) in flows
+    with get_client(sync_client=True) as client:
+        names = {run.name for run in client.read_flow_runs()}
+    assert {f"train {paintings} (demo)", f"evaluate {paintings} (demo, model 1)"} <= names
 
 
 @pytest.fixture
@@ -296,6 +299,7 @@ def test_a_stopped_scoring_goes_on_after_what_it_has_stored(
             "DELETE FROM pair_predictions WHERE evaluation_id = ? AND pair_index > ?",
             (evaluation, upto),
         )
+        database.execute("DELETE FROM pair_images WHERE evaluation_id = ?", (evaluation,))
         if upto < 0:  # nor was the evaluation begun
             database.execute("DELETE FROM evaluations WHERE id = ?", (evaluation,))
         database.executescript(NEW_CHAMPION)
