@@ -22,8 +22,9 @@ format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Every benchmark; `make bench BENCH="cropping --originals FOLDER"` measures one, on real paintings.
 bench: $(VENV)/installed
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # Kills a server, a worker and runs in turn, and writes what happened into docs/operating.md.
 faults: $(VENV)/installed

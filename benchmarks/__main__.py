@@ -1,7 +1,75 @@
-"""``make bench``: every benchmark, one after the other."""
+"""``make bench``: every benchmark, or those named, one after the other."""
 
-from benchmarks import orchestration, pairs, precision
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
-for benchmark in (precision, orchestration, pairs):
-    benchmark.main()
-    print()
+from benchmarks import (
+    cold,
+    cropping,
+    evaluation,
+    learning,
+    limits,
+    memory,
+    orchestration,
+    pairs,
+    training,
+    triplets,
+)
+from benchmarks.machine import this_machine
+from benchmarks.report import Table, keep, markdown
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the command line says."""
+
+    device: str
+    originals: Path | None
+
+
+MEASURED: Mapping[str, Callable[[Choice], Table]] = {
+    "limits": lambda chosen: limits.measure(chosen.device),
+    "training": lambda chosen: training.measure(chosen.device, limits.measure_rates(chosen.device)),
+    "learning": lambda chosen: learning.measure(chosen.device),
+    "evaluation": lambda chosen: evaluation.measure(
+        chosen.device, limits.measure_rates(chosen.device)
+    ),
+    "cropping": lambda chosen: cropping.measure(chosen.originals),
+    "triplets": lambda chosen: triplets.measure(),
+    "cold": lambda chosen: cold.measure(),
+    "memory": lambda chosen: memory.measure(chosen.device),
+}
+PRINTED: Mapping[str, Callable[[], None]] = {
+    "orchestration": orchestration.main,
+    "pairs": pairs.main,
+}
+
+
+def main() -> None:
+    """Measure, print, and keep the tables in the machine's file."""
+    names = [*MEASURED, *PRINTED]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda")
+    parser.add_argument("--originals", type=Path, help="a folder of full-size JPEGs")
+    given = parser.parse_args()
+    unknown = set(given.names) - set(names)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+    chosen, machine = Choice(given.device, given.originals), this_machine(given.device)
+    for name in given.names or names:
+        if name in PRINTED:
+            PRINTED[name]()
+        else:
+            table = MEASURED[name](chosen)
+            print(*markdown(table), sep="\n")
+            keep(table, machine, RESULTS)
+        print(flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,6 @@ that its memory is its own. Where no PostgreSQL answers, what needs one is left 
 
 import multiprocessing
 import re
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from sqlalchemy import Engine, create_engine, insert, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from benchmarks.processes import apart, peak_memory
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation, PairPrediction
@@ -52,10 +52,8 @@ THRESHOLD, SLOPE = 11.0, 3.0
 NO_FAULTS = pd.DataFrame({"image_name": [], "reason": []})
 
 
-def main() -> None:
+def main(share: float = 1.0, server: str = LOCAL) -> None:
     """Measure everything and print it."""
-    share = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-    server = sys.argv[2] if len(sys.argv) > 2 else LOCAL
     with TemporaryDirectory() as folder, postgres_schema(server) as postgres:
         for line in measure(Path(folder), share, postgres):
             print(line, flush=True)
@@ -65,14 +63,14 @@ def measure(place: Path, share: float, postgres: str | None) -> Iterator[str]:
     """Yield what is measured, a line each, in files under `place` and a schema of a server."""
     if postgres is None:
         yield "no PostgreSQL answers: what needs one is left out"
-    yield f"{_apart(_write_pair_file, place, share):,} pairs in the file"
-    yield _told("line by line, one dot product each", *_apart(_line_by_line, place))
-    yield _told("CSV in, CSV out", *_apart(_csv_to_csv, place))
+    yield f"{apart(_write_pair_file, place, share):,} pairs in the file"
+    yield _told("line by line, one dot product each", *apart(_line_by_line, place))
+    yield _told("CSV in, CSV out", *apart(_csv_to_csv, place))
     if postgres:
-        yield _told("CSV in, PostgreSQL and CSV out", *_apart(_csv_to_postgres, place, postgres))
+        yield _told("CSV in, PostgreSQL and CSV out", *apart(_csv_to_postgres, place, postgres))
     for url in (f"sqlite:///{place / 'results.db'}", *([postgres] if postgres else [])):
         kind = make_url(url).get_backend_name()
-        for line in _apart(_write_and_ask, url, share):
+        for line in apart(_write_and_ask, url, share):
             yield f"{kind}: {line}"
         yield f"{kind}: {_eight_at_once(url, share)}"
 
@@ -100,18 +98,6 @@ def postgres_schema(server: str) -> Iterator[str | None]:
         with engine.begin() as connection:
             connection.execute(text(f"DROP SCHEMA {name} CASCADE"))
         engine.dispose()
-
-
-def _apart(measure: Callable[..., Any], *arguments: Any) -> Any:
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        measured = pool.apply(measure, arguments)
-        pool.close()
-        pool.join()  # it ends by itself: one that is ended leaves locks behind
-    return measured
-
-
-def _memory() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
 def _write_pair_file(place: Path, share: float) -> int:
@@ -163,7 +149,7 @@ def _line_by_line(place: Path) -> tuple[int, float, float]:
             count += 1
             if count == 2_000_000:
                 break
-    return count, time.perf_counter() - start, _memory()
+    return count, time.perf_counter() - start, peak_memory()
 
 
 def _scoring(place: Path) -> "PairScoring":
@@ -192,7 +178,7 @@ def _csv_to_csv(place: Path) -> tuple[int, float, float]:
     start = time.perf_counter()
     space = Workspace(place, "")
     count = score_pairs(scoring, nowhere, Faults(), place / "submission.csv", space)
-    return count, time.perf_counter() - start, _memory()
+    return count, time.perf_counter() - start, peak_memory()
 
 
 def _csv_to_postgres(place: Path, url: str) -> tuple[int, float, float]:
@@ -208,7 +194,7 @@ def _csv_to_postgres(place: Path, url: str) -> tuple[int, float, float]:
     count = score_pairs(scoring, opened, Faults(), place / "submission.csv", space)
     with transaction(url) as session:
         complete_evaluation(session, evaluation_id, Evaluation(threshold=THRESHOLD, n_pairs=count))
-    return count, time.perf_counter() - start, _memory()
+    return count, time.perf_counter() - start, peak_memory()
 
 
 def _begin(
@@ -282,7 +268,7 @@ def _write_and_ask(url: str, share: float) -> list[str]:
     dict_rate = _dict_rate(engine, images, pairs)
     told.append(f"{len(pairs):,} pairs at {rate / 1e3:,.0f} k/s, keys and checks included")
     told.append(f"dicts at {dict_rate / 1e3:,.0f} k/s: {rate / dict_rate:.1f} times")
-    told.append(f"{used:.1f} bytes a pair; memory {_memory():.2f} GB")
+    told.append(f"{used:.1f} bytes a pair; memory {peak_memory():.2f} GB")
     second, _ids = _new(engine, images)
     _store(engine, second, pairs)
     told += _ask(engine, first, second)
@@ -406,4 +392,4 @@ def _write_one(url: str, share: float, number: int) -> int:
 
 
 if __name__ == "__main__":
-    main()
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0, *sys.argv[2:3])

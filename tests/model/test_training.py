@@ -1,6 +1,7 @@
 """Epochs of training on tiny crops: their loss by hand, their steps, and that they repeat."""
 
 import copy
+import io
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor, nn
 
+from benchmarks.reference import reference_optimizer, train_reference
 from model.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -283,6 +286,39 @@ def test_a_few_epochs_bring_the_loss_down() -> None:
         for epoch in range(1, 7)
     ]
     assert results[-1].loss < results[0].loss / 2
+
+
+@pytest.mark.parametrize(
+    ("precision", "shape", "within"), [("float32", DROPPING, 1e-3), ("bfloat16", CERTAIN, 0.03)]
+)
+def test_the_loss_curve_is_that_of_the_references_way(
+    precision: Precision, shape: NetworkShape, within: float
+) -> None:
+    pixels = PIXELS // 4 + np.array([0, 90, 190], np.uint8)[ARTISTS][:, None, None, None]
+    network, recipe = shallow(shape), replace(RECIPE, batch_size=12)
+    reference = nn.Sequential(copy.deepcopy(network.backbone), copy.deepcopy(network.head))
+    optimizer, slow = build_optimizer(network, recipe), reference_optimizer(reference, recipe)
+    files, compute = [png(crop) for crop in pixels], Compute("cpu", precision)
+    ours, theirs = [], []
+    for epoch in range(1, 7):
+        triplets = draw_triplets(ARTISTS, 24, np.random.default_rng(epoch))
+        ours.append(
+            train_epoch(
+                network, optimizer, pixels, triplets, recipe, compute, seed=1, epoch=epoch
+            ).loss
+        )
+        with torch.random.fork_rng(devices=[]):
+            theirs.append(
+                train_reference(reference, slow, files, triplets, recipe, seed=1, epoch=epoch)
+            )
+    assert theirs[-1] < theirs[0] / 2
+    assert ours == pytest.approx(theirs, rel=within, abs=within)
+
+
+def png(crop: NDArray[np.uint8]) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(crop).save(file, "PNG")
+    return file.getvalue()
 
 
 def test_a_loss_that_is_no_longer_a_number_is_blamed_on_the_learning_rate() -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from torchvision.transforms import InterpolationMode, RandomPerspective
-from torchvision.transforms import functional as transforms
+from torchvision.transforms import RandomPerspective
 
+from benchmarks.reference import warp_one
 from model.errors import ModelInputError
 from model.index_maps import perspective_map
 from model.warp import WarpDraws, WarpRanges, draw_warps, warp
@@ -39,24 +39,8 @@ def noise(count: int, size: int, seed: int = 0) -> Pixels:
 
 def warp_with_pillow(pixels: Pixels, draws: WarpDraws) -> Pixels:
     """The same warp, image by image and transform by transform."""
-    return np.stack([warp_one(image, draws, idx) for idx, image in enumerate(pixels)])
-
-
-def warp_one(pixels: Pixels, draws: WarpDraws, idx: int) -> Pixels:
-    nearest, far = InterpolationMode.NEAREST, draws.size - 1
-    image = transforms.rotate(Image.fromarray(pixels), float(draws.rotation[idx]), nearest, fill=0)
-    if draws.vertical_flip[idx]:
-        image = transforms.vflip(image)
-    if draws.horizontal_flip[idx]:
-        image = transforms.hflip(image)
-    angle, scale, shear = draws.affine_rotation[idx], draws.scale[idx], draws.shear[idx]
-    image = transforms.affine(
-        image, float(angle), [0, 0], float(scale), [float(shear), 0.0], nearest, fill=0
-    )
-    if draws.perspective[idx]:
-        start = [[0, 0], [far, 0], [far, far], [0, far]]
-        image = transforms.perspective(image, start, draws.corners[idx].tolist(), nearest, fill=0)
-    return np.asarray(image)
+    images = [Image.fromarray(image) for image in pixels]
+    return np.stack([np.asarray(warp_one(image, draws, i)) for i, image in enumerate(images)])
 
 
 def assert_warped_as_by_pillow(pixels: Pixels, draws: WarpDraws) -> None:

@@ -1,0 +1,76 @@
+"""The host's memory at full size: training on 18,000 crops, and embedding 24,000."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from benchmarks.processes import Peak, apart, peak_of
+from benchmarks.report import Row, Table
+from model.compute import Compute
+from model.embedding import embed
+from model.network import NetworkShape, build_network
+from model.training import Recipe, build_optimizer, train_epoch
+from model.triplets import draw_triplets
+
+STEPS = 2  # the first makes Adam's state, and from the second on memory stays as it is
+ARTISTS = 1_200
+
+
+def measure(
+    device: str,
+    *,
+    size: int = 224,
+    trained: int = 18_000,
+    embedded: int = 24_000,
+    batches: Sequence[int] = (64, 200),
+) -> Table:
+    """Measure steps of ``batches`` triplets among ``trained`` crops, and all ``embedded`` ones."""
+    rows = []
+    with TemporaryDirectory() as folder:
+        pixels = write_crops(Path(folder), max(trained, embedded), size)
+        for batch in batches:
+            peak = apart(_train, pixels, trained, batch, device)
+            what = f"training on {trained:,} crops, {batch} triplets a step, bfloat16"
+            rows.append(_row(what, peak, trained * size**2 * 3 / 1e9))
+        peak, seconds = apart(_embed, pixels, embedded, device)
+        rows.append(_row(f"embedding {embedded:,} crops, bfloat16", peak, 0.0))
+        rows.append(Row("that takes", seconds, "s"))
+    return Table("memory", f"host memory at {size} x {size}, {device}", tuple(rows))
+
+
+def write_crops(folder: Path, count: int, size: int) -> Path:
+    """Black crops, as a dataset's are stored; the file is sparse, and takes no room on the disk."""
+    path, shape = folder / "pixels.npy", (count, size, size, 3)
+    np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    return path
+
+
+def _row(what: str, peak: Peak, mapped: float) -> Row:
+    note = f"{peak.with_files:.2f} GB with what is mapped of the crops"
+    if mapped:
+        note += f", which grows to {mapped:.2f} GB in an epoch where there is room"
+    return Row(what, peak.own, "GB", None, note)
+
+
+def _train(path: Path, count: int, batch: int, device: str) -> Peak:
+    pixels, recipe = np.load(path, mmap_mode="r")[:count], Recipe(batch_size=batch)
+    triplets = draw_triplets(np.arange(count) % ARTISTS, STEPS * batch, np.random.default_rng(0))
+    compute = Compute(device, "bfloat16")
+
+    def train() -> None:
+        network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0).to(device)
+        optimizer = build_optimizer(network, recipe)
+        train_epoch(network, optimizer, pixels, triplets, recipe, compute, seed=0, epoch=1)
+
+    return peak_of(train)
+
+
+def _embed(path: Path, count: int, device: str) -> tuple[Peak, float]:
+    pixels, compute = np.load(path, mmap_mode="r"), Compute(device, "bfloat16")
+    network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0).to(device)
+    start = time.perf_counter()
+    peak = peak_of(lambda: embed(network, pixels, np.arange(count), compute))
+    return peak, time.perf_counter() - start

@@ -1,0 +1,137 @@
+"""A step of training: ours in every way, beside the reference's and beside the machine's limit."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from benchmarks.limits import Rates, operations
+from benchmarks.paintings import paint_crops, pixels_of
+from benchmarks.reference import reference_network, reference_optimizer, train_reference
+from benchmarks.report import Row, Table
+from benchmarks.timing import alternate, compared
+from model.compute import Compute, Precision
+from model.loss import triplet_outcome
+from model.network import NetworkShape, SiameseNetwork, build_network
+from model.training import Batching, Recipe, build_optimizer, train_epoch
+from model.triplets import Triplets, draw_shared_triplets, draw_triplets
+
+OURS: tuple[tuple[Precision, Batching], ...] = (
+    ("float32", "roles"),
+    ("bfloat16", "roles"),
+    ("bfloat16", "together"),
+    ("bfloat16", "shared"),
+)
+ARTISTS, IMAGES_EACH = 742, 10  # 7,420 images, as many as the reference draws its triplets from
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Crops as files and as pixels, and the triplets drawn from them."""
+
+    files: list[bytes]
+    pixels: npt.NDArray[np.uint8]
+    triplets: Triplets
+
+
+def measure(
+    device: str, rates: Rates, *, size: int = 224, batch: int = 32, steps: int = 1, rounds: int = 3
+) -> Table:
+    """Measure epochs of ``steps`` batches of ``batch`` triplets of crops of ``size``."""
+    recipe = Recipe(batch_size=batch)
+    drawn = draw_work("roles", size, batch, steps)
+    work: dict[Batching, Work] = {
+        "roles": drawn,
+        "together": drawn,
+        "shared": draw_work("shared", size, batch, steps),
+    }
+    start = build_network(NetworkShape(crop_size=size), "none", seed=0)
+    ways = {"the reference's way": reference_way(start, work["roles"], recipe, device)}
+    notes = {"the reference's way": f"{3 * batch} images"}
+    for precision, batching in OURS:
+        name, chosen = f"{precision}, {batching}", replace(recipe, batching=batching)
+        ways[name] = our_way(start, work[batching], chosen, Compute(device, precision))
+        notes[name] = f"{images_of(work[batching].triplets, chosen) // steps} images"
+    alone = "bfloat16, roles: the network alone"
+    ways[alone] = network_alone(start, work["roles"], recipe, Compute(device, "bfloat16"))
+    seconds = {name: taken / steps for name, taken in alternate(ways, rounds, device).items()}
+    needed = operations(3 * batch, size, training=True)
+    limits = {
+        "limit: its operations at the rate of bfloat16 convolutions": rates.training["bfloat16"],
+        "limit: its operations at the highest rate measured": rates.most,
+    }
+    rows = compared(seconds | {name: needed / rate for name, rate in limits.items()}, notes)
+    share = 100 * (1 - seconds[alone] / seconds["bfloat16, roles"])
+    rows.append(Row("bfloat16, roles: share of the step that is not the network", share, "%"))
+    return Table(
+        "training", f"a step on {batch} triplets of {size} x {size}, {device}", tuple(rows)
+    )
+
+
+def draw_work(batching: Batching, size: int, batch: int, steps: int) -> Work:
+    """Draw triplets among as many images as the reference has, and paint those that are used."""
+    artists, rng = np.repeat(np.arange(ARTISTS), IMAGES_EACH), np.random.default_rng(0)
+    if batching == "shared":
+        drawn = draw_shared_triplets(artists, steps * batch, batch, rng)
+    else:
+        drawn = draw_triplets(artists, steps * batch, rng)
+    rows = np.stack([drawn.anchor_idx, drawn.positive_idx, drawn.negative_idx])
+    used, places = np.unique(rows, return_inverse=True)
+    files = paint_crops(artists[used], size)
+    return Work(files, pixels_of(files), Triplets(*places.reshape(rows.shape).astype(np.int32)))
+
+
+def images_of(triplets: Triplets, recipe: Recipe) -> int:
+    """How many images an epoch of these triplets embeds."""
+    rows = np.stack([triplets.anchor_idx, triplets.positive_idx, triplets.negative_idx])
+    if recipe.batching == "roles":
+        return int(rows.size)
+    batches = np.split(rows, rows.shape[1] // recipe.batch_size, axis=1)
+    return sum(len(np.unique(batch)) for batch in batches)
+
+
+def reference_way(
+    start: SiameseNetwork, work: Work, recipe: Recipe, device: str
+) -> Callable[[], object]:
+    """An epoch as the reference trains it."""
+    network = reference_network(start).to(device)
+    optimizer = reference_optimizer(network, recipe)
+    return lambda: train_reference(
+        network, optimizer, work.files, work.triplets, recipe, seed=0, epoch=1
+    )
+
+
+def our_way(
+    start: SiameseNetwork, work: Work, recipe: Recipe, compute: Compute
+) -> Callable[[], object]:
+    """An epoch as the recipe says."""
+    network = copy.deepcopy(start).to(compute.device)
+    optimizer = build_optimizer(network, recipe)
+    return lambda: train_epoch(
+        network, optimizer, work.pixels, work.triplets, recipe, compute, seed=0, epoch=1
+    )
+
+
+def network_alone(
+    start: SiameseNetwork, work: Work, recipe: Recipe, compute: Compute
+) -> Callable[[], object]:
+    """An epoch on crops that lie ready, neither gathered nor warped: passes, loss and Adam."""
+    network = copy.deepcopy(start).to(compute.device).train()
+    optimizer = build_optimizer(network, recipe)
+    roles = work.triplets.anchor_idx, work.triplets.positive_idx, work.triplets.negative_idx
+    ready = [torch.from_numpy(work.pixels[rows]).to(compute.device) for rows in roles]
+    steps = list(zip(*(torch.split(pixels, recipe.batch_size) for pixels in ready), strict=True))
+
+    def epoch() -> None:
+        for passes in steps:
+            with compute.autocast():
+                anchor, positive, negative = (network(pixels) for pixels in passes)
+            outcome = triplet_outcome(anchor, positive, negative, recipe.margin)
+            optimizer.zero_grad(set_to_none=True)
+            outcome.loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+
+    return epoch

@@ -1,0 +1,110 @@
+"""Every benchmark at a tiny size: it runs, says what it should, and its ways agree."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks import cold, cropping, evaluation, learning, limits, memory, training, triplets
+from benchmarks.limits import Rates
+from benchmarks.machine import this_machine
+from benchmarks.report import Row, Table, keep, markdown
+from model.compute import Precision
+
+REFERENCE = "the reference's way"
+RATE: dict[Precision, float] = {"float32": 1e11, "bfloat16": 3e11}
+RATES = Rates(RATE, RATE, RATE)
+
+
+def rows_of(table: Table) -> dict[str, Row]:
+    """The rows by what they say; each table prints, and everything in it took some time."""
+    lines = list(markdown(table))
+    assert len(lines) == 2 + len(table.rows)
+    assert all(line.count("|") == 5 for line in lines)
+    rows = {row.what: row for row in table.rows}
+    assert len(rows) == len(table.rows)
+    assert all(row.value > 0 for row in table.rows if row.unit in ("s", "GB", "GFLOP/s", "GB/s"))
+    return rows
+
+
+def test_limits() -> None:
+    rows = rows_of(limits.measure("cpu", side=64, batch=1, copied=1 << 16))
+    assert len(rows) == 7
+
+
+def test_operations_are_those_of_resnet18() -> None:
+    # Torchvision's own page says 1.81 billion multiply-adds, 0.5 million of them in what is left
+    # out here, and each is two operations; the head's are 2 x (25,088 x 256 + 256 x 64).
+    head = 2 * (25_088 * 256 + 256 * 64)
+    assert limits.operations(1, 224, training=False) == pytest.approx(2 * 1.814e9 + head, rel=2e-3)
+
+
+def test_training() -> None:
+    rows = rows_of(training.measure("cpu", RATES, size=32, batch=4, steps=1, rounds=1))
+    images = {name: row.note for name, row in rows.items() if row.note}
+    assert images == {
+        REFERENCE: "12 images",
+        "float32, roles": "12 images",
+        "bfloat16, roles": "12 images",
+        "bfloat16, together": "12 images",
+        "bfloat16, shared": "4 images",
+    }
+    assert rows[REFERENCE].ratio == 1
+
+
+def test_learning() -> None:
+    rows = rows_of(learning.measure("cpu", size=32, epochs=2, triplets=25))
+    first = {
+        name: float(row.note.removeprefix("loss ").split(", ")[0]) for name, row in rows.items()
+    }
+    assert len(first) == 5
+    # Before the first step all are one network.
+    assert first["float32, roles"] == pytest.approx(first[REFERENCE], abs=0.002)
+    assert first["bfloat16, roles"] == pytest.approx(first[REFERENCE], abs=0.05)
+    assert all("," in row.note for row in rows.values())
+
+
+def test_evaluation() -> None:
+    table = evaluation.measure("cpu", RATES, size=32, images=200, triplets=2_000, part=2, rounds=1)
+    rows = rows_of(table)
+    assert rows["float32: relative error of the embeddings"].value < 1e-5
+    assert rows["bfloat16: relative error of the embeddings"].value < 0.02
+    assert rows["float32: triplet accuracy apart"].value < 0.1
+    assert rows["bfloat16: triplet accuracy apart"].value <= 1
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_cropping(given: bool, tmp_path: Path) -> None:
+    for number in range(2):
+        cold.write_painting(tmp_path / f"{number}.jpg", number)
+    rows = rows_of(cropping.measure(tmp_path if given else None, count=2, rounds=1))
+    assert rows["farthest from the whole image's crop"].value <= 1
+
+
+def test_triplets() -> None:
+    assert len(rows_of(triplets.measure(count=50, artists=5, rounds=1))) == 3
+    drawn = triplets.draw_one_by_one([0, 0, 1, 1, 1], 20)
+    artists = [0, 0, 1, 1, 1]
+    for anchor, positive, negative in drawn:
+        assert anchor != positive
+        assert artists[anchor] == artists[positive] != artists[negative]
+
+
+def test_memory() -> None:
+    rows = rows_of(memory.measure("cpu", size=32, trained=2_400, embedded=2_500, batches=(4,)))
+    assert len(rows) == 3
+    assert all(0 < row.value < 2 for row in rows.values() if row.unit == "GB")
+
+
+def test_results_are_kept_a_table_in_place_of_its_like(tmp_path: Path) -> None:
+    machine = this_machine("cpu")
+    for value in (1.0, 2.0):
+        table = Table("one", "work", (Row("what", value, "s"),))
+        path = keep(table, machine, tmp_path)
+    keep(Table("other", "work", ()), machine, tmp_path)
+    kept = json.loads(path.read_text())
+    assert path.name == f"{machine.name}.json"
+    assert set(kept) == {"one", "other"}
+    assert kept["one"]["rows"][0]["value"] == 2.0
+    assert torch.__version__.startswith(kept["one"]["versions"]["torch"])
