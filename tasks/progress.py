@@ -44,8 +44,7 @@ class ProgressArtifact:
                 self._id = cast(UUID, create_progress_artifact(percent, self._key, self._title))
             else:
                 update_progress_artifact(self._id, percent)
-            is_in_run = TaskRunContext.get() is not None  # else there is nowhere to show it
-        self._next = time.monotonic() + SECONDS if is_in_run else inf
+            self._next = time.monotonic() + SECONDS
 
 
 @contextmanager
