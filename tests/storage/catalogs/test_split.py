@@ -115,6 +115,20 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another() -> None:
     assert not splits[0].equals(splits[2])
 
 
+@pytest.mark.parametrize(("wanted", "moved"), [((3, 4), 2), ((0.2, 0.25), 3)])
+def test_a_new_artist_moves_few_others(wanted: tuple[float, float], moved: int) -> None:
+    def split_of(n_artists: int, seed: int) -> dict[str, str]:
+        artists = [f"Artist {i}" for i in range(n_artists)] * 2
+        images = split_catalog(catalog_of(artists), SplitRules(*wanted, seed=seed))
+        return dict(zip(images["artist_name"], images["split"], strict=True))
+
+    counts = []
+    for seed in range(60):
+        before, after = split_of(17, seed), split_of(18, seed)
+        counts.append(sum(after[name] != split for name, split in before.items()))
+    assert max(counts) == moved
+
+
 def test_asking_for_test_artists_leaves_the_validation_artists_as_they_were() -> None:
     catalog = catalog_of([f"Artist {i % 40}" for i in range(80)])
     without, with_test = (split_catalog(catalog, SplitRules(10, n)) for n in (0, 5))
