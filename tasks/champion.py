@@ -47,7 +47,10 @@ def find_champion(space: Workspace) -> KeptModel | None:
     with transaction(space.database_url) as session:
         row = results.champion(session)
         found = None if row is None else kept_model(session, row, space)
-    return found if found is not None and found.checkpoint.is_file() else None
+    if found is not None and not found.checkpoint.is_file():
+        get_run_logger().warning("The champion's checkpoint is gone: %s", found.checkpoint)
+        return None
+    return found
 
 
 @step()

@@ -53,7 +53,7 @@ def embed_split(
     return target
 
 
-@step()
+@step(hours=6)
 def measure_mean_colours(dataset: Dataset, split: str, target: Path) -> Path:
     """Describe each image of a split by its mean colour alone: the baseline to beat."""
     images = load_split(dataset, split)

@@ -16,6 +16,7 @@ from storage.database.datasets import record_dataset as store_dataset
 from storage.database.session import transaction
 from storage.database.tables import Epoch, Model, Run
 from storage.datasets.dataset import Dataset, content_hash
+from storage.errors import InputError
 from storage.files import sha256_of
 from storage.locks import try_lock
 from storage.run_folder import RunFolder
@@ -229,9 +230,18 @@ def find_model_of_run(run_id: int | None, prefect_flow_run_id: str, space: Works
 
 @step()
 def find_kept_model(model_id: int | None, space: Workspace) -> KeptModel:
-    """Find a model by its number; the champion if none is named."""
+    """Find a model by its number; the champion if none is named.
+
+    Raises InputError where its checkpoint is gone.
+    """
     with transaction(space.database_url) as session:
-        return kept_model(session, results.find_model(session, model_id), space)
+        kept = kept_model(session, results.find_model(session, model_id), space)
+    if not kept.checkpoint.is_file():
+        raise InputError(
+            f"{kept.checkpoint}: the checkpoint of model {kept.id} is gone;"
+            " put it back or name another model"
+        )
+    return kept
 
 
 def _history(session: Session, run: OpenRun) -> tuple[ValidatedEpoch, ...]:

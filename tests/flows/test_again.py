@@ -139,6 +139,18 @@ def events_named(name: str) -> list[object]:
     return []
 
 
+def test_a_champion_whose_checkpoint_is_gone_is_named_before_anything_starts(
+    samehand: Samehand, in_copy: Trained
+) -> None:
+    with sqlite3.connect(in_copy.database) as database:
+        ((path,),) = database.execute("SELECT path FROM models WHERE is_champion").fetchall()
+    (in_copy.home / path).unlink()
+    result = samehand("evaluate")
+    assert result.exit_code == 2
+    assert "the checkpoint of model 1 is gone" in " ".join(result.stderr.split())
+    assert sorted(folder.name for folder in (in_copy.home / "runs").iterdir()) == ["0001-train"]
+
+
 def test_pairs_of_a_file_are_scored_into_database_and_submission(
     samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
 ) -> None:

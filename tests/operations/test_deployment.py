@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from flows.cli import SHORT_WAITS
 from flows.deployment import SILENT_RUNS
 from tasks.regression import REGRESSED
 from tests.operations.conftest import BIN, CHECKOUT, Site, documented, lines_of, wait_for
@@ -42,6 +43,7 @@ def test_the_server_shows_what_the_file_says(site: Site, written: dict[str, Any]
     for key in ("name", "description", "tags", "entrypoint", "parameters"):
         assert shown[key] == written[key], key
     assert shown["work_pool_name"] == written["work_pool"]["name"] == "samehand"
+    assert SHORT_WAITS.items() <= shown["job_variables"]["env"].items()
     assert shown["job_variables"] == written["work_pool"]["job_variables"]
     if limit := written.get("concurrency_limit"):
         assert shown["global_concurrency_limit"]["limit"] == limit["limit"]
