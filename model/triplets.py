@@ -173,9 +173,11 @@ def _share(
     second = _any_but(first, members.count[own], rng)
     rows = np.concatenate([members.row(own, first), members.row(own, second)])
     artist = np.tile(own, 2)
-    # The greatest of as many random numbers is at any place as likely as at any other.
-    chances = np.where(artist[:, None] == artist, -1.0, rng.random((len(rows), len(rows))))
-    negative = rows[chances.argmax(axis=1)]
+    by_artist = np.argsort(artist, kind="stable")
+    begin, alike = _stretch(artist, by_artist)
+    place = rng.integers(len(rows) - alike)
+    place += np.where(place >= begin, alike, 0)
+    negative = rows[by_artist[place]]
     return rows[:count], np.roll(rows, len(own))[:count], negative[:count]
 
 
