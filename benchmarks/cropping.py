@@ -21,7 +21,7 @@ RULES = CropRules()
 PAINTED = ((1600, 1200), (1200, 1700), (2000, 1300), (1400, 1100))
 
 
-def measure(originals: Path | None, *, count: int = 60, rounds: int = 3) -> Table:
+def measure(originals: Path | None, *, count: int = 60, rounds: int = 5) -> Table:
     """Measure on at most ``count`` JPEGs below ``originals``; painted ones where None is given."""
     files = read_originals(originals, count) if originals else paint_originals(count)
     ways = {
