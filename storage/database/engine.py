@@ -5,6 +5,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 
@@ -43,8 +44,8 @@ def open_database(url: str) -> Engine:
     if address.get_backend_name() == "sqlite":
         _make_folder(address)
     engine = create_engine(address, pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
+    prepare = _prepare_sqlite if engine.dialect.name == "sqlite" else _prepare_postgres
+    event.listen(engine, "connect", prepare)
     try:
         _bring_up_to_date(engine)
     except (DBAPIError, InputError) as error:
@@ -107,6 +108,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute("SELECT tanh(0)")
     except sqlite3.OperationalError:  # SQLite is built with or without its mathematics
         connection.create_function("tanh", 1, math.tanh, deterministic=True)
+
+
+def _prepare_postgres(connection: psycopg.Connection, _record: object) -> None:
+    """Set up each new connection to a server: to compile a question takes longer than to answer."""
+    connection.execute("SET jit = off")
+    connection.commit()
 
 
 def _bring_up_to_date(engine: Engine) -> None:

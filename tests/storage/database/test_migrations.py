@@ -124,7 +124,7 @@ def test_a_database_upgraded_from_any_revision_equals_a_fresh_one(
     engine = create_engine(database_url)
     with engine.connect() as connection:
         pairs = connection.execute(text("SELECT * FROM pair_predictions")).all()
-        theirs = connection.execute(text("SELECT * FROM pair_images")).all()
+        theirs = connection.execute(text("SELECT DISTINCT * FROM pair_images")).all()
         images = connection.execute(text("SELECT dataset_id FROM images")).scalars().all()
     engine.dispose()
     assert [tuple(pair) for pair in pairs] == [(7, 0, 1, 1, 0.5, True)]
