@@ -20,11 +20,12 @@ TRAIN = (
     "--set=validation_triplets=50",
     "--set=test_triplets=50",
     "--set=epochs=1",
+    "--set=resamples=100",
 )
 COMMANDS = ("--help", "results runs", "compare", "evaluate")
 
 
-def measure(*, rounds: int = 3) -> Table:
+def measure(*, rounds: int = 2) -> Table:
     """Train a network in a workspace of its own, and time commands that use it."""
     with TemporaryDirectory() as folder:
         environment = {
