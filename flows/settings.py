@@ -110,7 +110,7 @@ class Settings(BaseModel):
         ge=0, description="Stop after so many epochs without a better validation; 0: never."
     )
     batch_size: int = Field(ge=2, description="Triplets in a batch.")
-    # These two have defaults, for runs recorded before they could be chosen.
+    # These three have defaults, for runs recorded before they could be chosen.
     batching: Literal["roles", "together", "shared"] = Field(
         default="roles",
         description="How a batch is embedded: in a pass for anchors, positives and negatives each; "
@@ -118,6 +118,9 @@ class Settings(BaseModel):
     )
     compile_network: bool = Field(
         default=False, description="Compile the network with torch.compile, for a GPU."
+    )
+    gradient_checkpointing: bool = Field(
+        default=False, description="Train in a third of the memory, and a third more time."
     )
     learning_rate: float = Field(gt=0, le=1, description="Adam's learning rate.")
     weight_decay: float = Field(ge=0, le=1, description="Adam's L2 penalty.")
@@ -182,6 +185,7 @@ class Settings(BaseModel):
             batch_size=self.batch_size,
             batching=self.batching,
             compile_network=self.compile_network,
+            gradient_checkpointing=self.gradient_checkpointing,
             warps=WarpRanges(**{name: getattr(self, name) for name in WARP_SETTINGS}),
         )
 
@@ -225,6 +229,7 @@ REFERENCE: Mapping[str, JsonValue] = MappingProxyType(
         "batch_size": 200,
         "batching": "roles",
         "compile_network": False,
+        "gradient_checkpointing": False,
         "learning_rate": 1e-5,
         "weight_decay": 1e-3,
         "margin": 5.0,

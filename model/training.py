@@ -13,13 +13,13 @@ from torch import Tensor
 from model.compute import Compute, send
 from model.crops import Crops, resident
 from model.errors import ModelInputError
+from model.gradient_checkpointing import Forward, gone_through_twice
 from model.loss import TripletOutcome, triplet_outcome
 from model.network import SiameseNetwork
 from model.triplets import Triplets, batch_slices, stream
 from model.warp import WarpRanges, draw_warps, warp
 
 Batching = Literal["roles", "together", "shared"]
-Forward = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Recipe:
     ``batching`` says how a batch goes through the network: anchors, positives and negatives in
     passes of their own (``roles``), or each of its images once, in one pass. With ``shared`` the
     triplets, too, are to be drawn so that they share images (`model.triplets`).
-    ``compile_network`` translates the network for the device first, which takes a minute.
+    ``compile_network`` translates the network for the device first, which takes a minute;
+    ``gradient_checkpointing`` holds the activations of one pass at a time, for a third more time.
     """
 
     learning_rate: float = 1e-5
@@ -39,6 +40,7 @@ class Recipe:
     warps: WarpRanges = field(default_factory=WarpRanges)
     batching: Batching = "roles"
     compile_network: bool = False
+    gradient_checkpointing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ def train_epoch(
     when the loss stops being a number.
     """
     started = time.perf_counter()
-    forward: Forward = torch.compile(network.train()) if recipe.compile_network else network.train()
+    forward = _forward(network.train(), recipe)
     crops, draws = resident(pixels, compute.device), stream(seed, "warp", epoch)
     total_loss = torch.zeros((), device=compute.device)
     total_correct = torch.zeros((), device=compute.device, dtype=torch.int64)
@@ -103,6 +105,11 @@ def train_epoch(
         )
     seconds = time.perf_counter() - started
     return EpochResult(loss, total_correct.item() / count, seconds, n_images / seconds)
+
+
+def _forward(network: SiameseNetwork, recipe: Recipe) -> Forward:
+    forward: Forward = torch.compile(network) if recipe.compile_network else network
+    return gone_through_twice(network, forward) if recipe.gradient_checkpointing else forward
 
 
 @dataclass(frozen=True, slots=True, eq=False)

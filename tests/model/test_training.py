@@ -27,7 +27,7 @@ from model.checkpoint import (
 from model.compute import Compute, Precision
 from model.errors import ModelInputError
 from model.network import NetworkShape, SiameseNetwork, build_network
-from model.training import EpochResult, Recipe, build_optimizer, train_epoch
+from model.training import Batching, EpochResult, Recipe, build_optimizer, train_epoch
 from model.triplets import Triplets, draw_triplets
 from model.warp import WarpRanges
 
@@ -180,6 +180,23 @@ def test_one_pass_over_distinct_images_is_three_without_batch_statistics() -> No
     ways = [trained(network, replace(UNWARPED, batching=way)) for way in ("roles", "together")]
     for ours, theirs in zip(*(way.parameters() for way in ways), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("batching", ["roles", "together"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_passes_gone_through_twice_learn_the_same_bit_for_bit(
+    precision: Precision, batching: Batching
+) -> None:
+    network, compute = build_network(DROPPING, "none", seed=1), Compute("cpu", precision)
+    plain, checkpointed = (
+        trained(
+            network, replace(RECIPE, batching=batching, gradient_checkpointing=way), compute=compute
+        )
+        for way in (False, True)
+    )
+    assert identical(plain, checkpointed)
+    layers = [layer for layer in checkpointed.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert {layer.momentum for layer in layers} == {0.1}
 
 
 @pytest.mark.slow
