@@ -1,12 +1,14 @@
-"""The steps that `prefect.yaml` names: one as a deployment is registered, one before its runs."""
+"""The steps that `prefect.yaml` names: two as a deployment is registered, one before its runs."""
 
 from datetime import timedelta
 from pathlib import Path
 
 from prefect.automations import Automation
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.exceptions import ObjectNotFound
 
 SILENT_RUNS = "samehand: silent runs have crashed"
 
@@ -14,6 +16,22 @@ SILENT_RUNS = "samehand: silent runs have crashed"
 def enter_checkout() -> dict[str, str]:
     """Work where this machine's samehand is installed from, whichever machine registered it."""
     return {"directory": str(Path(__file__).parents[1])}
+
+
+async def limit_queue(pool: str, queue: str, limit: int) -> dict[str, str]:
+    """Let so many runs of a work queue go on at once; those beyond wait their turn.
+
+    The server counts them. The limit of a deployment is a lease instead, which runs have to renew:
+    where the server is away for minutes, Prefect ends them.
+    """
+    async with get_client() as client:
+        try:
+            found = await client.read_work_queue_by_name(queue, work_pool_name=pool)
+        except ObjectNotFound:
+            await client.create_work_queue(queue, concurrency_limit=limit, work_pool_name=pool)
+        else:
+            await client.update_work_queue(found.id, concurrency_limit=limit)
+    return {"queue": queue}
 
 
 async def watch_for_silence(seconds: int) -> dict[str, str]:

@@ -68,10 +68,22 @@ def test_the_schedule_is_the_files_and_its_next_run_can_be_seen(site: Site) -> N
     wait_for(lambda: bool(site.ask("flow_runs/filter", planned)), "a night is planned", 90)
 
 
+def push_step(name: str) -> dict[str, Any]:
+    """The options of a step that is taken as a deployment is registered."""
+    (options,) = [step[name] for one in DEPLOYMENTS for step in one.get("push", ()) if name in step]
+    return dict(options)
+
+
+def test_so_many_trainings_go_on_at_once_as_the_file_says(site: Site) -> None:
+    options = push_step("flows.deployment.limit_queue")
+    queue = site.ask(f"work_pools/{options['pool']}/queues/{options['queue']}")
+    assert queue["concurrency_limit"] == options["limit"] == 2
+    assert site.deployment("train-flow")["work_queue_name"] == options["queue"]
+
+
 def test_the_automation_for_silent_runs_comes_with_the_deployment_once(site: Site) -> None:
     (ours,) = [one for one in site.ask("automations/filter", {}) if one["name"] == SILENT_RUNS]
-    (step,) = [one["push"][0] for one in DEPLOYMENTS if "push" in one]
-    (options,) = step.values()
+    options = push_step("flows.deployment.watch_for_silence")
     assert ours["trigger"]["within"] == options["seconds"]
     assert ours["actions"][0]["state"] == "CRASHED"
     assert ours["enabled"]

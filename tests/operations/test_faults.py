@@ -77,10 +77,12 @@ def test_a_killed_worker_crashes_its_runs_which_go_on_when_retried(
 def test_two_runs_take_turns_on_the_device_while_others_prepare(
     site: Site, training: str, paintings: Path
 ) -> None:
-    other = site.run("train-flow", source=str(paintings), settings=LONG)
+    other, third = (site.run("train-flow", source=str(paintings), settings=LONG) for _ in range(2))
     site.wait_for_epoch(other, 2)
     site.run_documented(another(paintings))
     assert site.state(training) == site.state(other) == "RUNNING"
+    assert site.state(third) == "SCHEDULED"  # two go on at once
+    site.cancel(third)
     site.cancel(other)
     trained = sorted(epochs_in_prefect(site, training, other))
     assert {run for *_, run in trained} == {training, other}
