@@ -58,8 +58,11 @@ class OwnServer:
 
 
 @contextmanager
-def own_server() -> Iterator[OwnServer | None]:
-    """A server of our own, on a free port; None where its programs are not on this machine."""
+def own_server(password: str | None = None) -> Iterator[OwnServer | None]:
+    """A server of our own, on a free port; None where its programs are not on this machine.
+
+    Where there is a password, the server asks for it; otherwise it trusts everybody.
+    """
     installed = sorted(Path("/").glob(PROGRAMS))
     if not installed:
         yield None
@@ -78,11 +81,16 @@ def own_server() -> Iterator[OwnServer | None]:
         subprocess.run(command, check=True, user=user, cwd=folder, stdout=DEVNULL)
         return command
 
-    run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+    method = ["-A", "trust"]
+    if password is not None:
+        (folder / "password").write_text(password)
+        method = ["-A", "scram-sha-256", f"--pwfile={folder / 'password'}"]
+    run("initdb", "-D", str(data), *method, "-U", "postgres", "-E", "UTF8", "--no-sync")
     log = str(folder / "log")
     start = run("pg_ctl", "-D", str(data), "-o", options, "-l", log, "-w", "start")
     try:
-        url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        user_and_password = "postgres" if password is None else f"postgres:{password}"
+        url = f"postgresql+psycopg://{user_and_password}@127.0.0.1:{port}/postgres"
         yield OwnServer(url, folder, start, user)
     finally:
         run("pg_ctl", "-D", str(data), "-m", "immediate", "stop")

@@ -27,6 +27,7 @@ from storage.errors import InputError, UnavailableError
 from tests.postgres import OwnServer, own_server
 
 PAIRS = 20_000
+PASSWORD = "0pen-sesame"
 HOLDER = """
 import sqlite3
 import sys
@@ -116,6 +117,31 @@ def test_a_server_that_restarts_in_mid_write_is_one_line_and_the_next_attempt_su
     assert complete_ones(server.url) == [PAIRS]
     write_all(server.url, image, new_evaluation(server.url))
     assert complete_ones(server.url) == [PAIRS, PAIRS]
+
+
+@pytest.mark.parametrize("given", [":wr0ng-passw0rd", ""])
+def test_a_password_that_the_server_refuses_is_one_line_that_does_not_hold_it(
+    guarded: OwnServer, gallery: pd.DataFrame, run: Run, model: Model, given: str
+) -> None:
+    image = begin(guarded.url, gallery, run, model)
+    refused = guarded.url.replace(f":{PASSWORD}@", f"{given}@")
+    with pytest.raises(InputError) as told, transaction(refused) as session:
+        write_pairs(session, 1, pairs_of(image))
+    assert not isinstance(told.value, UnavailableError)  # asking again would not help
+    words = str(told.value)
+    assert "password" in words
+    assert "\n" not in words
+    assert not any(secret in words for secret in (PASSWORD, "wr0ng-passw0rd"))
+    assert complete_ones(guarded.url) == [PAIRS]
+
+
+@pytest.fixture
+def guarded() -> Iterator[OwnServer]:
+    """A server that asks for a password."""
+    with own_server(PASSWORD) as own:
+        if own is None:
+            pytest.skip("the programs of a PostgreSQL server are not on this machine")
+        yield own
 
 
 @pytest.fixture
