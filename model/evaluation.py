@@ -9,7 +9,9 @@ from model.intervals import Interval, roc_auc_interval, triplet_accuracy_interva
 from model.metrics import (
     Pairs,
     TripletDistances,
+    Verdicts,
     balanced_accuracy,
+    count_verdicts,
     eer,
     map_at_r,
     recall_at_1,
@@ -52,6 +54,7 @@ class Verification:
     balanced_accuracy: float
     recall_at_1: float
     map_at_r: float
+    verdicts: Verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ def verify(
         balanced_accuracy=balanced_accuracy(pairs, threshold),
         recall_at_1=recall_at_1(embeddings, artists),
         map_at_r=map_at_r(embeddings, artists),
+        verdicts=count_verdicts(pairs, threshold),
     )
 
 

@@ -1,9 +1,9 @@
-"""The pairs that a network gets wrong most confidently."""
+"""The pairs that a network finds hardest: far apart by one artist, close together by two."""
 
 import numpy as np
 import numpy.typing as npt
 
-from model.distances import Pairs
+from model.distances import Pairs, predicted_same
 
 
 def hardest_pairs(pairs: Pairs, threshold: float, count: int) -> npt.NDArray[np.int64]:
@@ -12,9 +12,32 @@ def hardest_pairs(pairs: Pairs, threshold: float, count: int) -> npt.NDArray[np.
     Half of them (the odd one too) are pairs by two artists taken for one, the rest pairs by one
     artist taken for two. A pair at the threshold is predicted to be by the same artist.
     """
-    beyond = pairs.distance.astype(np.float64) - threshold
-    taken_for_one = np.flatnonzero(~pairs.same_artist & (beyond <= 0))
-    taken_for_two = np.flatnonzero(pairs.same_artist & (beyond > 0))
-    nearest = taken_for_one[np.argsort(beyond[taken_for_one], kind="stable")]
-    furthest = taken_for_two[np.argsort(-beyond[taken_for_two], kind="stable")]
-    return np.concatenate([nearest[: -(-count // 2)], furthest[: count // 2]])
+    taken_for_one = ~pairs.same_artist & predicted_same(pairs.distance, threshold)
+    taken_for_two = pairs.same_artist & ~predicted_same(pairs.distance, threshold)
+    nearest = _least(pairs.distance, taken_for_one, -(-count // 2))
+    furthest = _least(-pairs.distance, taken_for_two, count // 2)
+    return np.concatenate([nearest, furthest])
+
+
+def hardest_of_each_kind(pairs: Pairs, count: int) -> npt.NDArray[np.int64]:
+    """Indices of at most ``count`` pairs by two artists, closest first, and as many by one,
+    furthest first: whatever the threshold, the ``count`` hardest of all are among them.
+
+    >>> from model.distances import all_pairs
+    >>> pairs = all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1]))
+    >>> pairs.distance[hardest_of_each_kind(pairs, 2)].tolist()
+    [2.0, 3.0, 4.0, 1.0]
+    """
+    nearest = _least(pairs.distance, ~pairs.same_artist, count)
+    return np.concatenate([nearest, _least(-pairs.distance, pairs.same_artist, count)])
+
+
+def _least(
+    values: npt.NDArray[np.float32], among: npt.NDArray[np.bool_], count: int
+) -> npt.NDArray[np.int64]:
+    """Indices of the ``count`` least of ``values``, least first; equal ones keep their order."""
+    candidates = values[among]
+    if count < len(candidates):  # millions need not be sorted for the sake of a thousand
+        among = among & (values <= np.partition(candidates, count)[count])
+    chosen = np.flatnonzero(among)
+    return chosen[np.argsort(values[chosen], kind="stable")][:count]

@@ -30,8 +30,10 @@ __all__ = [
     "Pairs",
     "RocCurve",
     "TripletDistances",
+    "Verdicts",
     "all_pairs",
     "balanced_accuracy",
+    "count_verdicts",
     "eer",
     "map_at_r",
     "recall_at_1",
@@ -51,6 +53,16 @@ class RocCurve:
 
     false_positive_rate: Float64  # (K,)
     true_positive_rate: Float64  # (K,)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """How many pairs by one artist were accepted as such or rejected, and how many by two."""
+
+    true_accepts: int
+    false_rejects: int
+    true_rejects: int
+    false_accepts: int
 
 
 def triplet_accuracy(distances: TripletDistances) -> float:
@@ -107,6 +119,28 @@ def eer(pairs: Pairs) -> float:
     false_positive, true_positive, _ = roc_curve(pairs.same_artist, -pairs.distance)
     # fpr = fnr = 1 - tpr just where fpr + tpr = 1, and that sum rises all along the curve
     return float(np.interp(1, false_positive + true_positive, false_positive))
+
+
+def count_verdicts(pairs: Pairs, threshold: float) -> Verdicts:
+    """Count the pairs that `threshold` judges rightly and wrongly, of either kind.
+
+    Below, 4.5 lets both same distances 1 and 4 pass, and of the different distances 2, 3, 6 and 7
+    the first two.
+
+    >>> points, artists = np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])
+    >>> count_verdicts(all_pairs(points, artists), threshold=4.5)
+    Verdicts(true_accepts=2, false_rejects=0, true_rejects=2, false_accepts=2)
+    """
+    accepted, same = predicted_same(pairs.distance, threshold), pairs.same_artist
+    true_accepts = int(np.count_nonzero(accepted & same))
+    false_accepts = int(np.count_nonzero(accepted)) - true_accepts
+    n_same = int(np.count_nonzero(same))
+    return Verdicts(
+        true_accepts=true_accepts,
+        false_rejects=n_same - true_accepts,
+        true_rejects=len(same) - n_same - false_accepts,
+        false_accepts=false_accepts,
+    )
 
 
 def balanced_accuracy(pairs: Pairs, threshold: float) -> float:

@@ -8,11 +8,12 @@ import numpy as np
 from prefect import get_run_logger
 
 from model.evaluation import Discrimination, TripletScore, Verification
+from model.hardest import hardest_of_each_kind
 from model.metrics import all_pairs
 from storage.arrays import load_arrays
 from storage.database import records, results
 from storage.database.datasets import image_ids
-from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.evaluation_tables import HARDEST_KEPT, Baseline, Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, load_split
@@ -79,7 +80,7 @@ def store_evaluation(
     with transaction(space.database_url) as session:
         measured = Evaluation(
             **_discrimination_columns(network.result),
-            **asdict(verification),
+            **_verification_columns(verification),
             matched_on=matched_on,
             matched_n_triplets=_count(network.result.matched),
             threshold=model.threshold,
@@ -87,7 +88,8 @@ def store_evaluation(
             n_pairs=len(pairs.distance),
             n_triplets=network.result.triplets.n_triplets,
         )
-        records.complete_evaluation(session, evaluation_id, measured)
+        hardest = hardest_of_each_kind(pairs, HARDEST_KEPT).tolist()
+        records.complete_evaluation(session, evaluation_id, measured, hardest)
     get_run_logger().info("Evaluation %d: %d pairs stored", evaluation_id, len(pairs.distance))
     return evaluation_id
 
@@ -103,6 +105,12 @@ def _discrimination_columns(result: Discrimination) -> dict[str, float | None]:
         "roc_auc_high": result.roc_auc_interval.high,
         "matched_triplet_accuracy": result.matched.accuracy if result.matched else None,
     }
+
+
+def _verification_columns(result: Verification) -> dict[str, float]:
+    columns = asdict(result)
+    verdicts: dict[str, int] = columns.pop("verdicts")
+    return {**columns, **verdicts}
 
 
 def _count(score: TripletScore | None) -> int | None:

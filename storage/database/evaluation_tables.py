@@ -7,6 +7,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.database.base import Base, EvaluationStatus, Split, shares, utc_now
 
+VERDICTS = ("true_accepts", "false_rejects", "true_rejects", "false_accepts")
+HARDEST_KEPT = 1_000
+"""So many pairs of either kind are noted as an evaluation's hardest."""
+
 
 class Evaluation(Base):
     """An evaluation of a model on a split of a dataset, or a scoring of pairs (`split` NULL).
@@ -58,6 +62,10 @@ class Evaluation(Base):
     n_images: Mapped[int | None]
     n_pairs: Mapped[int | None]
     n_triplets: Mapped[int | None]
+    true_accepts: Mapped[int | None]  # pairs by one artist, taken for that
+    false_rejects: Mapped[int | None]  # pairs by one artist, taken for two
+    true_rejects: Mapped[int | None]  # pairs by two artists, taken for that
+    false_accepts: Mapped[int | None]  # pairs by two artists, taken for one
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     pruned_at: Mapped[datetime | None]  # when its pairs were removed, its metrics stay
 
@@ -116,11 +124,25 @@ class PairPrediction(Base):
     same_artist: Mapped[bool | None]
 
 
+class HardestPair(Base):
+    """That a pair is among the furthest by one artist, or among the closest by two.
+
+    Noted when an evaluation is completed, so that nobody has to read it whole for its mistakes.
+    """
+
+    __tablename__ = "hardest_pairs"
+
+    evaluation_id: Mapped[int] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True
+    )
+    pair_index: Mapped[int] = mapped_column(primary_key=True)
+
+
 class PairImage(Base):
     """That an image is in a pair: what is asked about images and artists is found by it.
 
-    On SQLite a table, filled when an evaluation is complete: in its own order, which takes a
-    fraction of the time of indexes that grow with every pair. On PostgreSQL a view.
+    On SQLite alone, filled when an evaluation is complete: in its own order, which takes a
+    fraction of the time of indexes that grow with every pair. PostgreSQL has those indexes.
     """
 
     __tablename__ = "pair_images"

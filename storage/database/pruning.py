@@ -1,12 +1,12 @@
 """Removing pairs of evaluations that newer ones superseded or dead runs left; all else is kept."""
 
 import pandas as pd
-from sqlalchemy import Engine, exists, select, text, update
+from sqlalchemy import Engine, delete, exists, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from storage.database.base import utc_now
-from storage.database.evaluation_tables import Evaluation
+from storage.database.evaluation_tables import Evaluation, HardestPair
 from storage.database.partitions import drop_partition, empty_partition
 from storage.database.records import fail_evaluation
 from storage.database.tables import Model, Run
@@ -120,6 +120,7 @@ def _delete(session: Session, evaluation_id: int) -> None:
 
 
 def _mark(session: Session, evaluation_id: int) -> None:
+    session.execute(delete(HardestPair).where(HardestPair.evaluation_id == evaluation_id))
     session.execute(
         update(Evaluation).where(Evaluation.id == evaluation_id).values(pruned_at=utc_now())
     )

@@ -3,12 +3,12 @@
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import CTE, Select, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from storage.database import views
-from storage.database.evaluation_tables import Evaluation, PairImage, PairPrediction
-from storage.database.results import frame, hardness, threshold_of
+from storage.database.evaluation_tables import Evaluation, PairPrediction
+from storage.database.results import frame, threshold_of
 from storage.database.tables import Artist, Image
 from storage.errors import InputError
 
@@ -38,10 +38,11 @@ def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: in
     ids = list(session.scalars(of_artist.where(Artist.name == name)))
     if not ids:
         raise InputError(f"evaluation {evaluation_id} has no image by {name!r}")
-    row = views.pair_results.c
-    hard = hardness(row.same_artist, row.distance - row.threshold)
-    query = _results_of(evaluation_id, ids).where(row.same_artist.is_not(None))
-    return frame(session, query.order_by(hard.desc(), row.pair_index).limit(limit))
+    side = views.pairs_by_image.c
+    theirs = _pairs_of(evaluation_id, ids).where(side.wrong_by.is_not(None))
+    chosen = theirs.order_by(side.wrong_by.desc(), side.pair_index).limit(limit).cte("chosen")
+    query = _results_of(evaluation_id, chosen)
+    return frame(session, query.order_by(chosen.c.wrong_by.desc(), chosen.c.pair_index))
 
 
 def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: int) -> pd.DataFrame:
@@ -52,9 +53,11 @@ def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: i
     ids = list(session.scalars(_images(evaluation_id).where(Image.filename == filename)))
     if not ids:
         raise InputError(f"evaluation {evaluation_id} has no image {filename!r}")
-    row = views.pair_results.c
-    query = _results_of(evaluation_id, ids)
-    return frame(session, query.order_by(row.distance, row.pair_index).limit(limit))
+    side = views.pairs_by_image.c
+    nearest = _pairs_of(evaluation_id, ids).order_by(side.distance, side.pair_index)
+    chosen = nearest.limit(limit).cte("chosen")
+    query = _results_of(evaluation_id, chosen)
+    return frame(session, query.order_by(chosen.c.distance, chosen.c.pair_index))
 
 
 def changes(session: Session, before: Evaluation, after: Evaluation) -> pd.DataFrame:
@@ -96,13 +99,15 @@ def _images(evaluation_id: int) -> Select[Any]:
     )
 
 
-def _results_of(evaluation_id: int, image_ids: list[int]) -> Select[Any]:
-    """Select the results of pairs that have one of the images on either side."""
+def _pairs_of(evaluation_id: int, image_ids: list[int]) -> Select[Any]:
+    """Select each pair that has one of the images on either side."""
+    side = views.pairs_by_image.c
+    query = select(side.pair_index, side.distance, side.wrong_by).distinct()
+    return query.where(side.evaluation_id == evaluation_id, side.image_id.in_(image_ids))
+
+
+def _results_of(evaluation_id: int, chosen: CTE) -> Select[Any]:
+    """Select the results of the chosen pairs: names are looked up for these alone."""
     row = views.pair_results.c
-    there = (PairImage.evaluation_id == evaluation_id, PairImage.image_id.in_(image_ids))
-    found = select(PairImage.pair_index).where(*there).distinct().cte("found")
-    return (
-        select(views.pair_results)
-        .join(found, found.c.pair_index == row.pair_index)
-        .where(row.evaluation_id == evaluation_id)
-    )
+    there = and_(row.evaluation_id == evaluation_id, row.pair_index == chosen.c.pair_index)
+    return select(views.pair_results).join(chosen, there)

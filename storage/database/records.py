@@ -4,13 +4,19 @@ Every function takes a session and leaves the transaction to its caller, so that
 together is stored together or not at all. A retried step can call them again.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from storage.database.base import utc_now
-from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
+from storage.database.evaluation_tables import (
+    Baseline,
+    Evaluation,
+    HardestPair,
+    PairPrediction,
+)
 from storage.database.pair_rows import PairColumns, append_pairs, note_images
 from storage.database.partitions import (
     attach_partition,
@@ -116,15 +122,20 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
     return evaluation.id
 
 
-def complete_evaluation(session: Session, evaluation_id: int, measured: Evaluation) -> None:
-    """Add the metrics that `measured` sets, and make the evaluation visible.
+def complete_evaluation(
+    session: Session, evaluation_id: int, measured: Evaluation, hardest: Iterable[int] = ()
+) -> None:
+    """Add the metrics that `measured` sets, note the hardest pairs, make the evaluation visible.
 
-    To be called once all its pairs are written. On PostgreSQL, where several processes may do so at
-    once, it belongs into a transaction that has written no evaluation before.
+    To be called once all its pairs are written; `hardest` are indices of some. On PostgreSQL, where
+    several processes may do so at once, it belongs into a transaction that has written no
+    evaluation before.
     """
     session.get_one(Evaluation, evaluation_id)
     prepare = note_images if on_sqlite(session) else attach_partition
     prepare(session.connection(), evaluation_id)
+    if noted := [{"evaluation_id": evaluation_id, "pair_index": index} for index in hardest]:
+        session.execute(insert(HardestPair), noted)
     measured.id = evaluation_id
     measured.status = "complete"
     session.merge(measured)

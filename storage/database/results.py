@@ -19,7 +19,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from storage.database import views
-from storage.database.evaluation_tables import Evaluation, PairPrediction
+from storage.database.evaluation_tables import (
+    HARDEST_KEPT,
+    Evaluation,
+    HardestPair,
+    PairPrediction,
+)
 from storage.database.tables import Artist, Epoch, Model, Run
 from storage.errors import InputError
 
@@ -73,14 +78,27 @@ def pairs(
     query = select(views.pair_results).where(row.evaluation_id == evaluation_id)
     if order == "index":
         return frame(session, query.order_by(row.pair_index).limit(limit))
+    if limit is not None and limit <= HARDEST_KEPT and _has_hardest(session, evaluation_id):
+        hardest = query.where(row.pair_index.in_(_noted(evaluation_id)))
+        ordered = hardest.order_by(row.wrong_by.desc(), row.pair_index)
+        return frame(session, ordered.limit(limit))
     # Names are looked up for the few that are chosen, not for all that are compared.
-    chosen = _hardest(evaluation_id, limit).cte("chosen")
+    chosen = _hardest_of_all(evaluation_id, limit).cte("chosen")
     query = query.join(chosen, chosen.c.pair_index == row.pair_index)
     return frame(session, query.order_by(chosen.c.hardness.desc(), row.pair_index))
 
 
-def _hardest(evaluation_id: int, limit: int | None) -> Select[Any]:
-    """Select the pairs furthest on the wrong side of the threshold; see `pairs`."""
+def _has_hardest(session: Session, evaluation_id: int) -> bool:
+    """Whether the hardest pairs of an evaluation are noted: its truth was known as it was made."""
+    return session.scalar(_noted(evaluation_id).limit(1)) is not None
+
+
+def _noted(evaluation_id: int) -> Select[tuple[int]]:
+    return select(HardestPair.pair_index).where(HardestPair.evaluation_id == evaluation_id)
+
+
+def _hardest_of_all(evaluation_id: int, limit: int | None) -> Select[Any]:
+    """Select the pairs furthest on the wrong side of the threshold, reading all; see `pairs`."""
     pair = PairPrediction
     beyond = pair.distance - threshold_of(evaluation_id)
     hard = hardness(pair.same_artist, beyond).label("hardness")

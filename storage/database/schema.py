@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind
 
+from storage.database.evaluation_tables import VERDICTS
 from storage.database.views import SCHEMA
 from storage.errors import InputError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 FIRST = "0001"  # what databases had that were made before revisions were counted
-LATER = {"pruned_at", "model_id"}  # columns that came after the first revision
+LATER = {"pruned_at", "model_id", "wrong_by", *VERDICTS}  # columns after the first revision
 LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     # Any number of our own; PostgreSQL lets go of it when the transaction ends.

@@ -1,4 +1,4 @@
-"""The views for people: `pair_results`, `leaderboard` and `provenance`.
+"""The views for people: `pair_results`, `pairs_by_image`, `leaderboard` and `provenance`.
 
 They are described as tables too, so that they can be selected from.
 """
@@ -6,19 +6,27 @@ They are described as tables too, so that they can be selected from.
 from typing import Any
 
 from sqlalchemy import (
+    Case,
     Column,
+    ColumnElement,
     MetaData,
     Select,
+    SQLColumnExpression,
     Table,
     and_,
+    case,
     func,
+    null,
     select,
+    union_all,
 )
 from sqlalchemy.orm import aliased
 
 from storage.database.base import Base
-from storage.database.evaluation_tables import Evaluation, PairPrediction
+from storage.database.evaluation_tables import VERDICTS, Evaluation, PairImage, PairPrediction
 from storage.database.tables import Artist, Dataset, Image, Model, Run
+
+ADDED = ("pruned_at", *VERDICTS)  # columns of evaluations that came after the leaderboard
 
 
 def _pair_results() -> Select[Any]:
@@ -29,7 +37,7 @@ def _pair_results() -> Select[Any]:
     """
     image_a, image_b = aliased(Image, name="image_a"), aliased(Image, name="image_b")
     artist_a, artist_b = aliased(Artist, name="artist_a"), aliased(Artist, name="artist_b")
-    distance = PairPrediction.distance
+    distance, same_artist = PairPrediction.distance, PairPrediction.same_artist
     threshold = func.coalesce(Evaluation.threshold, Model.threshold)
     probability = 0.5 * (1 + func.tanh(0.5 * Model.calibration_slope * (threshold - distance)))
     predicted_same = distance <= threshold
@@ -45,8 +53,9 @@ def _pair_results() -> Select[Any]:
             threshold.label("threshold"),
             probability.label("probability"),
             predicted_same.label("predicted_same"),
-            PairPrediction.same_artist,
-            (predicted_same == PairPrediction.same_artist).label("correct"),
+            same_artist,
+            (predicted_same == same_artist).label("correct"),
+            _wrong_by(same_artist, distance, threshold).label("wrong_by"),
         )
         .join(Evaluation, Evaluation.id == PairPrediction.evaluation_id)
         .join(Model, Model.id == Evaluation.model_id)
@@ -58,6 +67,53 @@ def _pair_results() -> Select[Any]:
     )
 
 
+def _wrong_by(same_artist: Any, distance: Any, threshold: ColumnElement[Any]) -> Case[Any]:
+    """How far a pair lies on the wrong side of the threshold, NULL where the truth is unknown."""
+    return case(
+        (same_artist.is_(None), null()),
+        (same_artist, distance - threshold),
+        else_=threshold - distance,
+    )
+
+
+def _pairs_by_image(dialect: str) -> Select[Any]:
+    """Select the pairs of complete evaluations once for each of their images.
+
+    On PostgreSQL by the indexes of both sides, without any condition of their own, which would keep
+    it from using them: a pair of an image with itself is there twice. On SQLite by `PairImage`.
+    """
+    a, b = PairPrediction.image_a_id, PairPrediction.image_b_id
+    if dialect == "sqlite":
+        shared = (
+            PairPrediction.evaluation_id == PairImage.evaluation_id,
+            PairPrediction.pair_index == PairImage.pair_index,
+        )
+        other = case((a == PairImage.image_id, b), else_=a)
+        found = _side(PairImage.image_id, other).join_from(PairImage, PairPrediction, and_(*shared))
+        sides = found.subquery("sides")
+    else:
+        sides = union_all(_side(a, b), _side(b, a)).subquery("sides")
+    threshold = func.coalesce(Evaluation.threshold, Model.threshold)
+    wrong_by = _wrong_by(sides.c.same_artist, sides.c.distance, threshold)
+    return (
+        select(*sides.c, wrong_by.label("wrong_by"))
+        .join(Evaluation, Evaluation.id == sides.c.evaluation_id)
+        .join(Model, Model.id == Evaluation.model_id)
+        .where(Evaluation.status == "complete")
+    )
+
+
+def _side(image_id: SQLColumnExpression[int], other_id: SQLColumnExpression[int]) -> Select[Any]:
+    return select(
+        PairPrediction.evaluation_id,
+        image_id.label("image_id"),
+        other_id.label("other_id"),
+        PairPrediction.pair_index,
+        PairPrediction.distance,
+        PairPrediction.same_artist,
+    )
+
+
 def _leaderboard() -> Select[Any]:
     """Select one row per model with its run and its latest complete test evaluation."""
     newest_first = func.row_number().over(
@@ -65,7 +121,7 @@ def _leaderboard() -> Select[Any]:
         order_by=[Evaluation.created_at.desc(), Evaluation.id.desc()],
     )
     # A view in the database keeps the columns that there were when it was made.
-    columns = [each for each in Evaluation.__table__.columns if each.name != "pruned_at"]
+    columns = [each for each in Evaluation.__table__.columns if each.name not in ADDED]
     complete = (
         select(*columns, newest_first.label("rank"))
         .where(Evaluation.status == "complete", Evaluation.split == "test")
@@ -140,14 +196,20 @@ def _provenance() -> Select[Any]:
     )
 
 
-def _as_table(name: str, query: Select[Any]) -> Table:
+def _as_table(name: str, query: Select[Any], on_sqlite: Select[Any] | None = None) -> Table:
+    """Describe a view as a table, with what it selects on either database beside it."""
     columns = [Column(column.name, column.type) for column in query.selected_columns]
-    return Table(name, MetaData(), *columns, info={"query": query})
+    queries = {"postgresql": query, "sqlite": query if on_sqlite is None else on_sqlite}
+    return Table(name, MetaData(), *columns, info=queries)
 
 
 pair_results: Table = _as_table("pair_results", _pair_results())
+pairs_by_image: Table = _as_table(
+    "pairs_by_image", _pairs_by_image("postgresql"), _pairs_by_image("sqlite")
+)
 leaderboard: Table = _as_table("leaderboard", _leaderboard())
 provenance: Table = _as_table("provenance", _provenance())
 
-SCHEMA = (*Base.metadata.tables.values(), pair_results, leaderboard, provenance)
+VIEWS = (pair_results, pairs_by_image, leaderboard, provenance)
+SCHEMA = (*Base.metadata.tables.values(), *VIEWS)
 """Everything the database holds: the tables that this module builds on, and its views."""

@@ -1,11 +1,11 @@
 """Scores of a split, each against scikit-learn, torch or the metric called by itself."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
 from model.evaluation import Resampling, discriminate, distances_of, score_triplets, verify
 from model.intervals import roc_auc_interval, triplet_accuracy_interval
@@ -81,6 +81,8 @@ def test_verification_uses_the_margin_and_the_threshold_given() -> None:
     assert judged.triplet_loss == pytest.approx(loss.item(), rel=1e-5)
     accuracy = balanced_accuracy_score(PAIRS.same_artist, PAIRS.distance <= 1.9)
     assert judged.balanced_accuracy == pytest.approx(accuracy)
+    counted = confusion_matrix(~PAIRS.same_artist, PAIRS.distance > 1.9).flatten()
+    assert [*asdict(judged.verdicts).values()] == [counted[at] for at in (0, 1, 3, 2)]
     assert judged.eer == eer(PAIRS)
     assert judged.recall_at_1 == recall_at_1(EMBEDDINGS, ARTISTS)
     assert judged.map_at_r == map_at_r(EMBEDDINGS, ARTISTS)

@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from model.distances import Pairs
-from model.hardest import hardest_pairs
+from model.hardest import hardest_of_each_kind, hardest_pairs
 
 
 def pairs_of(distance: list[float], same_artist: list[bool]) -> Pairs:
     """Pairs at the given distances; which images they are of does not matter here."""
     rows = np.arange(len(distance), dtype=np.int32)
-    return Pairs(rows, rows + 1, np.array(distance, np.float32), np.array(same_artist))
+    return Pairs(rows, rows + 1, np.array(distance, np.float32), np.array(same_artist, np.bool_))
 
 
 # At threshold 5 the pairs 0, 1, 3 are wrongly taken for one artist, 4, 6, 7 wrongly for two.
@@ -54,3 +56,25 @@ def test_equal_mistakes_keep_their_order() -> None:
 
 def test_no_mistakes_make_no_list() -> None:
     assert hardest_pairs(pairs_of([1.0, 9.0], [True, False]), 5.0, 10).tolist() == []
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=40),
+    st.integers(1, 8),
+    st.integers(-1, 10),
+)
+def test_the_hardest_at_any_threshold_are_among_the_hardest_of_each_kind(
+    drawn: list[tuple[int, bool]], count: int, threshold: int
+) -> None:
+    pairs = pairs_of([float(distance) for distance, _ in drawn], [same for _, same in drawn])
+    wrong_by = [d - threshold if same else threshold - d for d, same in drawn]
+    hardest = sorted(wrong_by, reverse=True)[:count]
+    noted = hardest_of_each_kind(pairs, count)
+    assert len(set(noted.tolist())) == len(noted) <= 2 * count
+    assert sorted((wrong_by[one] for one in noted), reverse=True)[:count] == hardest
+
+
+def test_the_hardest_of_each_kind_are_in_their_order() -> None:
+    assert hardest_of_each_kind(EIGHT, 3).tolist() == [1, 3, 0, 6, 7, 4]
+    alike = pairs_of([2.0, 2.0, 2.0, 8.0, 8.0], [False, False, False, True, True])
+    assert hardest_of_each_kind(alike, 2).tolist() == [0, 1, 3, 4]

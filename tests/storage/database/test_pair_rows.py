@@ -60,9 +60,14 @@ def test_pairs_are_stored_as_they_are_given(
     complete_evaluation(session, evaluation_id, Evaluation())
     assert stored(session, evaluation_id) == as_rows(pairs)
     found = session.execute(
-        text("SELECT DISTINCT image_id, pair_index FROM pair_images ORDER BY 1, 2")
+        text(
+            "SELECT DISTINCT image_id, other_id, pair_index, distance FROM pairs_by_image"
+            " ORDER BY 1, 2, 3"
+        )
     )
-    sides = {(row[side], row[0]) for row in as_rows(pairs) for side in (1, 2)}
+    sides = {
+        (row[side], row[3 - side], row[0], row[3]) for row in as_rows(pairs) for side in (1, 2)
+    }
     assert [tuple(row) for row in found] == sorted(sides)
 
 

@@ -37,7 +37,7 @@ def evaluate(session: Session, dataset_id: int, model_id: int, split: str | None
     evaluation_id = start_evaluation(session, begun)
     image = np.full(7, next(iter(image_ids(session, dataset_id).values())))
     write_pairs(session, evaluation_id, PairColumns(np.arange(7), image, image, np.ones(7), None))
-    complete_evaluation(session, evaluation_id, Evaluation(roc_auc=0.8, n_pairs=7))
+    complete_evaluation(session, evaluation_id, Evaluation(roc_auc=0.8, n_pairs=7), [0, 6])
     return evaluation_id
 
 
@@ -62,8 +62,9 @@ def test_what_is_superseded_goes_and_metrics_and_provenance_stay(
         prune(engine, evaluation_id)
     session.expire_all()
     assert pair_counts(session) == dict.fromkeys((third, validation, scored, last), 7)
-    found = session.execute(text("SELECT DISTINCT evaluation_id FROM pair_images ORDER BY 1"))
-    assert found.scalars().all() == sorted((third, validation, scored, last))
+    for table in ("pairs_by_image", "hardest_pairs"):
+        found = session.execute(text(f"SELECT DISTINCT evaluation_id FROM {table} ORDER BY 1"))
+        assert found.scalars().all() == sorted((third, validation, scored, last))
     assert superseded(session).empty
     names = inspect(engine).get_table_names()
     assert not {f"pair_predictions_{each}" for each in (first, second)} & {*names}

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from storage.database.evaluation_tables import HARDEST_KEPT
 from storage.database.results import (
     champion,
     epochs,
@@ -156,6 +157,19 @@ def test_the_hardest_pairs_are_furthest_on_the_wrong_side(judged: Session) -> No
     # wrong by 2, wrong by 0, unknown at 0.5, right by 1, right by 3, right by 898
     assert list(pairs(judged, 1, order="hardest")["pair_index"]) == [3, 1, 4, 0, 2, 5]
     assert list(pairs(judged, 1, order="hardest", limit=1)["pair_index"]) == [3]
+
+
+def test_where_the_hardest_are_noted_these_are_asked_and_no_others(judged: Session) -> None:
+    run_sql(judged, "INSERT INTO hardest_pairs (evaluation_id, pair_index) VALUES (1, 0), (1, 1)")
+    assert list(pairs(judged, 1, order="hardest", limit=HARDEST_KEPT)["pair_index"]) == [1, 0]
+    more = pairs(judged, 1, order="hardest", limit=HARDEST_KEPT + 1)
+    assert list(more["pair_index"]) == [3, 1, 4, 0, 2, 5]
+
+
+def test_a_pair_is_wrong_by_its_distance_from_the_threshold(judged: Session) -> None:
+    wrong_by = pairs(judged, 1)["wrong_by"]
+    assert list(wrong_by.fillna(0)) == [-1.0, 0.0, -3.0, 2.0, 0, -898.0]
+    assert list(wrong_by.isna()) == [False, False, False, False, True, False]
 
 
 @pytest.mark.parametrize("status", ["writing", "failed"])
