@@ -1,8 +1,6 @@
 """``make bench``: every benchmark, or those named, one after the other."""
 
 import argparse
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ from benchmarks import (
     learning,
     limits,
     memory,
+    orchestration,
     pairs,
     training,
     triplets,
@@ -30,6 +29,7 @@ class Choice:
 
     device: str
     originals: Path | None
+    share: float
 
 
 MEASURED: Mapping[str, Callable[[Choice], Table]] = {
@@ -43,38 +43,28 @@ MEASURED: Mapping[str, Callable[[Choice], Table]] = {
     "triplets": lambda chosen: triplets.measure(),
     "cold": lambda chosen: cold.measure(),
     "memory": lambda chosen: memory.measure(chosen.device),
+    "orchestration": lambda chosen: orchestration.measure(),
+    "pairs": lambda chosen: pairs.measure(chosen.share),
 }
-PRINTED: Mapping[str, Callable[[], None]] = {
-    "orchestration": lambda: run_module("benchmarks.orchestration"),
-    "pairs": pairs.main,
-}
-
-
-def run_module(name: str) -> None:
-    """Run a benchmark that wants a process of its own; what it prints comes out here."""
-    subprocess.run([sys.executable, "-m", name], check=True)
 
 
 def main() -> None:
     """Measure, print, and keep the tables in the machine's file."""
-    names = [*MEASURED, *PRINTED]
+    names = list(MEASURED)
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(names))
     parser.add_argument("--device", default="cpu", help="cpu, or cuda")
     parser.add_argument("--originals", type=Path, help="a folder of full-size JPEGs")
+    parser.add_argument("--share", type=float, default=1.0, help="share of 22 million pairs")
     given = parser.parse_args()
     unknown = set(given.names) - set(names)
     if unknown:
         parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    chosen, machine = Choice(given.device, given.originals), this_machine(given.device)
+    chosen, machine = Choice(given.device, given.originals, given.share), this_machine(given.device)
     for name in given.names or names:
-        if name in PRINTED:
-            PRINTED[name]()
-        else:
-            table = MEASURED[name](chosen)
-            print(*markdown(table), sep="\n")
-            keep(table, machine, RESULTS)
-        print(flush=True)
+        table = MEASURED[name](chosen)
+        print(*markdown(table), "", sep="\n", flush=True)
+        keep(table, machine, RESULTS)
 
 
 if __name__ == "__main__":

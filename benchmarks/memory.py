@@ -1,7 +1,7 @@
 """The host's memory at full size: training on 18,000 crops, and embedding 24,000."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,10 +31,13 @@ def measure(
     rows = []
     with TemporaryDirectory() as folder:
         pixels = write_crops(Path(folder), max(trained, embedded), size)
-        for batch in batches:
-            peak = apart(_train, pixels, trained, batch, device)
+        for batch, is_checkpointed in ((batch, way) for batch in batches for way in (False, True)):
+            recipe = Recipe(batch_size=batch, gradient_checkpointing=is_checkpointed)
+            peak, seconds = apart(_train, pixels, trained, recipe, device)
             what = f"training on {trained:,} crops, {batch} triplets a step, bfloat16"
+            what += ", gradient checkpointing" if is_checkpointed else ""
             rows.append(_row(what, peak, trained * size**2 * 3 / 1e9))
+            rows.append(Row(f"{what}: {STEPS} steps", seconds, "s"))
         peak, seconds = apart(_embed, pixels, embedded, device)
         rows.append(_row(f"embedding {embedded:,} crops, bfloat16", peak, 0.0))
         rows.append(Row("that takes", seconds, "s"))
@@ -55,9 +58,9 @@ def _row(what: str, peak: Peak, mapped: float) -> Row:
     return Row(what, peak.own, "GB", None, note)
 
 
-def _train(path: Path, count: int, batch: int, device: str) -> Peak:
-    pixels, recipe = np.load(path, mmap_mode="r")[:count], Recipe(batch_size=batch)
-    triplets = draw_triplets(np.arange(count) % ARTISTS, STEPS * batch, np.random.default_rng(0))
+def _train(path: Path, count: int, recipe: Recipe, device: str) -> tuple[Peak, float]:
+    pixels, steps = np.load(path, mmap_mode="r")[:count], STEPS * recipe.batch_size
+    triplets = draw_triplets(np.arange(count) % ARTISTS, steps, np.random.default_rng(0))
     compute = Compute(device, "bfloat16")
 
     def train() -> None:
@@ -65,12 +68,16 @@ def _train(path: Path, count: int, batch: int, device: str) -> Peak:
         optimizer = build_optimizer(network, recipe)
         train_epoch(network, optimizer, pixels, triplets, recipe, compute, seed=0, epoch=1)
 
-    return peak_of(train)
+    return _measured(train)
 
 
 def _embed(path: Path, count: int, device: str) -> tuple[Peak, float]:
     pixels, compute = np.load(path, mmap_mode="r"), Compute(device, "bfloat16")
     network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0).to(device)
+    return _measured(lambda: embed(network, pixels, np.arange(count), compute))
+
+
+def _measured(work: Callable[[], object]) -> tuple[Peak, float]:
     start = time.perf_counter()
-    peak = peak_of(lambda: embed(network, pixels, np.arange(count), compute))
+    peak = peak_of(work)
     return peak, time.perf_counter() - start

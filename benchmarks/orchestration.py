@@ -4,10 +4,14 @@ Epochs of the demo preset alternate in one run: one through Prefect's tasks, the
 what is inside them.
 """
 
+import json
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -15,6 +19,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from benchmarks.report import Row, Table
 from flows.cli import QUIET_PREFECT, SHORT_WAITS
 
 EPOCHS = 18  # of fewer, the medians of one run differ from those of another by some hundredths
@@ -28,11 +33,16 @@ SMALL: dict[str, JsonValue] = {
 }
 
 
-def main() -> None:
-    """Measure in a workspace and a Prefect home of their own, and print both tables.
+def measure(epochs: int = EPOCHS) -> Table:
+    """Measure in a process that has not imported torch: its threads wait as those of a run do."""
+    command = [sys.executable, "-m", "benchmarks.orchestration", str(epochs)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    rows = tuple(Row(**row) for row in json.loads(done.stdout.splitlines()[-1]))
+    return Table("orchestration", "an epoch of the demo preset", rows)
 
-    In a process of its own that has not imported torch: its threads wait as those of a run do.
-    """
+
+def main(epochs: int) -> None:
+    """Measure in a workspace and a Prefect home of their own; the last line printed is JSON."""
     with TemporaryDirectory() as folder:
         home = Path(folder) / "prefect"
         os.environ |= (
@@ -47,18 +57,21 @@ def main() -> None:
         from flows.train import train_flow
 
         train_flow(settings=SMALL)
-        print("| a run of the demo's epochs | rows | bytes |")
-        print("|---|---|---|")
-        print("| in Prefect's database | {} | {:,} |".format(*count(home / "prefect.db")))
-        seconds = alternate()
-    through, inside = median(seconds["tasks"]), median(seconds["functions"])
-    print("| an epoch of the demo preset | seconds | ratio |")
-    print("|---|---|---|")
-    print(f"| without Prefect | {inside:.2f} | 1.000 |")
-    print(f"| as tasks | {through:.2f} | {through / inside:.3f} |")
+        rows, size = count(home / "prefect.db")
+        seconds = alternate(epochs)
+    inside = median(seconds["functions"])
+    through = median(seconds["tasks"])
+    more = f"{100 * (through / inside - 1):.1f} % more"
+    told = [
+        Row("without Prefect", inside, "s", 1.0),
+        Row("as tasks", through, "s", inside / through, more),
+        Row("rows that a run leaves in Prefect's database", rows, "rows"),
+        Row("bytes of that database", size / 1e6, "MB"),
+    ]
+    print(json.dumps([asdict(row) for row in told]))
 
 
-def alternate() -> dict[str, list[float]]:
+def alternate(epochs: int) -> dict[str, list[float]]:
     """Train epochs as tasks and as functions in turn; returns the seconds of each."""
     from prefect import flow
 
@@ -73,7 +86,7 @@ def alternate() -> dict[str, list[float]]:
         with new_run("train-flow", "sample", "demo", {}) as started:
             prepared = prepare(started)
             kept, checkpoint = draw_kept(started, prepared), build_untrained(started)
-            for epoch in range(1, EPOCHS + 1):
+            for epoch in range(1, epochs + 1):
                 way = "tasks" if epoch % 2 else "functions"
                 start = time.perf_counter()
                 checkpoint = train(way, started, prepared, kept, checkpoint, epoch)
@@ -136,4 +149,4 @@ def count(database: Path) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]))

@@ -92,9 +92,10 @@ def test_triplets() -> None:
 
 
 def test_memory() -> None:
-    rows = rows_of(memory.measure("cpu", size=32, trained=2_400, embedded=2_500, batches=(4,)))
-    assert len(rows) == 3
-    assert all(0 < row.value < 2 for row in rows.values() if row.unit == "GB")
+    rows = rows_of(memory.measure("cpu", size=64, trained=2_400, embedded=256, batches=(96,)))
+    plain, checkpointed, _ = (row.value for row in rows.values() if row.unit == "GB")
+    # Of 288 images the activations of 96 are held, which at this size are 0.08 GB.
+    assert plain - checkpointed > 0.08
 
 
 def test_results_are_kept_a_table_in_place_of_its_like(tmp_path: Path) -> None:
