@@ -20,7 +20,7 @@ from flows.runs import (
 from flows.settings import Overrides, PresetName
 from model.selection import ValidatedEpoch, best_epoch, should_stop
 from tasks.device import turn_on
-from tasks.evaluation import SplitScore, choose_threshold, embed_split, score_split
+from tasks.evaluation import choose_threshold, embed_split, score_checkpoint
 from tasks.records import KeptModel, keep_model, read_history, record_epoch
 from tasks.report import plot_training, publish_curve
 from tasks.training import train_one_epoch
@@ -119,20 +119,13 @@ def train_epochs(
                 folder=run.folder,
             )
         checkpoint = trained.checkpoint
-        validation = score(started, prepared, checkpoint, kept.validation)
-        test = score(started, prepared, checkpoint, kept.test)
+        validation, test = (
+            score_checkpoint(checkpoint, prepared.dataset, one, settings.margin, started.compute)
+            for one in (kept.validation, kept.test)
+        )
         history = record_epoch(run, trained, validation, test, started.space)
         publish_curve(run, best_epoch(history).epoch, started.space)
     return history
-
-
-def score(
-    started: StartedRun, prepared: Prepared, checkpoint: Path, kept: KeptTriplets
-) -> SplitScore:
-    """Loss and accuracy of a checkpoint on a split's kept triplets."""
-    target = started.run.folder.embeddings("epoch", kept.split)
-    embeddings = embed_split(checkpoint, prepared.dataset, kept.split, started.compute, target)
-    return score_split(embeddings, kept, started.settings.margin)
 
 
 def calibrate(

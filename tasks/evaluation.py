@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from model.calibration import Calibration, calibrate
 from model.checkpoint import load_checkpoint
 from model.compute import Compute
@@ -45,11 +48,7 @@ def embed_split(
     checkpoint: Path, dataset: Dataset, split: str, compute: Compute, target: Path
 ) -> Path:
     """Embed each image of a split once."""
-    network = load_checkpoint(checkpoint, compute.device).network
-    images = load_split(dataset, split)
-    with progress_bar(f"embedding {split}") as progress:
-        embeddings = embed(network, open_pixels(dataset.pixels), images.rows, compute, progress)
-    save_arrays(target, {"embeddings": embeddings})
+    save_arrays(target, {"embeddings": _embed(checkpoint, dataset, split, compute)})
     return target
 
 
@@ -62,10 +61,13 @@ def measure_mean_colours(dataset: Dataset, split: str, target: Path) -> Path:
     return target
 
 
-@step()
-def score_split(embeddings: Path, kept: KeptTriplets, margin: float) -> SplitScore:
-    """Loss and accuracy on a split's kept triplets."""
-    distances = distances_of(load_arrays(embeddings)["embeddings"], read_triplets(kept.triplets))
+@step(name="score-{kept.split}", hours=6)
+def score_checkpoint(
+    checkpoint: Path, dataset: Dataset, kept: KeptTriplets, margin: float, compute: Compute
+) -> SplitScore:
+    """Loss and accuracy of a checkpoint on a split's kept triplets."""
+    embeddings = _embed(checkpoint, dataset, kept.split, compute)
+    distances = distances_of(embeddings, read_triplets(kept.triplets))
     return SplitScore(triplet_loss_value(distances, margin), triplet_accuracy(distances))
 
 
@@ -109,3 +111,12 @@ def verify_embeddings(
         margin=margin,
         threshold=threshold,
     )
+
+
+def _embed(
+    checkpoint: Path, dataset: Dataset, split: str, compute: Compute
+) -> npt.NDArray[np.float32]:
+    network = load_checkpoint(checkpoint, compute.device).network
+    images = load_split(dataset, split)
+    with progress_bar(f"embedding {split}") as progress:
+        return embed(network, open_pixels(dataset.pixels), images.rows, compute, progress)
