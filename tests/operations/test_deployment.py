@@ -1,5 +1,6 @@
 """What `prefect deploy --all` registers, against `prefect.yaml`; and the names people type."""
 
+import os
 import re
 import shlex
 import shutil
@@ -34,6 +35,12 @@ KNOWN_KEYS = {
     "schedules",
     "push",
 }
+
+
+def test_tests_of_one_site_run_in_one_worker(request: pytest.FixtureRequest) -> None:
+    """Where they do not, each worker sets up a site of its own, and the suite takes far longer."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@site")
 
 
 @pytest.mark.parametrize("written", DEPLOYMENTS, ids=lambda written: str(written["name"]))
