@@ -3,9 +3,12 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.paintings import paint
@@ -19,9 +22,11 @@ TRAIN = (
     "--set=train_triplets=8",
     "--set=validation_triplets=50",
     "--set=test_triplets=50",
-    "--set=epochs=1",
+    "--set=epochs=2",
     "--set=resamples=100",
 )
+SAMEHAND = "from flows.cli import main; main()"
+SECOND_EPOCH = "runs/*/triplets/train-002.npz"
 COMMANDS = ("--help", "results runs", "compare", "evaluate")
 
 
@@ -33,7 +38,8 @@ def measure(*, rounds: int = 2) -> Table:
             "PREFECT_HOME": str(Path(folder) / "prefect"),
         }
         run_samehand(environment, *TRAIN)
-        return time_commands(environment, COMMANDS, rounds)
+        table = time_commands(environment, COMMANDS, rounds)
+        return replace(table, rows=(*table.rows, time_resumed(environment, TRAIN, rounds)))
 
 
 def time_commands(environment: Mapping[str, str], commands: Sequence[str], rounds: int) -> Table:
@@ -53,6 +59,31 @@ def time_commands(environment: Mapping[str, str], commands: Sequence[str], round
     return Table("cold", "a command, its files in the system's cache", tuple(rows))
 
 
+def time_resumed(environment: Mapping[str, str], train: Sequence[str], rounds: int) -> Row:
+    """Time from the command until a training that was stopped draws the triplets to go on with."""
+    seconds = []
+    run_until_second_epoch(environment, *train)
+    for _ in range(rounds):
+        (drawn,) = Path(environment["SAMEHAND_HOME"]).glob(SECOND_EPOCH)
+        drawn.unlink()
+        seconds.append(run_until_second_epoch(environment, "train", "--resume", "last"))
+    return Row("samehand train --resume last", median(seconds), "s", None, "until it trains")
+
+
+def run_until_second_epoch(environment: Mapping[str, str], *arguments: str) -> float:
+    """Stop a training as its second epoch begins; returns after how many seconds that was."""
+    start = time.perf_counter()
+    with start_python(environment, "-c", SAMEHAND, *arguments) as process:
+        while not list(Path(environment["SAMEHAND_HOME"]).glob(SECOND_EPOCH)):
+            if process.poll() is not None:
+                raise RuntimeError(f"{' '.join(arguments)} ended: {process.communicate()[1]}")
+            time.sleep(0.01)
+        seconds = time.perf_counter() - start
+        process.terminate()
+        process.communicate()
+    return seconds
+
+
 def write_painting(path: Path, seed: int) -> str:
     """A full-size JPEG; returns its path."""
     path.write_bytes(paint(1600, 1200, seed, seed))
@@ -61,19 +92,28 @@ def write_painting(path: Path, seed: int) -> str:
 
 def run_samehand(environment: Mapping[str, str], *arguments: str) -> None:
     """Run the command line as it is installed."""
-    run_python(environment, "-c", "from flows.cli import main; main()", *arguments)
+    run_python(environment, "-c", SAMEHAND, *arguments)
 
 
 def run_python(environment: Mapping[str, str], *arguments: str) -> None:
-    """Run Python, which must not fail, with this environment and nothing of ours or Prefect's."""
+    """Run Python, which must not fail."""
+    with start_python(environment, *arguments) as process:
+        _, told = process.communicate()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} failed: {told}")
+
+
+def start_python(environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """Start Python with this environment and nothing of ours or Prefect's."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("PREFECT", "SAMEHAND"))
     }
-    command = [sys.executable, *arguments]
-    ran = subprocess.run(
-        command, env=kept | dict(environment), capture_output=True, text=True, check=False
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        env=kept | dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    if ran.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed: {ran.stderr}")

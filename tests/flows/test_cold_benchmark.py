@@ -1,10 +1,25 @@
 """The benchmark of whole commands, on one of them."""
 
-from benchmarks.cold import time_commands
-from tests.flows.conftest import Trained
+from pathlib import Path
+
+import pytest
+
+from benchmarks.cold import time_commands, time_resumed
+from tests.flows.conftest import Trained, environment_of, tiny_settings
 
 
 def test_commands_are_timed_in_processes_of_their_own(trained: Trained) -> None:
     table = time_commands({"SAMEHAND_HOME": str(trained.home)}, ["compare"], rounds=1)
     assert [row.what for row in table.rows] == ["python with torch", "samehand compare"]
     assert all(row.value > 0 for row in table.rows)
+
+
+@pytest.mark.slow
+def test_a_resumed_training_is_timed_until_it_goes_on(paintings: Path, tmp_path: Path) -> None:
+    environment = {
+        name: value
+        for name, value in environment_of(tmp_path / "home").items()
+        if name.startswith(("SAMEHAND", "PREFECT"))
+    }
+    row = time_resumed(environment, ["train", str(paintings), *tiny_settings()], rounds=1)
+    assert row.value > 0
