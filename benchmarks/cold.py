@@ -64,17 +64,16 @@ def time_resumed(environment: Mapping[str, str], train: Sequence[str], rounds: i
     seconds = []
     run_until_second_epoch(environment, *train)
     for _ in range(rounds):
-        (drawn,) = Path(environment["SAMEHAND_HOME"]).glob(SECOND_EPOCH)
-        drawn.unlink()
+        max(second_epochs(environment)).unlink()  # of the newest run
         seconds.append(run_until_second_epoch(environment, "train", "--resume", "last"))
     return Row("samehand train --resume last", median(seconds), "s", None, "until it trains")
 
 
 def run_until_second_epoch(environment: Mapping[str, str], *arguments: str) -> float:
     """Stop a training as its second epoch begins; returns after how many seconds that was."""
-    start = time.perf_counter()
+    before, start = second_epochs(environment), time.perf_counter()
     with start_python(environment, "-c", SAMEHAND, *arguments) as process:
-        while not list(Path(environment["SAMEHAND_HOME"]).glob(SECOND_EPOCH)):
+        while second_epochs(environment) == before:
             if process.poll() is not None:
                 raise RuntimeError(f"{' '.join(arguments)} ended: {process.communicate()[1]}")
             time.sleep(0.01)
@@ -82,6 +81,11 @@ def run_until_second_epoch(environment: Mapping[str, str], *arguments: str) -> f
         process.terminate()
         process.communicate()
     return seconds
+
+
+def second_epochs(environment: Mapping[str, str]) -> set[Path]:
+    """The triplets of all runs' second epochs."""
+    return set(Path(environment["SAMEHAND_HOME"]).glob(SECOND_EPOCH))
 
 
 def write_painting(path: Path, seed: int) -> str:

@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
+WAITING = 1
+"""Threads beyond one a core: while some wait for a disk to read or to sync, no core does."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -14,14 +17,14 @@ def in_threads(
     items: Sequence[Item],
     progress: Callable[[int, int], None],
 ) -> list[Result]:
-    """Results of `function` in the order of `items`, one thread per core.
+    """Results of `function` in the order of `items`, on all cores.
 
     Threads, because Pillow and hashlib let go of the interpreter while they work, and because
     forked workers are not safe inside a flow. `progress(done, total)` is called in the calling
     thread after each item. The first error, or an interrupt, is raised at once: items that have
     not begun are dropped.
     """
-    with ThreadPoolExecutor(available_cores()) as pool:
+    with ThreadPoolExecutor(available_cores() + WAITING) as pool:
         futures = [pool.submit(function, item) for item in items]
         try:
             for done, future in enumerate(as_completed(futures), start=1):

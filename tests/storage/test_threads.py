@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from storage.threads import available_cores, in_threads
+from storage.threads import WAITING, available_cores, in_threads
 
 
 def quiet(done: int, total: int) -> None:
@@ -31,6 +31,12 @@ def test_progress_counts_up_to_the_total_in_the_calling_thread() -> None:
     in_threads(str, [1, 2, 3], note)
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert threads == {threading.get_ident()}
+
+
+def test_while_one_waits_all_cores_are_at_work() -> None:
+    everybody = threading.Barrier(available_cores() + WAITING)
+    # Each waits until all are there: with fewer threads this would time out.
+    in_threads(lambda _: everybody.wait(timeout=10), range(available_cores() + WAITING), quiet)
 
 
 def test_no_items_give_no_results() -> None:
