@@ -10,7 +10,7 @@ demo: $(VENV)/installed
 	$(BIN)/samehand train sample --preset demo
 
 test: $(VENV)/installed
-	$(BIN)/pytest -q -n 2 --dist loadgroup
+	$(BIN)/pytest -q -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: $(VENV)/installed
 	$(BIN)/ruff format --check .

@@ -138,8 +138,9 @@ def _dict_seconds(engine: Engine, images: pd.DataFrame, pairs: PairColumns) -> t
     half = len(pairs) // 2
     count = min(DICTS[engine.dialect.name], half)
     evaluation_id, _ids = _new(engine, images)
-    _send(engine, evaluation_id, pairs.part(slice(half)))
-    _complete(engine, evaluation_id, pairs)
+    written = pairs.part(slice(half))
+    _send(engine, evaluation_id, written)
+    _complete(engine, evaluation_id, written)
     rest = pairs.part(slice(half, half + count))
     seconds = _timed(lambda: _insert_dicts(engine, evaluation_id, rest))
     if engine.dialect.name == "sqlite":  # PostgreSQL has indexes, which were paid for just now

@@ -42,7 +42,9 @@ def measure_in(place: Path, share: float, postgres: str | None) -> Table:
         kind = make_url(url).get_backend_name()
         stored = [*apart(write, url, share), *apart(ask, url, share), eight_at_once(url, share)]
         rows += [replace(row, what=f"{kind}: {row.what}") for row in stored]
-    return Table("pairs", f"{count:,} pairs of 64 dimensions", tuple(rows))
+    name = "pairs" if share == 1 else f"pairs, {share:g} of them"
+    left_out = "" if postgres else "; no PostgreSQL answers: what needs one is left out"
+    return Table(name, f"{count:,} pairs of 64 dimensions{left_out}", tuple(rows))
 
 
 def score(place: Path, postgres: str | None) -> Iterator[Row]:

@@ -120,7 +120,8 @@ class Settings(BaseModel):
         default=False, description="Compile the network with torch.compile, for a GPU."
     )
     gradient_checkpointing: bool = Field(
-        default=False, description="Train in a third of the memory, and a third more time."
+        default=False,
+        description="Train in about half the memory, for up to a third more time; batching roles.",
     )
     learning_rate: float = Field(gt=0, le=1, description="Adam's learning rate.")
     weight_decay: float = Field(ge=0, le=1, description="Adam's L2 penalty.")

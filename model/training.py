@@ -31,6 +31,7 @@ class Recipe:
     triplets, too, are to be drawn so that they share images (`model.triplets`).
     ``compile_network`` translates the network for the device first, which takes a minute;
     ``gradient_checkpointing`` holds the activations of one pass at a time, for a third more time.
+    Raises ModelInputError where that would spare nothing.
     """
 
     learning_rate: float = 1e-5
@@ -41,6 +42,14 @@ class Recipe:
     batching: Batching = "roles"
     compile_network: bool = False
     gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        """A batch of a single pass has no other whose activations could be spared."""
+        if self.gradient_checkpointing and self.batching != "roles":
+            raise ModelInputError(
+                f"gradient_checkpointing spares nothing with batching {self.batching}:"
+                " leave it out, or choose batching roles"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ SCHEMA = pa.schema(
         ("predicted_same", pa.bool_()),
         ("same_artist", pa.bool_()),
         ("correct", pa.bool_()),
+        ("wrong_by", pa.float64()),
     ]
 )
 

@@ -70,6 +70,21 @@ def test_the_stored_metrics_follow_from_the_stored_pairs(trained: Trained) -> No
     assert np.isclose(by_hand, float(str(balanced)))
 
 
+def test_verdicts_are_counted_and_the_hardest_pairs_noted(trained: Trained) -> None:
+    counted = ask(
+        trained,
+        "SELECT sum(same_artist AND predicted_same), sum(same_artist AND NOT predicted_same),"
+        " sum(NOT same_artist AND NOT predicted_same), sum(NOT same_artist AND predicted_same)"
+        " FROM pair_results",
+    )
+    columns = "true_accepts, false_rejects, true_rejects, false_accepts"
+    assert ask(trained, f"SELECT {columns} FROM evaluations") == counted
+    assert sum(int(str(count)) for count in counted[0]) == 66
+    # There are fewer than are noted at the most, so all are.
+    noted = ask(trained, "SELECT pair_index FROM hardest_pairs ORDER BY 1")
+    assert noted == [(index,) for index in range(66)]
+
+
 def test_probability_is_half_or_more_exactly_where_the_verdict_is_the_same(
     trained: Trained,
 ) -> None:

@@ -182,16 +182,11 @@ def test_one_pass_over_distinct_images_is_three_without_batch_statistics() -> No
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("batching", ["roles", "together"])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_passes_gone_through_twice_learn_the_same_bit_for_bit(
-    precision: Precision, batching: Batching
-) -> None:
+def test_passes_gone_through_twice_learn_the_same_bit_for_bit(precision: Precision) -> None:
     network, compute = build_network(DROPPING, "none", seed=1), Compute("cpu", precision)
     plain, checkpointed = (
-        trained(
-            network, replace(RECIPE, batching=batching, gradient_checkpointing=way), compute=compute
-        )
+        trained(network, replace(RECIPE, gradient_checkpointing=way), compute=compute)
         for way in (False, True)
     )
     assert identical(plain, checkpointed)
@@ -199,13 +194,20 @@ def test_passes_gone_through_twice_learn_the_same_bit_for_bit(
     assert {layer.momentum for layer in layers} == {0.1}
 
 
+@pytest.mark.parametrize("batching", ["together", "shared"])
+def test_gradient_checkpointing_is_refused_where_it_spares_nothing(batching: Batching) -> None:
+    with pytest.raises(ModelInputError, match=f"gradient_checkpointing .* batching {batching}"):
+        Recipe(batching=batching, gradient_checkpointing=True)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="compiling needs a compiler")
-def test_a_compiled_network_learns_the_same() -> None:
-    network = shallow(CERTAIN)
-    plain, compiled = (
-        trained(network, replace(UNWARPED, batch_size=7, compile_network=way))
-        for way in (False, True)
+@pytest.mark.parametrize("is_checkpointed", [False, True])
+def test_a_compiled_network_learns_the_same(is_checkpointed: bool) -> None:
+    network, recipe = shallow(CERTAIN), replace(UNWARPED, batch_size=7)
+    plain = trained(network, recipe)
+    compiled = trained(
+        network, replace(recipe, compile_network=True, gradient_checkpointing=is_checkpointed)
     )
     for ours, theirs in zip(plain.parameters(), compiled.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)

@@ -46,7 +46,8 @@ def test_an_export_holds_what_the_view_holds(
     found = pd.read_parquet(file) if suffix == ".parquet" else pd.read_csv(file)
     expected = pairs(judged, evaluation_id)
     found = found.sort_values("pair_index").reset_index(drop=True)
-    for name in ("pair_index", "distance", "threshold", "probability"):
+    assert [*found.columns] == [each for each in expected.columns if each != "evaluation_id"]
+    for name in ("pair_index", "distance", "threshold", "probability", "wrong_by"):
         np.testing.assert_allclose(found[name], expected[name])
     for name in ("filename_a", "filename_b", "artist_a", "artist_b", "same_artist", "correct"):
         assert found[name].fillna("?").tolist() == expected[name].fillna("?").tolist()

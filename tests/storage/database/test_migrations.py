@@ -39,6 +39,21 @@ INSERT INTO pair_predictions (evaluation_id, pair_index, image_a_id, image_b_id,
 same_artist) VALUES (7, 0, 1, 1, 0.5, true)
 """
 COUNTED = "SELECT true_accepts, false_rejects, true_rejects, false_accepts FROM evaluations"
+# Beside the pair that is there: pairs at threshold 2, three by one artist and six by two.
+JUDGED = ((0.5, 1), (2.0, 1), (3.0, 1), *((0.25 * n, 0) for n in range(5, 11)))
+MORE = (
+    *(
+        "INSERT INTO evaluations (id, run_id, model_id, dataset_id, split, status, created_at"
+        f", pruned_at) VALUES ({number}, 1, 1, 1, 'test', '{status}', '2026-01-01', {pruned})"
+        for number, status, pruned in ((8, "writing", "NULL"), (9, "complete", "'2026-01-01'"))
+    ),
+    *(
+        "INSERT INTO pair_predictions (evaluation_id, pair_index, image_a_id, image_b_id, distance,"
+        f" same_artist) VALUES ({evaluation}, {index}, 1, 1, {distance}, {bool(same)})"
+        for evaluation in (7, 8, 9)
+        for index, (distance, same) in enumerate(JUDGED, start=1)
+    ),
+)
 UPGRADER = """
 import sys
 from storage.database.engine import open_database
@@ -139,6 +154,22 @@ def test_a_database_upgraded_from_any_revision_equals_a_fresh_one(
         assert [tuple(each) for each in hardest] == [(7, 0)]
         assert tuple(counted) == (1, 0, 0, 0)
     assert images == [1]
+
+
+def test_what_was_judged_before_is_counted_and_its_hardest_pairs_noted(
+    database_url: str,
+) -> None:
+    make(database_url, "0006")
+    execute(database_url, *FILLING.split(";"), *MORE)
+    open_database(database_url).dispose()
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        counted = connection.execute(text(f"{COUNTED} ORDER BY id")).all()
+        noted = connection.execute(text("SELECT * FROM hardest_pairs ORDER BY 1, 2")).all()
+    engine.dispose()
+    # Of those by one artist 0.5, 0.5 and 2.0 are near; of those by two 1.25, 1.5, 1.75 and 2.0.
+    assert [tuple(row) for row in counted] == [(3, 1, 2, 4), (None,) * 4, (None,) * 4]
+    assert [tuple(row) for row in noted] == [(7, index) for index in range(10)]
 
 
 def test_a_database_from_before_revisions_were_counted_is_taken_over(

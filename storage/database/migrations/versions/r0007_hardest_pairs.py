@@ -18,9 +18,9 @@ def upgrade() -> None:
     for statement in (
         *(f"ALTER TABLE evaluations ADD COLUMN {name} INTEGER" for name in VERDICTS),
         HARDEST,
-        "DROP VIEW pair_results",
-        PAIR_RESULTS,
-        *(() if is_sqlite else ("DROP VIEW pair_images",)),
+        # On PostgreSQL it can get a last column without being dropped: others' views may use it.
+        "DROP VIEW pair_results" if is_sqlite else "DROP VIEW pair_images",
+        PAIR_RESULTS if is_sqlite else PAIR_RESULTS.replace("CREATE", "CREATE OR REPLACE", 1),
         PAIRS_BY_IMAGE.format(sides=ON_SQLITE if is_sqlite else ON_POSTGRESQL),
         COUNTED,
     ):
@@ -89,11 +89,16 @@ UPDATE evaluations SET true_accepts = counted.same_near, false_rejects = same - 
     true_rejects = n - same - near + same_near, false_accepts = near - same_near
 FROM (
     SELECT evaluation_id, count(*) AS n, count(*) FILTER (WHERE same_artist) AS same,
-        count(*) FILTER (WHERE distance <= threshold) AS near,
-        count(*) FILTER (WHERE same_artist AND distance <= threshold) AS same_near
-    FROM pair_results WHERE same_artist IS NOT NULL GROUP BY evaluation_id
+        count(*) FILTER (WHERE distance <= applied) AS near,
+        count(*) FILTER (WHERE same_artist AND distance <= applied) AS same_near
+    FROM pair_predictions JOIN (
+        SELECT evaluations.id, coalesce(evaluations.threshold, models.threshold) AS applied
+        FROM evaluations JOIN models ON models.id = evaluations.model_id
+        WHERE evaluations.status = 'complete' AND pruned_at IS NULL
+    ) AS judged ON judged.id = evaluation_id
+    WHERE same_artist IS NOT NULL GROUP BY evaluation_id
 ) AS counted
-WHERE counted.evaluation_id = evaluations.id AND pruned_at IS NULL
+WHERE counted.evaluation_id = evaluations.id
 """
 FURTHEST_OF_ONE = """
 INSERT INTO hardest_pairs SELECT evaluation_id, pair_index FROM pair_predictions
