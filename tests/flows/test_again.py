@@ -198,13 +198,10 @@ def test_a_pair_that_names_a_missing_image_leaves_no_submission(
 @pytest.mark.slow
 def test_a_run_killed_and_resumed_ends_as_one_never_killed(paintings: Path, tmp_path: Path) -> None:
     training = ["train", str(paintings), *tiny_settings(epochs="3", train_triplets="24")]
-    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    straight = tmp_path / "straight"
     subprocess.run([*COMMAND, *training], env=environment_of(straight), check=True, timeout=300)
     resume = ["train", "--resume", "last"]
-    terminated = start(training, broken)
-    wait_for_epoch(broken / "results.db", 1, terminated)
-    terminated.terminate()
-    assert "samehand: terminated; `samehand train --resume last` goes on" in ended(terminated)
+    broken = terminated_after_an_epoch(training, tmp_path)
     killed = start(resume, broken)
     wait_for_epoch(broken / "results.db", 2, killed)
     os.killpg(killed.pid, signal.SIGKILL)
@@ -213,6 +210,23 @@ def test_a_run_killed_and_resumed_ends_as_one_never_killed(paintings: Path, tmp_
     subprocess.run([*COMMAND, *resume], env=environment_of(broken), check=True, timeout=300)
     assert epochs_of(broken / "results.db") == epochs_of(straight / "results.db")
     assert evaluation_of(broken / "results.db") == evaluation_of(straight / "results.db")
+
+
+def terminated_after_an_epoch(training: list[str], folder: Path) -> Path:
+    """The workspace of a training that was told to end, and did in one line.
+
+    Once in a hundred times Prefect 3.8 loses the signal, and the run goes on to its end.
+    """
+    for attempt in range(3):
+        home = folder / f"terminated-{attempt}"
+        process = start(training, home)
+        wait_for_epoch(home / "results.db", 1, process)
+        process.terminate()
+        told = ended(process)
+        if process.returncode:
+            assert "samehand: terminated; `samehand train --resume last` goes on" in told
+            return home
+    raise AssertionError("told to end three times, it never did")
 
 
 def start(arguments: list[str], home: Path) -> subprocess.Popen[str]:
