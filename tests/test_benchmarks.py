@@ -66,12 +66,12 @@ def test_learning() -> None:
 
 
 def test_evaluation() -> None:
-    table = evaluation.measure("cpu", RATES, size=32, images=200, triplets=2_000, part=2, rounds=1)
+    table = evaluation.measure("cpu", RATES, size=32, part=2, rounds=1)
     rows = rows_of(table)
     assert rows["float32: relative error of the embeddings"].value < 1e-5
     assert rows["bfloat16: relative error of the embeddings"].value < 0.02
     assert rows["float32: triplet accuracy apart"].value < 0.1
-    assert rows["bfloat16: triplet accuracy apart"].value <= 1
+    assert rows["bfloat16: triplet accuracy apart"].value <= 0.3
 
 
 @pytest.mark.parametrize("given", [True, False])
