@@ -215,7 +215,7 @@ def test_a_run_killed_and_resumed_ends_as_one_never_killed(paintings: Path, tmp_
 def terminated_after_an_epoch(training: list[str], folder: Path) -> Path:
     """The workspace of a training that was told to end, and did in one line.
 
-    Once in a hundred times Prefect 3.8 loses the signal, and the run goes on to its end.
+    One was seen to go on to its end all the same, and it is not known why; another is tried then.
     """
     for attempt in range(3):
         home = folder / f"terminated-{attempt}"
