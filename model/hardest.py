@@ -12,10 +12,9 @@ def hardest_pairs(pairs: Pairs, threshold: float, count: int) -> npt.NDArray[np.
     Half of them (the odd one too) are pairs by two artists taken for one, the rest pairs by one
     artist taken for two. A pair at the threshold is predicted to be by the same artist.
     """
-    taken_for_one = ~pairs.same_artist & predicted_same(pairs.distance, threshold)
-    taken_for_two = pairs.same_artist & ~predicted_same(pairs.distance, threshold)
-    nearest = _least(pairs.distance, taken_for_one, -(-count // 2))
-    furthest = _least(-pairs.distance, taken_for_two, count // 2)
+    accepted = predicted_same(pairs.distance, threshold)
+    nearest = _least(pairs.distance, accepted & ~pairs.same_artist, -(-count // 2))
+    furthest = _least(-pairs.distance, ~accepted & pairs.same_artist, count // 2)
     return np.concatenate([nearest, furthest])
 
 

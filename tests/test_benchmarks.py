@@ -93,7 +93,9 @@ def test_triplets() -> None:
 
 def test_memory() -> None:
     rows = rows_of(memory.measure("cpu", size=64, trained=2_400, embedded=256, batches=(96,)))
-    plain, checkpointed, _ = (row.value for row in rows.values() if row.unit == "GB")
+    sizes = [row.value for row in rows.values() if row.unit == "GB"]
+    assert all(0 < size < 2 for size in sizes)
+    plain, checkpointed, _ = sizes
     # Of 288 images the activations of 96 are held, which at this size are 0.08 GB.
     assert plain - checkpointed > 0.08
 

@@ -14,6 +14,7 @@ def test_a_tenth_of_the_benchmark_stores_all_pairs(tmp_path: Path, postgres_url:
     table = measure_in(tmp_path, SHARE, postgres_url)
     notes = {row.what: row.note for row in table.rows}
     count = table.work.split()[0]
+    assert "line by line, one dot product each" in notes
     for way in ("CSV in, CSV out", "CSV in, PostgreSQL and CSV out"):
         assert notes[way].startswith(f"{count} pairs")
     answers = csv.read_csv(tmp_path / "submission.csv")

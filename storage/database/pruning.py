@@ -78,7 +78,7 @@ def prune(engine: Engine, evaluation_id: int) -> None:
         return
     with Session(engine) as session, session.begin():
         empty_partition(session.connection(), evaluation_id)
-        _mark(session, evaluation_id)
+        _mark_pruned(session, evaluation_id)
         _delete(session, evaluation_id)
     try:
         with engine.begin() as connection:
@@ -93,7 +93,7 @@ def _prune_by_and_by(engine: Engine, evaluation_id: int) -> None:
     The evaluation is marked first: none is ever taken for whole that is not.
     """
     with Session(engine) as session, session.begin():
-        _mark(session, evaluation_id)
+        _mark_pruned(session, evaluation_id)
     for table, key in (("pair_images", "image_id"), ("pair_predictions", "pair_index")):
         is_any_left = True
         while is_any_left:
@@ -119,7 +119,8 @@ def _delete(session: Session, evaluation_id: int) -> None:
     session.execute(query, {"id": evaluation_id})
 
 
-def _mark(session: Session, evaluation_id: int) -> None:
+def _mark_pruned(session: Session, evaluation_id: int) -> None:
+    """Say when its pairs went; which of them were hardest says nothing without them."""
     session.execute(delete(HardestPair).where(HardestPair.evaluation_id == evaluation_id))
     session.execute(
         update(Evaluation).where(Evaluation.id == evaluation_id).values(pruned_at=utc_now())

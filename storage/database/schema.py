@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind
 
-from storage.database.evaluation_tables import VERDICTS
-from storage.database.views import SCHEMA
+from storage.database.views import ADDED, SCHEMA
 from storage.errors import InputError
 
 # Alembic takes a quarter of a second to import, which a database that is current need not wait for.
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 FIRST = "0001"  # what databases had that were made before revisions were counted
-LATER = {"pruned_at", "model_id", "wrong_by", *VERDICTS}  # columns after the first revision
+LATER = {"model_id", "wrong_by", *ADDED}  # columns after the first revision
 LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     # Any number of our own; PostgreSQL lets go of it when the transaction ends.
