@@ -76,28 +76,27 @@ def _configuration() -> "Config":
 
 
 def _revision(connection: Connection, shown: str) -> str | None:
-    """Return the revision of the database, None where it counts none; refuse another program's."""
-    columns = inspect(connection).get_multi_columns(kind=ObjectKind.ANY)
-    found = {table: {column["name"] for column in rows} for (_, table), rows in columns.items()}
-    _refuse_foreign(found, shown)
-    if VERSION_TABLE not in found:
-        return None
-    revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
-    return revision
+    """Return the revision of the database, None where it counts none; refuse another program's.
 
-
-def _refuse_foreign(found: dict[str, set[str]], shown: str) -> None:
+    Looks into our tables alone: those that hold an evaluation's pairs may be locked, and be many.
+    """
+    inspector = inspect(connection)
+    names = {*inspector.get_table_names(), *inspector.get_view_names()}
     ours = {table.name: set(table.columns.keys()) for table in SCHEMA}
-    if found and not found.keys() & ours.keys():
+    if names and not names & ours.keys():
         raise InputError(
             f"database {shown} belongs to another program "
-            f"(it has table {min(found)}); give samehand one of its own"
+            f"(it has table {min(names)}); give samehand one of its own"
         )
-    if VERSION_TABLE in found:
-        return  # what is missing, an upgrade brings
-    for table in found.keys() & ours.keys():
-        if missing := ours[table] - LATER - found[table]:
+    if VERSION_TABLE in names:
+        revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+        return revision
+    there = sorted(names & ours.keys())
+    columns = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=there)
+    for (_, table), rows in columns.items():
+        if missing := ours[table] - LATER - {column["name"] for column in rows}:
             raise InputError(
                 f"database {shown} is another program's or an older "
                 f"samehand's ({table} has no column {min(missing)}); name a new one"
             )
+    return None
