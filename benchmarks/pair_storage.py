@@ -25,18 +25,19 @@ from storage.database.evaluation_tables import (
     PairPrediction,
 )
 from storage.database.pair_rows import PairColumns
+from storage.database.pair_writer import pair_writer
 from storage.database.pruning import prune
 from storage.database.records import (
     complete_evaluation,
     record_model,
     start_evaluation,
     start_run,
-    write_pairs,
 )
 from storage.database.tables import Model, Run
 
 DICTS = {"sqlite": 500_000, "postgresql": 60_000}  # a second or two of either
 SLOPE = 3.0
+PIECE = 1_000_000
 NO_FAULTS = pd.DataFrame({"image_name": [], "reason": []})
 
 
@@ -199,8 +200,10 @@ def _timed(action: Callable[[], None]) -> float:
 
 
 def _send(engine: Engine, evaluation_id: int, pairs: PairColumns) -> None:
-    with Session(engine) as session, session.begin():
-        write_pairs(session, evaluation_id, pairs)
+    url = engine.url.render_as_string(hide_password=False)
+    with pair_writer(url, evaluation_id) as write:
+        for piece in pairs.chunks(PIECE):
+            write(piece)
 
 
 def _complete(engine: Engine, evaluation_id: int, pairs: PairColumns) -> None:

@@ -15,6 +15,7 @@ from storage.database import records, results
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
+from storage.database.pair_writer import pair_writer
 from storage.database.session import transaction
 from storage.errors import InputError, UnavailableError
 from storage.files import replacing, sha256_of
@@ -120,6 +121,7 @@ def score_pairs(
     with (
         replacing(submission) as partial,
         submission_writer(partial) as write,
+        pair_writer(space.database_url, evaluation.id) as store,
         progress_bar("scoring", "pair") as progress,
     ):
         for piece in read_pairs(scoring.pairs, scoring.names, faults):
@@ -135,8 +137,7 @@ def score_pairs(
             )
             missing = columns.part(slice(max(0, evaluation.n_stored - count), None))
             if len(missing):
-                with transaction(space.database_url) as session:
-                    records.write_pairs(session, evaluation.id, missing)
+                store(missing)
             write(piece.index, probability(distances, scoring.calibration))
             count += len(columns)
             progress(piece.n_rows, scoring.n_rows)

@@ -15,11 +15,14 @@ from storage.database import records, results
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import HARDEST_KEPT, Baseline, Evaluation
 from storage.database.pair_rows import PairColumns
+from storage.database.pair_writer import pair_writer
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, load_split
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
 from tasks.step import step
+
+PIECE = 1_000_000  # pairs that are stored together
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ def store_evaluation(
 ) -> int:
     """Store an evaluation of the test split with all its pairs, seen once all are in.
 
-    In three transactions, so that evaluations that are stored at once need not wait for each other.
+    In several transactions, so that evaluations stored at once need not wait for each other.
     A run that goes on keeps the evaluation that it stored before.
     """
     with transaction(space.database_url) as session:
@@ -68,15 +71,16 @@ def store_evaluation(
             )
             records.record_baseline(session, row)
     ids = np.array([known[name] for name in images.names])
-    with transaction(space.database_url) as session:
-        columns = PairColumns(
-            np.arange(len(pairs.distance)),
-            ids[pairs.first_idx],
-            ids[pairs.second_idx],
-            pairs.distance,
-            pairs.same_artist,
-        )
-        records.write_pairs(session, evaluation_id, columns)
+    columns = PairColumns(
+        np.arange(len(pairs.distance)),
+        ids[pairs.first_idx],
+        ids[pairs.second_idx],
+        pairs.distance,
+        pairs.same_artist,
+    )
+    with pair_writer(space.database_url, evaluation_id) as write:
+        for piece in columns.chunks(PIECE):
+            write(piece)
     with transaction(space.database_url) as session:
         measured = Evaluation(
             **_discrimination_columns(network.result),

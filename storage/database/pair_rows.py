@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
-from storage.database.partitions import make_partition, partition_of
+from storage.database.partitions import make_part, partition_of, parts_of
 
 CHUNK = 100_000
-NAMES = "evaluation_id, pair_index, image_a_id, image_b_id, distance, same_artist"
+NAMES = "pair_index, image_a_id, image_b_id, distance, same_artist"
 ROWS_A_STATEMENT = 50  # half of SQLite's time over one; more saves nothing more
 SORTING_KILOBYTES = 32_000
 SORTED_IMAGES = """
@@ -57,8 +57,8 @@ class PairColumns:
         for start in range(0, len(self), size):
             yield self.part(slice(start, start + size))
 
-    def part(self, rows: slice) -> "PairColumns":
-        """Return some of the pairs, without copying."""
+    def part(self, rows: slice | NDArray[np.intp]) -> "PairColumns":
+        """Return some of the pairs, without copying where they are a slice."""
         truth = None if self.same_artist is None else self.same_artist[rows]
         return PairColumns(
             self.pair_index[rows],
@@ -86,7 +86,7 @@ def note_images(connection: Connection, evaluation_id: int) -> None:
     connection.execute(text(SORTED_IMAGES), {"id": evaluation_id})
 
 
-def copy_rows(evaluation_id: int, pairs: PairColumns) -> bytes:
+def copy_rows(pairs: PairColumns) -> bytes:
     """Return pairs as rows of a binary COPY: each a count of fields, each field after its length.
 
     All fields are of fixed length, so the rows are a structured array in big-endian order. An
@@ -94,32 +94,41 @@ def copy_rows(evaluation_id: int, pairs: PairColumns) -> bytes:
     """
     known = pairs.same_artist is not None
     layout = [("fields", ">i2")]
-    for name in ("evaluation_id", "pair_index", "image_a_id", "image_b_id"):
+    for name in ("pair_index", "image_a_id", "image_b_id"):
         layout += [(f"{name} length", ">i4"), (name, ">i4")]
     layout += [("distance length", ">i4"), ("distance", ">f8"), ("same_artist length", ">i4")]
     rows = np.empty(len(pairs), dtype=[*layout, ("same_artist", "?")] if known else layout)
-    rows["fields"] = 6
-    rows["evaluation_id"] = evaluation_id
+    rows["fields"] = len(fields(pairs))
     for name in rows.dtype.names or ():
         if name.endswith(" length"):
             column = name.removesuffix(" length")
             rows[name] = rows.dtype[column].itemsize if column in (rows.dtype.names or ()) else -1
-        elif name not in ("fields", "evaluation_id"):
+        elif name != "fields":
             rows[name] = getattr(pairs, name)
     return rows.tobytes()
 
 
 def _copy(connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
-    table = partition_of(evaluation_id)
-    # Into a table of this very transaction, rows can go as what everybody may see for good:
-    # nobody sees the table itself yet, and reading its pairs first rewrites none of them.
-    form = "FORMAT BINARY, FREEZE" if make_partition(connection, evaluation_id) else "FORMAT BINARY"
+    """Send pairs to the tables of their parts, which know of which evaluation they are."""
+    numbers = parts_of(pairs.pair_index)
+    for part in np.flatnonzero(np.bincount(numbers)).tolist():
+        rows = np.flatnonzero(numbers == part)
+        is_slice = rows[-1] - rows[0] < len(rows)
+        some = pairs.part(slice(rows[0], rows[-1] + 1) if is_slice else rows)
+        # Into a table of this very transaction, rows can go as what everybody may see for good:
+        # nobody sees the table itself yet, and reading its pairs first rewrites none of them.
+        is_new = make_part(connection, evaluation_id, part)
+        _copy_into(connection, partition_of(evaluation_id, part), some, is_new)
+
+
+def _copy_into(connection: Connection, table: str, pairs: PairColumns, is_new: bool) -> None:
+    form = "FORMAT BINARY, FREEZE" if is_new else "FORMAT BINARY"
     statement = f"COPY {table} ({NAMES}) FROM STDIN ({form})"
     driver = cast("psycopg.Connection", connection.connection.driver_connection)
     with _errors_of(connection, statement), driver.cursor().copy(statement) as stream:
         stream.write(COPY_BEGIN)
         for chunk in pairs.chunks():
-            stream.write(copy_rows(evaluation_id, chunk))
+            stream.write(copy_rows(chunk))
         stream.write(COPY_END)
 
 
@@ -135,7 +144,7 @@ def _errors_of(connection: Connection, statement: str) -> Iterator[None]:
 
 def _insert(connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
     row = f"({int(evaluation_id)}, ?, ?, ?, ?, ?)"
-    statement = f"INSERT INTO pair_predictions ({NAMES}) VALUES "
+    statement = f"INSERT INTO pair_predictions (evaluation_id, {NAMES}) VALUES "
     for chunk in pairs.chunks():
         whole = len(chunk) - len(chunk) % ROWS_A_STATEMENT
         for part, rows in (

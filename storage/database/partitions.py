@@ -1,80 +1,150 @@
-"""On PostgreSQL the pairs of each evaluation are a table of their own, a partition of all pairs.
+"""On PostgreSQL the pairs of each evaluation are tables of their own, a partition of all pairs.
 
-They are loaded before the table is attached: bare rows go in fifteen times as fast as rows whose
-every image is looked up, and keys and indexes are made, and checked, once for all of them. Until
-then nobody can see them. Dropping them is dropping files, whatever their number.
+One table holds four million consecutive indices; it is loaded and indexed before it is attached:
+bare rows go in fifteen times as fast as rows whose every image is looked up, keys and indexes are
+made once for all rows, and those of one table while another is loaded. Until all are attached
+nobody can see them. Dropping them is dropping files, whatever their number.
 
 Each function is meant for PostgreSQL; on SQLite, which has no partitions, none is called.
 """
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 LOADING_MEMORY = "64MB"  # for sorting the keys of an index; four times as much is a third slower
 PATIENCE = "500ms"  # how long anybody may wait for us where we wait for others
+PART = 4_000_000
+LAST_PART = 15
+"""All indices from there on are one part: indices that leave gaps shall not make many tables."""
 
 
-def partition_of(evaluation_id: int) -> str:
-    """Return the name of the table that holds an evaluation's pairs."""
-    return f"pair_predictions_{int(evaluation_id)}"
+def parts_of(pair_index: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """Return the number of the part that each index (n,) belongs to."""
+    numbers: NDArray[np.integer[Any]] = np.clip(pair_index // PART, 0, LAST_PART)
+    return numbers
 
 
-def make_partition(connection: Connection, evaluation_id: int) -> bool:
-    """Create the table for an evaluation's pairs; returns False where it was there before."""
-    table = partition_of(evaluation_id)
-    if exists(connection, table):
-        return False
-    connection.execute(
+def partition_of(evaluation_id: int, part: int | None = None) -> str:
+    """Return the name of the table that holds an evaluation's pairs, or a part of them."""
+    whole = f"pair_predictions_{int(evaluation_id)}"
+    return whole if part is None else f"{whole}_{int(part)}"
+
+
+def parts_there(connection: Connection, evaluation_id: int) -> list[int]:
+    """Return the numbers of the parts that are there of an evaluation, in their order."""
+    whole = partition_of(evaluation_id)
+    found = connection.execute(
         text(
-            f"CREATE TABLE {table} (LIKE pair_predictions INCLUDING CONSTRAINTS, "
-            f"CHECK (evaluation_id = {int(evaluation_id)}))"
-        )
+            "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relkind = 'r'"
+            " AND relname ~ :names"
+        ),
+        {"names": f"^{whole}_[0-9]+$"},
     )
+    return sorted(int(name.removeprefix(f"{whole}_")) for name in found.scalars())
+
+
+def make_part(connection: Connection, evaluation_id: int, part: int) -> bool:
+    """Create the table of a part; returns False where it was there before."""
+    table = partition_of(evaluation_id, part)
+    if _exists(connection, table):
+        return False
+    low, high = _bounds(part)
+    above = "" if high is None else f" AND pair_index < {high}"
+    for statement in (
+        # What attaching would else read all rows for.
+        f"CREATE TABLE {table} (LIKE pair_predictions INCLUDING CONSTRAINTS, CHECK ("
+        f"evaluation_id = {int(evaluation_id)} AND pair_index >= {low}{above}))",
+        f"ALTER TABLE {table} ALTER evaluation_id SET DEFAULT {int(evaluation_id)}",
+    ):
+        connection.execute(text(statement))
     return True
 
 
-def attach_partition(connection: Connection, evaluation_id: int) -> None:
-    """Check an evaluation's pairs, index them, and let them be seen with all others.
+def index_part(connection: Connection, evaluation_id: int, part: int) -> None:
+    """Make the key and the indexes of a part, unless it has them."""
+    table = partition_of(evaluation_id, part)
+    query = text("SELECT relhasindex FROM pg_class WHERE oid = to_regclass(:table)")
+    if connection.execute(query, {"table": table}).scalar_one():
+        return
+    for statement in (
+        f"SET LOCAL maintenance_work_mem = '{LOADING_MEMORY}'",
+        "SET LOCAL max_parallel_maintenance_workers = 0",  # other parts take the other cores
+        f"ALTER TABLE {table} ADD PRIMARY KEY (evaluation_id, pair_index)",
+        f"CREATE INDEX ON {table} (image_a_id)",
+        f"CREATE INDEX ON {table} (image_b_id)",
+        f"ANALYZE {table}",
+    ):
+        connection.execute(text(statement))
+
+
+def attach_parts(connection: Connection, evaluation_id: int) -> None:
+    """Check an evaluation's pairs, and let them be seen with all others.
 
     Attaching checks every image against the table of images. From then until the transaction ends,
     images and evaluations can be read but not written; it should therefore end soon. Tables are
     locked in the order in which recording locks them, so that nobody waits in a circle.
     """
-    table = partition_of(evaluation_id)
-    if not exists(connection, table):
+    parts = parts_there(connection, evaluation_id)
+    if not parts:
         return
+    for part in parts:
+        index_part(connection, evaluation_id, part)
+    whole = partition_of(evaluation_id)
+    _drop_unattached(connection, whole)
     for statement in (
-        f"SET LOCAL maintenance_work_mem = '{LOADING_MEMORY}'",
-        f"ALTER TABLE {table} ADD PRIMARY KEY (evaluation_id, pair_index)",
-        f"CREATE INDEX ON {table} (image_a_id)",
-        f"CREATE INDEX ON {table} (image_b_id)",
         "LOCK TABLE images, evaluations IN SHARE ROW EXCLUSIVE MODE",
-        f"ANALYZE {table}",
-        f"ALTER TABLE pair_predictions ATTACH PARTITION {table} "
-        f"FOR VALUES IN ({int(evaluation_id)})",
+        f"CREATE TABLE {whole} (LIKE pair_predictions INCLUDING CONSTRAINTS)"
+        " PARTITION BY RANGE (pair_index)",
+        f"ALTER TABLE pair_predictions ATTACH PARTITION {whole}"
+        f" FOR VALUES IN ({int(evaluation_id)})",
     ):
         connection.execute(text(statement))
+    for part in parts:
+        low, high = _bounds(part)
+        connection.execute(
+            text(
+                f"ALTER TABLE {whole} ATTACH PARTITION {partition_of(evaluation_id, part)}"
+                f" FOR VALUES FROM ({low}) TO ({'MAXVALUE' if high is None else high})"
+            )
+        )
 
 
-def discard_partition(connection: Connection, evaluation_id: int) -> None:
-    """Drop the table of an evaluation that was never attached, if there is one."""
-    connection.execute(text(f"DROP TABLE IF EXISTS {partition_of(evaluation_id)}"))
+def discard_parts(connection: Connection, evaluation_id: int) -> None:
+    """Drop the tables of an evaluation that were never attached, if there are any."""
+    _drop_unattached(connection, partition_of(evaluation_id))
+    for part in parts_there(connection, evaluation_id):
+        _drop_unattached(connection, partition_of(evaluation_id, part))
 
 
 def empty_partition(connection: Connection, evaluation_id: int) -> None:
     """Remove an evaluation's pairs, in no time; only who reads these very pairs is waited for."""
     table = partition_of(evaluation_id)
-    if exists(connection, table):
+    if _exists(connection, table):
         connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
         connection.execute(text(f"TRUNCATE {table}"))
 
 
 def drop_partition(connection: Connection, evaluation_id: int) -> None:
-    """Drop the empty table of an evaluation, which takes a moment in which nobody reads pairs."""
+    """Drop the empty tables of an evaluation, which takes a moment in which nobody reads pairs."""
     connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
     connection.execute(text(f"DROP TABLE IF EXISTS {partition_of(evaluation_id)}"))
 
 
-def exists(connection: Connection, table: str) -> bool:
-    """Return whether there is such a table."""
+def _drop_unattached(connection: Connection, table: str) -> None:
+    """Drop a table that nobody sees; one for all parts was left by a samehand that had no parts."""
+    query = text("SELECT relispartition FROM pg_class WHERE oid = to_regclass(:table)")
+    if connection.execute(query, {"table": table}).scalar() is False:
+        connection.execute(text(f"DROP TABLE {table}"))
+
+
+def _exists(connection: Connection, table: str) -> bool:
     found = connection.execute(text("SELECT to_regclass(:table)"), {"table": table})
     return found.scalar_one() is not None
+
+
+def _bounds(part: int) -> tuple[int, int | None]:
+    """Return the first index of a part, and the first that is beyond it, None where none is."""
+    return part * PART, None if part == LAST_PART else (part + 1) * PART

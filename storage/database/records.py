@@ -18,12 +18,7 @@ from storage.database.evaluation_tables import (
     PairPrediction,
 )
 from storage.database.pair_rows import PairColumns, append_pairs, note_images
-from storage.database.partitions import (
-    attach_partition,
-    discard_partition,
-    exists,
-    partition_of,
-)
+from storage.database.partitions import attach_parts, discard_parts, partition_of, parts_there
 from storage.database.tables import Epoch, Model, Run
 from storage.errors import InputError
 
@@ -132,7 +127,7 @@ def complete_evaluation(
     evaluation before.
     """
     session.get_one(Evaluation, evaluation_id)
-    prepare = note_images if on_sqlite(session) else attach_partition
+    prepare = note_images if on_sqlite(session) else attach_parts
     prepare(session.connection(), evaluation_id)
     if noted := [{"evaluation_id": evaluation_id, "pair_index": index} for index in hardest]:
         session.execute(insert(HardestPair), noted)
@@ -168,18 +163,18 @@ def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> Non
 
 def count_pairs(session: Session, evaluation_id: int) -> int:
     """Count the pairs that are stored of an evaluation, seen or not seen yet."""
-    table = PairPrediction.__tablename__
-    partition = partition_of(evaluation_id)
-    if not on_sqlite(session) and exists(session.connection(), partition):
-        table = partition
-    query = text(f"SELECT count(*) FROM {table} WHERE evaluation_id = :id")
-    return int(session.execute(query, {"id": evaluation_id}).scalar_one())
+    tables = [PairPrediction.__tablename__]
+    if not on_sqlite(session) and (parts := parts_there(session.connection(), evaluation_id)):
+        tables = [partition_of(evaluation_id, part) for part in parts]
+    query = "SELECT count(*) FROM {} WHERE evaluation_id = :id"
+    values = {"id": evaluation_id}
+    return sum(session.execute(text(query.format(table)), values).scalar_one() for table in tables)
 
 
 def _forget_pairs(session: Session, evaluation_id: int) -> None:
     """Remove the pairs of an evaluation that was not completed."""
     if not on_sqlite(session):
-        discard_partition(session.connection(), evaluation_id)
+        discard_parts(session.connection(), evaluation_id)
     of_evaluation = PairPrediction.evaluation_id == evaluation_id
     session.execute(delete(PairPrediction).where(of_evaluation))
 

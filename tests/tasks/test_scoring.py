@@ -22,7 +22,7 @@ from tasks.scoring import store_scores
 from tests.storage.conftest import new_model, new_run
 
 PAIRS = 20_000
-STORED = "SELECT count(*) FROM pair_predictions_1"
+STORED = "SELECT count(*) FROM pair_predictions_1_0"
 END_COPY = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = 'scoring' AND state = 'active' AND query LIKE 'COPY%'"
@@ -37,7 +37,7 @@ def cut_off(url: str) -> Iterator[None]:
     def end() -> None:
         with engine.connect() as connection:
             while not is_over.is_set():
-                if connection.scalar(text("SELECT to_regclass('pair_predictions_1')")):
+                if connection.scalar(text("SELECT to_regclass('pair_predictions_1_0')")):
                     connection.execute(text(END_COPY))
 
     cutter = Thread(target=end)

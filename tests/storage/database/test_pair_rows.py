@@ -98,15 +98,15 @@ def test_chunks_hold_all_pairs_in_their_order(count: int, size: int) -> None:
 
 
 def test_a_row_of_the_copy_is_what_the_manual_says() -> None:
-    """Worked out by hand: six fields, each four bytes of length and its content, big-endian."""
+    """Worked out by hand: five fields, each four bytes of length and its content, big-endian."""
     pairs = PairColumns(
         np.array([258]), np.array([1]), np.array([2]), np.array([1.5]), np.array([True])
     )
-    numbers = "00000004 00000007 00000004 00000102 00000004 00000001 00000004 00000002"
+    numbers = "00000004 00000102 00000004 00000001 00000004 00000002"
     distance = "00000008 3ff8000000000000"
-    assert copy_rows(7, pairs) == bytes.fromhex(f"0006 {numbers} {distance} 00000001 01")
+    assert copy_rows(pairs) == bytes.fromhex(f"0005 {numbers} {distance} 00000001 01")
     unknown = replace(pairs, same_artist=None)
-    assert copy_rows(7, unknown) == bytes.fromhex(f"0006 {numbers} {distance} ffffffff")
+    assert copy_rows(unknown) == bytes.fromhex(f"0005 {numbers} {distance} ffffffff")
 
 
 @pytest.mark.parametrize(
