@@ -26,6 +26,7 @@ from storage.database.evaluation_tables import (
 )
 from storage.database.pair_rows import PairColumns
 from storage.database.pair_writer import pair_writer
+from storage.database.partitions import PART
 from storage.database.pruning import prune
 from storage.database.records import (
     complete_evaluation,
@@ -37,7 +38,6 @@ from storage.database.tables import Model, Run
 
 DICTS = {"sqlite": 500_000, "postgresql": 60_000}  # a second or two of either
 SLOPE = 3.0
-PIECE = 1_000_000
 NO_FAULTS = pd.DataFrame({"image_name": [], "reason": []})
 
 
@@ -108,7 +108,7 @@ def write(url: str, share: float) -> list[Row]:
     evaluation_id, ids = _new(engine, images)
     pairs = make_pairs(ids)
     rows = _timed(lambda: _send(engine, evaluation_id, pairs))
-    used = _bytes_used(engine) - before
+    used = _bytes_of_rows(engine) - before
     completing = _timed(lambda: _complete(engine, evaluation_id, pairs))
     found = _bytes_used(engine) - before - used
     memory = peak_memory()
@@ -118,7 +118,7 @@ def write(url: str, share: float) -> list[Row]:
     many = f"{len(pairs):,} pairs"
     return [
         Row("written", rows, "s", None, f"{many}, {memory:.2f} GB"),
-        Row("completed", completing, "s", None, "what pairs are found by, keys, checks"),
+        Row("completed", completing, "s", None, "on SQLite, what pairs are found by"),
         Row("dictionaries inserted", 1e-3 * count / dicts, "k pairs/s", 1.0, f"{count:,} pairs"),
         Row("written and completed", 1e-3 / whole, "k pairs/s", dicts / count / whole),
         Row("taken on disk", (used + found) / len(pairs), "bytes a pair"),
@@ -202,7 +202,7 @@ def _timed(action: Callable[[], None]) -> float:
 def _send(engine: Engine, evaluation_id: int, pairs: PairColumns) -> None:
     url = engine.url.render_as_string(hide_password=False)
     with pair_writer(url, evaluation_id) as write:
-        for piece in pairs.chunks(PIECE):
+        for piece in pairs.chunks(PART):
             write(piece)
 
 
@@ -245,15 +245,20 @@ def _insert_sides(engine: Engine, evaluation_id: int, pairs: PairColumns) -> Non
             connection.execute(insert(PairImage), values)
 
 
-def _bytes_used(engine: Engine) -> int:
+def _bytes_used(engine: Engine, size: str = "pg_total_relation_size") -> int:
     """Bytes of all tables and indexes; of an SQLite file, all of it."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             return Path(str(engine.url.database)).stat().st_size
-        query = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relkind = 'r'"
+        query = f"SELECT sum({size}(oid)) FROM pg_class WHERE relkind = 'r'"
         here = f"{query} AND relnamespace = current_schema()::regnamespace"
         return int(connection.exec_driver_sql(here).scalar_one())
+
+
+def _bytes_of_rows(engine: Engine) -> int:
+    """Bytes without indexes of pairs; SQLite has none until an evaluation is completed."""
+    return _bytes_used(engine, "pg_table_size")
 
 
 def eight_at_once(url: str, share: float) -> Row:

@@ -16,13 +16,12 @@ from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import HARDEST_KEPT, Baseline, Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.pair_writer import pair_writer
+from storage.database.partitions import PART
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, load_split
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
 from tasks.step import step
-
-PIECE = 1_000_000  # pairs that are stored together
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def store_evaluation(
         pairs.same_artist,
     )
     with pair_writer(space.database_url, evaluation_id) as write:
-        for piece in columns.chunks(PIECE):
+        for piece in columns.chunks(PART):
             write(piece)
     with transaction(space.database_url) as session:
         measured = Evaluation(

@@ -1,9 +1,9 @@
-"""On PostgreSQL the pairs of each evaluation are tables of their own, a partition of all pairs.
+"""On PostgreSQL the pairs of each evaluation are a partition of all pairs, and in parts themselves.
 
-One table holds four million consecutive indices; it is loaded and indexed before it is attached:
-bare rows go in fifteen times as fast as rows whose every image is looked up, keys and indexes are
-made once for all rows, and those of one table while another is loaded. Until all are attached
-nobody can see them. Dropping them is dropping files, whatever their number.
+A part is a table of four million consecutive indices. It is loaded, indexed and only then attached:
+bare rows go in fifteen times as fast as rows whose every image is looked up, keys, indexes and
+checks are made once for all rows, and those of one part while another is loaded. Dropping pairs is
+dropping files, whatever their number.
 
 Each function is meant for PostgreSQL; on SQLite, which has no partitions, none is called.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
 LOADING_MEMORY = "64MB"  # for sorting the keys of an index; four times as much is a third slower
 PATIENCE = "500ms"  # how long anybody may wait for us where we wait for others
@@ -80,43 +81,68 @@ def index_part(connection: Connection, evaluation_id: int, part: int) -> None:
         connection.execute(text(statement))
 
 
-def attach_parts(connection: Connection, evaluation_id: int) -> None:
-    """Check an evaluation's pairs, and let them be seen with all others.
+def attach_part(connection: Connection, evaluation_id: int, part: int) -> None:
+    """Check the pairs of a part that has its indexes, and put it among all pairs, once.
 
     Attaching checks every image against the table of images. From then until the transaction ends,
-    images and evaluations can be read but not written; it should therefore end soon. Tables are
-    locked in the order in which recording locks them, so that nobody waits in a circle.
+    images and evaluations can be read but not written; it should therefore end soon.
     """
-    parts = parts_there(connection, evaluation_id)
-    if not parts:
+    table = partition_of(evaluation_id, part)
+    if _is_attached(connection, table):
         return
+    make_partition(connection, evaluation_id)
+    low, high = _bounds(part)
+    connection.execute(
+        text(
+            f"ALTER TABLE {partition_of(evaluation_id)} ATTACH PARTITION {table}"
+            f" FOR VALUES FROM ({low}) TO ({'MAXVALUE' if high is None else high})"
+        )
+    )
+
+
+def attach_parts(connection: Connection, evaluation_id: int) -> None:
+    """Index and attach those parts of an evaluation that are not yet."""
+    parts = parts_there(connection, evaluation_id)
     for part in parts:
         index_part(connection, evaluation_id, part)
+    for part in parts:
+        attach_part(connection, evaluation_id, part)
+
+
+def make_partition(connection: Connection, evaluation_id: int) -> None:
+    """Make the partition of an evaluation, empty, unless it is there.
+
+    Tables are locked in the order in which recording locks them, so that nobody waits in a circle.
+    """
     whole = partition_of(evaluation_id)
-    _drop_unattached(connection, whole)
+    connection.execute(text("LOCK TABLE images, evaluations IN SHARE ROW EXCLUSIVE MODE"))
+    if _is_attached(connection, whole):
+        return
     for statement in (
-        "LOCK TABLE images, evaluations IN SHARE ROW EXCLUSIVE MODE",
+        f"DROP TABLE IF EXISTS {whole}",  # that a samehand left which had no parts
         f"CREATE TABLE {whole} (LIKE pair_predictions INCLUDING CONSTRAINTS)"
         " PARTITION BY RANGE (pair_index)",
         f"ALTER TABLE pair_predictions ATTACH PARTITION {whole}"
         f" FOR VALUES IN ({int(evaluation_id)})",
     ):
         connection.execute(text(statement))
-    for part in parts:
-        low, high = _bounds(part)
-        connection.execute(
-            text(
-                f"ALTER TABLE {whole} ATTACH PARTITION {partition_of(evaluation_id, part)}"
-                f" FOR VALUES FROM ({low}) TO ({'MAXVALUE' if high is None else high})"
-            )
-        )
 
 
 def discard_parts(connection: Connection, evaluation_id: int) -> None:
-    """Drop the tables of an evaluation that were never attached, if there are any."""
-    _drop_unattached(connection, partition_of(evaluation_id))
+    """Remove the pairs of an evaluation that was not completed.
+
+    An empty table stays behind where others read pairs all the time.
+    """
     for part in parts_there(connection, evaluation_id):
-        _drop_unattached(connection, partition_of(evaluation_id, part))
+        table = partition_of(evaluation_id, part)
+        if not _is_attached(connection, table):
+            connection.execute(text(f"DROP TABLE {table}"))
+    try:
+        with connection.begin_nested():
+            drop_partition(connection, evaluation_id)
+    except OperationalError:
+        empty_partition(connection, evaluation_id)
+    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
 
 
 def empty_partition(connection: Connection, evaluation_id: int) -> None:
@@ -128,16 +154,14 @@ def empty_partition(connection: Connection, evaluation_id: int) -> None:
 
 
 def drop_partition(connection: Connection, evaluation_id: int) -> None:
-    """Drop the empty tables of an evaluation, which takes a moment in which nobody reads pairs."""
+    """Drop the tables of an evaluation, which takes a moment in which nobody reads pairs."""
     connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
     connection.execute(text(f"DROP TABLE IF EXISTS {partition_of(evaluation_id)}"))
 
 
-def _drop_unattached(connection: Connection, table: str) -> None:
-    """Drop a table that nobody sees; one for all parts was left by a samehand that had no parts."""
+def _is_attached(connection: Connection, table: str) -> bool:
     query = text("SELECT relispartition FROM pg_class WHERE oid = to_regclass(:table)")
-    if connection.execute(query, {"table": table}).scalar() is False:
-        connection.execute(text(f"DROP TABLE {table}"))
+    return bool(connection.execute(query, {"table": table}).scalar())
 
 
 def _exists(connection: Connection, table: str) -> bool:

@@ -96,7 +96,8 @@ def test_parts_are_indexed_before_the_evaluation_is_complete_and_pruned_with_it(
         write(pairs_at(range(2 * PART + 1), images))
     names = [f"pair_predictions_1_{part}" for part in range(3)]
     assert tables(engine) == [(name, 3) for name in names]
-    assert stored(engine) == []
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pair_results")) == 0
     complete(engine, 2 * PART + 1)
     with engine.connect() as connection:
         plan = "\n".join(
@@ -147,6 +148,30 @@ def test_a_pair_given_twice_is_refused_and_no_pair_is_seen(
         write_twice()
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM pair_results")) == 0
+
+
+@on_postgresql
+def test_pairs_are_discarded_while_others_read_pairs(
+    database_url: str, images: list[int], engine: Engine
+) -> None:
+    with pair_writer(database_url, 1) as write:
+        write(pairs_at(range(PART + 1), images))
+    with engine.begin() as reader, Session(engine) as session, session.begin():
+        reader.execute(text("SELECT * FROM pair_predictions WHERE evaluation_id = 2"))
+        fail_evaluation(session, 1)
+    assert stored(engine) == []
+    assert [name for name, _ in tables(engine)] == [f"pair_predictions_1_{part}" for part in (0, 1)]
+
+
+@on_postgresql
+def test_who_records_images_does_not_wait_for_pairs_that_are_written(
+    database_url: str, images: list[int], engine: Engine
+) -> None:
+    with pair_writer(database_url, 1) as write, engine.begin() as connection:
+        write(pairs_at(range(PART + 1), images))
+        connection.execute(text("UPDATE images SET title = 'The Geographer' WHERE id = 1"))
+        write(pairs_at(range(PART + 1, PART + 9), images))
+        assert connection.scalar(text("SELECT title FROM images WHERE id = 1"))
 
 
 EARLIER = """
