@@ -221,10 +221,12 @@ def test_crops_made_before_an_interruption_are_not_made_again(space: Workspace, 
     dataset = dataset_of(space, catalog, RULES)
     with pytest.raises(KeyboardInterrupt):
         make(dataset, catalog, 0, stop_after(6))
-    waiting = [path for path in dataset.directory.rglob("*.jpg") if path.is_file()]
+    waiting = list(dataset.directory.glob("crops.zip.partial/*"))
     assert len(waiting) >= 6
-    Image.new("RGB", (16, 16), "red").save(waiting[0])
-    marked = waiting[0].read_bytes()
+    red = BytesIO()
+    Image.new("RGB", (16, 16), "red").save(red, "JPEG")
+    marked = red.getvalue()
+    waiting[0].write_bytes(hashlib.sha256(marked).digest() + marked)
     make(dataset, catalog, 0)
     with ZipFile(dataset.crops) as crops:
         assert [crops.read(name) for name in crops.namelist()].count(marked) == 1

@@ -218,7 +218,7 @@ def mark_staged(target: Path) -> int:
     """Replace every staged crop by a mark that no decoding gives; how many there were."""
     staged = list(target.with_name(f"{target.name}.partial").iterdir())
     for path in staged:
-        path.write_bytes(b"staged")
+        path.write_bytes(hashlib.sha256(b"staged").digest() + b"staged")
     return len(staged)
 
 
@@ -231,6 +231,21 @@ def test_after_an_interruption_finished_crops_are_not_decoded_again(tmp_path: Pa
     write_crops(images, reader(tmp_path / "in"), target, RULES, quiet)
     assert list(entries(target).values()).count(b"staged") == marked
     assert [path.name for path in tmp_path.iterdir() if path.name != "in"] == ["crops.zip"]
+
+
+@pytest.mark.parametrize("spoilt", ["emptied", "cut short", "zeros at its end"])
+def test_staged_crops_that_a_power_cut_spoilt_are_made_again(tmp_path: Path, spoilt: str) -> None:
+    images, target = gallery(tmp_path / "in", 20), tmp_path / "crops.zip"
+    interrupted(images, tmp_path / "in", target, after=5)
+    for path in target.with_name("crops.zip.partial").iterdir():
+        half = len(data := path.read_bytes()) // 2
+        kept = {"emptied": b"", "cut short": data[:half], "zeros at its end": data[:half]}[spoilt]
+        filled = bytes(len(data) - half) if spoilt == "zeros at its end" else b""
+        path.write_bytes(kept + filled)
+    write_crops(images, reader(tmp_path / "in"), target, RULES, quiet)
+    assert list(entries(target).values()) == [
+        encode(crop(jpeg(number), RULES), 75) for number in range(20)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -312,12 +327,12 @@ def test_a_killed_process_leaves_no_zip_and_the_next_one_ends_its_work(
     staging = tmp_path / "crops.zip.partial"
     process = subprocess.Popen([sys.executable, "-c", SLOW_CROPS, folder, target])
     deadline = time.monotonic() + 30
-    while len(list(staging.glob("*.jpg"))) < kill_after and time.monotonic() < deadline:
+    while len(list(staging.glob("*.crop"))) < kill_after and time.monotonic() < deadline:
         time.sleep(0.002)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not target.exists()
-    assert kill_after <= len(list(staging.glob("*.jpg"))) < 60
+    assert kill_after <= len(list(staging.glob("*.crop"))) < 60
 
     write_crops(images, reader(folder), target, RULES, quiet)
     write_crops(images, reader(folder), tmp_path / "unbroken.zip", RULES, quiet)
