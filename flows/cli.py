@@ -3,13 +3,14 @@
 import json
 import os
 import signal
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli_errors import Debug, one_line_errors, raise_terminated
+from flows.cli_errors import Debug, one_line_errors, raise_terminated, resend_lost_signal
 from flows.cli_results import open_session, results_app
 from flows.printing import print_judged
 from storage.errors import InputError
@@ -50,6 +51,7 @@ def main() -> None:
     for name, value in (QUIET_PREFECT | SHORT_WAITS).items():
         os.environ.setdefault(name, value)
     signal.signal(signal.SIGTERM, raise_terminated)
+    sys.unraisablehook = resend_lost_signal
     app()
 
 

@@ -1,15 +1,22 @@
 """A user's mistake in one line and exit status 2; a failure of ours in one line and status 1."""
 
 import logging
+import os
+import signal
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Timer
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.errors import USER_MISTAKES
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -21,6 +28,25 @@ class TerminatedError(BaseException):
 def raise_terminated(_signal: int, _frame: FrameType | None) -> None:
     """Handle SIGTERM."""
     raise TerminatedError
+
+
+def resend_lost_signal(lost: "UnraisableHookArgs") -> None:
+    """Tell the process again to end where it was told so in a destructor or a callback.
+
+    Python raises what a handler of signals raises wherever it happens to be, and nothing goes on
+    from there: the run would go on to its end. To be set as `sys.unraisablehook`.
+    """
+    sys.__unraisablehook__(lost)
+    if isinstance(lost.exc_value, Exception):
+        return
+    from prefect.exceptions import TerminationSignal  # a second, unless a flow has begun
+
+    if isinstance(lost.exc_value, KeyboardInterrupt | TerminatedError | TerminationSignal):
+        interrupted = isinstance(lost.exc_value, KeyboardInterrupt)
+        number = signal.SIGINT if interrupted else signal.SIGTERM
+        again = Timer(0.1, os.kill, (os.getpid(), number))  # once out of here
+        again.daemon = True
+        again.start()
 
 
 @contextmanager
