@@ -20,7 +20,8 @@ def pair_writer(url: str, evaluation_id: int) -> Iterator[Write]:
     """Yield what appends pairs to an evaluation, each call in a transaction of its own.
 
     On PostgreSQL what was written is indexed and checked while later pairs are written, and all of
-    it is when the block ends well; an error that comes up in doing so is raised there.
+    it is when the block ends well; an error that comes up in doing so is raised with the next
+    pairs, or there.
     """
     written: set[int] = set()
     finished: dict[int, Future[None]] = {}
@@ -31,6 +32,9 @@ def pair_writer(url: str, evaluation_id: int) -> Iterator[Write]:
                 finished[part] = beside.submit(_finish, url, evaluation_id, part)
 
         def write(pairs: PairColumns) -> None:
+            for future in finished.values():
+                if future.done():
+                    future.result()
             with transaction(url) as session:
                 if not on_sqlite(session):
                     parts = set(np.unique(parts_of(pairs.pair_index)).tolist())
