@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.processes import Peak, apart, peak_of
 from benchmarks.report import Row, Table
-from model.compute import Compute
+from model.compute import Compute, choose_compute
 from model.embedding import embed
 from model.network import NetworkShape, build_network
 from model.training import Recipe, build_optimizer, train_epoch
@@ -27,19 +27,22 @@ def measure(
     embedded: int = 24_000,
     batches: Sequence[int] = (64, 200),
 ) -> Table:
-    """Measure steps of ``batches`` triplets among ``trained`` crops, and all ``embedded`` ones."""
-    rows = []
+    """Measure steps of ``batches`` triplets among ``trained`` crops, and all ``embedded`` ones.
+
+    In the precision that training has on this device.
+    """
+    rows, compute = [], choose_compute(device)
     with TemporaryDirectory() as folder:
         pixels = write_crops(Path(folder), max(trained, embedded), size)
         for batch, is_checkpointed in ((batch, way) for batch in batches for way in (False, True)):
             recipe = Recipe(batch_size=batch, gradient_checkpointing=is_checkpointed)
-            peak, seconds = apart(_train, pixels, trained, recipe, device)
-            what = f"training on {trained:,} crops, {batch} triplets a step, bfloat16"
+            peak, seconds = apart(_train, pixels, trained, recipe, compute)
+            what = f"training on {trained:,} crops, {batch} triplets a step, {compute.precision}"
             what += ", gradient checkpointing" if is_checkpointed else ""
             rows.append(_row(what, peak, trained * size**2 * 3 / 1e9))
             rows.append(Row(f"{what}: {STEPS} steps", seconds, "s"))
-        peak, seconds = apart(_embed, pixels, embedded, device)
-        rows.append(_row(f"embedding {embedded:,} crops, bfloat16", peak, 0.0))
+        peak, seconds = apart(_embed, pixels, embedded, compute)
+        rows.append(_row(f"embedding {embedded:,} crops, {compute.precision}", peak, 0.0))
         rows.append(Row("that takes", seconds, "s"))
     return Table("memory", f"host memory at {size} x {size}, {device}", tuple(rows))
 
@@ -58,22 +61,22 @@ def _row(what: str, peak: Peak, mapped: float) -> Row:
     return Row(what, peak.own, "GB", None, note)
 
 
-def _train(path: Path, count: int, recipe: Recipe, device: str) -> tuple[Peak, float]:
+def _train(path: Path, count: int, recipe: Recipe, compute: Compute) -> tuple[Peak, float]:
     pixels, steps = np.load(path, mmap_mode="r")[:count], STEPS * recipe.batch_size
     triplets = draw_triplets(np.arange(count) % ARTISTS, steps, np.random.default_rng(0))
-    compute = Compute(device, "bfloat16")
 
     def train() -> None:
-        network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0).to(device)
+        network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0)
+        network.to(compute.device)
         optimizer = build_optimizer(network, recipe)
         train_epoch(network, optimizer, pixels, triplets, recipe, compute, seed=0, epoch=1)
 
     return _measured(train)
 
 
-def _embed(path: Path, count: int, device: str) -> tuple[Peak, float]:
-    pixels, compute = np.load(path, mmap_mode="r"), Compute(device, "bfloat16")
-    network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0).to(device)
+def _embed(path: Path, count: int, compute: Compute) -> tuple[Peak, float]:
+    pixels = np.load(path, mmap_mode="r")
+    network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0)
     return _measured(lambda: embed(network, pixels, np.arange(count), compute))
 
 

@@ -96,7 +96,7 @@ def test_memory() -> None:
     sizes = [row.value for row in rows.values() if row.unit == "GB"]
     assert all(0 < size < 2 for size in sizes)
     plain, checkpointed, _ = sizes
-    # Of 288 images the activations of 96 are held, which at this size are 0.08 GB.
+    # Of 288 images the activations of 96 are held, which at this size are 0.08 GB or more.
     assert plain - checkpointed > 0.08
 
 
