@@ -92,6 +92,8 @@ def _revision(connection: Connection, shown: str) -> str | None:
         revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
         return revision
     there = sorted(names & ours.keys())
+    if not there:
+        return None  # another process may make them by now; without names all would be looked into
     columns = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=there)
     for (_, table), rows in columns.items():
         if missing := ours[table] - LATER - {column["name"] for column in rows}:

@@ -1,5 +1,6 @@
 """A fresh database and one upgraded from each earlier revision come out equal."""
 
+import itertools
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Engine, create_engine, inspect, text
+from sqlalchemy import CheckConstraint, Engine, create_engine, event, inspect, text
 from sqlalchemy.orm import Session
 
 from storage.database.base import Base
@@ -19,7 +20,7 @@ from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.records import complete_evaluation, start_evaluation, write_pairs
-from storage.database.schema import _configuration, newest_revision
+from storage.database.schema import _configuration, is_current, newest_revision
 from storage.database.views import VIEWS
 from storage.errors import InputError
 
@@ -271,6 +272,34 @@ def test_processes_that_upgrade_at_once_do_no_harm(
     outcomes = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
     assert outcomes == [("", 0)] * 3
     assert description(database_url) == fresh
+
+
+@pytest.mark.parametrize("revision", ["nothing", "0001"])
+def test_an_upgrade_between_any_two_statements_of_another_opening_does_no_harm(
+    database_url: str, revision: str
+) -> None:
+    for before in range(100):
+        empty(database_url)
+        if revision != "nothing":
+            make(database_url, revision)
+        if not looked_at_while_upgraded(database_url, before):
+            break
+    assert 1 < before < 99
+
+
+def looked_at_while_upgraded(url: str, before: int) -> bool:
+    """Have the database upgraded before one of the statements that look at it, if there is one."""
+    engine, statements = create_engine(url), itertools.count()
+
+    def upgrade_in_between(*_: object) -> None:
+        if next(statements) == before:
+            open_database(url).dispose()
+
+    event.listen(engine, "before_cursor_execute", upgrade_in_between)
+    with engine.connect() as connection:
+        is_current(connection, "ours")
+    engine.dispose()
+    return next(statements) > before
 
 
 def test_a_database_of_a_newer_samehand_is_refused_and_left_alone(database_url: str) -> None:
