@@ -1,6 +1,6 @@
 """Where the network computes, and in which precision."""
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,9 +21,9 @@ class Compute:
 
     def autocast(self) -> AbstractContextManager[object]:
         """Run matrix products in bfloat16, where that is the precision."""
-        return torch.autocast(
-            torch.device(self.device).type, torch.bfloat16, enabled=self.precision == "bfloat16"
-        )
+        if self.precision == "float32":
+            return nullcontext()
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
 
 def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from model.compute import Compute
 from model.crops import streamed
@@ -27,23 +26,16 @@ def embed(
     """
     network.eval().to(compute.device)
     crops = streamed(pixels, compute.device)
-    embeddings = np.empty((len(rows), network.shape.embedding_size), dtype=np.float32)
-    ahead: list[tuple[slice, Tensor]] = []
+    embeddings = torch.empty(
+        (len(rows), network.shape.embedding_size), dtype=torch.float32, device=compute.device
+    )
     with torch.inference_mode(), compute.autocast():
         for start in range(0, len(rows), EMBEDDING_BATCH):
             batch = slice(start, min(start + EMBEDDING_BATCH, len(rows)))
-            ahead.append((batch, network(crops.gather(rows[batch]))))
-            if len(ahead) > 1:  # a GPU is at the next batch while this one is waited for
-                _fetch(ahead.pop(0), embeddings)
+            # They stay on the device until all are there, so that no batch waits for another.
+            embeddings[batch] = network(crops.gather(rows[batch]))
             progress(batch.stop, len(rows))
-    for last in ahead:
-        _fetch(last, embeddings)
-    return embeddings
-
-
-def _fetch(embedded: tuple[slice, Tensor], embeddings: npt.NDArray[np.float32]) -> None:
-    batch, found = embedded
-    embeddings[batch] = found.cpu().numpy()
+    return embeddings.cpu().numpy()
 
 
 def mean_colours(

@@ -26,7 +26,7 @@ from model.warp_draws import WarpDraws, WarpRanges, draw_warps
 __all__ = ["WarpDraws", "WarpRanges", "draw_warps", "warp"]
 
 # Pixels moved at a time: about what a CPU's cache holds, or far less than a GPU's memory.
-PIXELS_AT_ONCE = {"cpu": 1 << 20, "cuda": 1 << 26}
+ON_CPU, ON_GPU = 1 << 20, 1 << 26
 
 
 def warp(pixels: Tensor, draws: WarpDraws) -> Tensor:
@@ -46,7 +46,7 @@ def warp(pixels: Tensor, draws: WarpDraws) -> Tensor:
     device = pixels.device
     rotations, affines = send(_rotations(draws), device), send(_affines(draws), device)
     tilts = send(_tilts(draws), device)
-    share = max(1, PIXELS_AT_ONCE[device.type] // draws.size**2)
+    share = max(1, (ON_CPU if device.type == "cpu" else ON_GPU) // draws.size**2)
     numbers = _numbered(min(share, len(pixels)), draws.size, device)
     warped = torch.empty_like(pixels, memory_format=torch.contiguous_format)
     for start in range(0, len(pixels), share):

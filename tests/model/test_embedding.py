@@ -82,3 +82,13 @@ def test_mean_colours_are_pillows() -> None:
     colours = mean_colours(PIXELS, rows)
     assert colours.dtype == np.float32
     np.testing.assert_allclose(colours, expected, rtol=1e-6)
+
+
+def test_no_batch_waits_for_another() -> None:
+    """On torch's device that computes nothing, the copy at the end is the first thing to fail."""
+    network = build_network(NetworkShape(32, 8, 4), "none", seed=3)
+    rows = np.arange(2 * EMBEDDING_BATCH + 5) % len(PIXELS)
+    told: list[int] = []
+    with pytest.raises(NotImplementedError, match="Cannot copy out of meta"):
+        embed(network, PIXELS, rows, Compute("meta", "float32"), lambda done, _: told.append(done))
+    assert told == [EMBEDDING_BATCH, 2 * EMBEDDING_BATCH, len(rows)]

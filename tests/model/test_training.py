@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -145,6 +146,29 @@ def test_a_step_is_that_of_adam_with_weight_decay_on_the_mean_loss() -> None:
 def test_each_role_has_a_forward_pass_of_its_own() -> None:
     network = trained(shallow(CERTAIN), UNWARPED)
     assert network.state_dict()["backbone.2.num_batches_tracked"].item() == 3 * 2
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"gradient_checkpointing": True}, {"batching": "shared"}], ids=str
+)
+def test_no_step_reads_anything_back_from_the_device(changes: dict[str, Any]) -> None:
+    """On torch's device that computes nothing, reading a value, or how many there are, fails."""
+    network = shallow(CERTAIN).to("meta")
+    adam = torch.optim.Adam(network.parameters())  # the fused one knows only devices that compute
+    nowhere, done = Compute("meta", "float32"), []
+    with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):
+        train_epoch(
+            network,
+            adam,
+            PIXELS,
+            TRIPLETS,
+            replace(RECIPE, **changes),
+            nowhere,
+            seed=1,
+            epoch=1,
+            progress=lambda count, total: done.append((count, total)),
+        )
+    assert done == [(4, 7), (7, 7)]
 
 
 def test_together_each_image_is_warped_and_embedded_once() -> None:
