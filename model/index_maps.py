@@ -94,30 +94,44 @@ def affine_walks(
     upright = (b == 0) & (d == 0)
     x_by_column, x_by_row = _walk(c + a * 0.5 + b * 0.5, a, b, upright, mirror_x, size)
     y_by_row, y_by_column = _walk(f + d * 0.5 + e * 0.5, e, d, upright, mirror_y, size)
-    tables = np.stack([x_by_column, x_by_row, y_by_column, y_by_row], axis=1)
-    # A table alone may wrap around in 32 bits; the sum of two, which is what counts, wraps back.
-    return torch.from_numpy(tables.astype(np.int32))
+    return torch.from_numpy(np.stack([x_by_column, x_by_row, y_by_column, y_by_row], axis=1))
 
 
 def _walk(
     first: Floats, along: Floats, aside: Floats, upright: Flags, mirror: Flags, size: int
-) -> tuple[Integers, Integers]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Give one input coordinate in fixed point, as a sum of two tables (B, size).
 
     The coordinate is `first` at the first output pixel and grows by `along` with each pixel in
     its own direction, by `aside` in the other. Pillow adds up fixed-point steps, except for
     upright images, neither rotated nor sheared, where it adds up floats.
     """
-    steps = np.arange(size)
-    fixed = _to_fixed(first)[:, None] + _to_fixed(along)[:, None] * steps
-    floats = np.cumsum(np.column_stack([first, *[along] * (size - 1)]), axis=1)
-    whole = np.floor(floats).clip(-1, size).astype(np.int64) << FRACTION_BITS
-    own = np.where(upright[:, None], whole, fixed)
-    other = _to_fixed(aside)[:, None] * steps
     # size - 1 - floor(v) = floor(size - v - the smallest fraction), so mirroring costs no pixel.
-    last = (size << FRACTION_BITS) - 1
-    flip = mirror[:, None]
-    return np.where(flip, last - own, own), np.where(flip, -other, other)
+    last, sign = (size << FRACTION_BITS) - 1, np.where(mirror, -1, 1)
+    start = np.where(mirror, last, 0) + sign * _to_fixed(first)
+    steps = np.arange(size, dtype=np.int32)
+    own = _wrapped(start) + _wrapped(sign * _to_fixed(along)) * steps
+    other = _wrapped(sign * _to_fixed(aside)) * steps
+    if upright.any():
+        whole = _added_up(first[upright], along[upright], size)
+        own[upright] = np.where(mirror[upright, None], last - whole, whole)
+    return own, other
+
+
+def _added_up(first: Floats, along: Floats, size: int) -> Integers:
+    """Add up floats from one output pixel to the next, and give the input pixels (n, size)."""
+    steps = np.repeat(along[:, None], size, axis=1)
+    steps[:, 0] = first
+    floats = np.cumsum(steps, axis=1)
+    return np.floor(floats).clip(-1, size).astype(np.int64) << FRACTION_BITS
+
+
+def _wrapped(values: Integers) -> NDArray[np.int32]:
+    """Give (B,) numbers as (B, 1) of 32 bits.
+
+    A table alone may wrap around in them; the sum of two, which is what counts, wraps back.
+    """
+    return values.astype(np.int32)[:, None]
 
 
 def _to_fixed(values: Floats) -> Integers:
