@@ -17,6 +17,7 @@ from benchmarks import (
     training,
     triplets,
 )
+from benchmarks.amount import Amount, amount_on
 from benchmarks.machine import this_machine
 from benchmarks.report import Table, keep, markdown
 
@@ -31,14 +32,21 @@ class Choice:
     originals: Path | None
     share: float
 
+    @property
+    def amount(self) -> Amount:
+        """How much work shows how fast the device is."""
+        return amount_on(self.device)
+
+    def rates(self) -> limits.Rates:
+        """Measure what the device can do at the most."""
+        return limits.measure_rates(self.device, self.amount)
+
 
 MEASURED: Mapping[str, Callable[[Choice], Table]] = {
-    "limits": lambda chosen: limits.measure(chosen.device),
-    "training": lambda chosen: training.measure(chosen.device, limits.measure_rates(chosen.device)),
+    "limits": lambda chosen: limits.measure(chosen.device, chosen.amount),
+    "training": lambda chosen: training.measure(chosen.device, chosen.rates(), chosen.amount),
     "learning": lambda chosen: learning.measure(chosen.device),
-    "evaluation": lambda chosen: evaluation.measure(
-        chosen.device, limits.measure_rates(chosen.device)
-    ),
+    "evaluation": lambda chosen: evaluation.measure(chosen.device, chosen.rates()),
     "cropping": lambda chosen: cropping.measure(chosen.originals),
     "triplets": lambda chosen: triplets.measure(),
     "cold": lambda chosen: cold.measure(),

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.amount import Amount
 from benchmarks.report import Row, Table
 from benchmarks.timing import alternate
 from model.compute import Precision
@@ -34,11 +35,11 @@ class Rates:
         return max(every)
 
 
-def measure(device: str, *, side: int = 2048, batch: int = 32, copied: int = 1 << 28) -> Table:
-    """Rates of products of ``side`` squared, of ResNet's convolutions, of ``copied`` bytes."""
-    rates = measure_rates(device, side=side, batch=batch)
+def measure(device: str, amount: Amount) -> Table:
+    """Rates of matrix products, of ResNet's convolutions, and of copying."""
+    rates = measure_rates(device, amount)
     kinds = (
-        (f"matrix product of {side:,} x {side:,}", rates.product),
+        (f"matrix product of {amount.side:,} x {amount.side:,}", rates.product),
         ("3 x 3 convolutions of the four stages, forward", rates.forward),
         ("the same, forward and backward", rates.training),
     )
@@ -47,17 +48,21 @@ def measure(device: str, *, side: int = 2048, batch: int = 32, copied: int = 1 <
         for kind, each in kinds
         for precision, rate in each.items()
     ]
-    bandwidth = Row("copying, bytes read and written", copy_rate(device, copied) / 1e9, "GB/s")
+    bandwidth = Row(
+        "copying, bytes read and written", copy_rate(device, amount.copied) / 1e9, "GB/s"
+    )
     return Table("limits", f"rates of {device}", (*rows, bandwidth))
 
 
-def measure_rates(device: str, *, side: int = 2048, batch: int = 32) -> Rates:
-    """Measure products of ``side`` squared, and convolutions of ``batch`` images of 224 x 224."""
-    product, forward, training = {}, {}, {}
+def measure_rates(device: str, amount: Amount) -> Rates:
+    """Measure matrix products, and convolutions of images of 224 x 224."""
+    product, forward, training, side = {}, {}, {}, amount.side
     for precision in PRECISIONS:
         matrix = torch.randn(side, side, device=device, dtype=getattr(torch, precision))
         product[precision] = _rate(partial(torch.mm, matrix, matrix), device)
-        layers = [_layer(channels, edge, batch, device, precision) for channels, edge in STAGES]
+        layers = [
+            _layer(channels, edge, amount.convolved, device, precision) for channels, edge in STAGES
+        ]
         forward[precision] = _rate(partial(_convolve, layers), device)
         training[precision] = _rate(partial(_learn, layers), device)
     return Rates(product, forward, training)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from benchmarks.amount import Amount
 from benchmarks.limits import Rates, operations
 from benchmarks.paintings import paint_crops, pixels_of
 from benchmarks.reference import reference_network, reference_optimizer, train_reference
@@ -19,11 +20,12 @@ from model.network import NetworkShape, SiameseNetwork, build_network
 from model.training import Batching, Recipe, build_optimizer, train_epoch
 from model.triplets import Triplets, draw_shared_triplets, draw_triplets
 
-OURS: tuple[tuple[Precision, Batching], ...] = (
-    ("float32", "roles"),
-    ("bfloat16", "roles"),
-    ("bfloat16", "together"),
-    ("bfloat16", "shared"),
+OURS: tuple[tuple[Precision, Batching, bool], ...] = (
+    ("float32", "roles", False),
+    ("bfloat16", "roles", False),
+    ("bfloat16", "roles", True),
+    ("bfloat16", "together", False),
+    ("bfloat16", "shared", False),
 )
 ARTISTS, IMAGES_EACH = 742, 10  # 7,420 images, as many as the reference draws its triplets from
 
@@ -38,9 +40,10 @@ class Work:
 
 
 def measure(
-    device: str, rates: Rates, *, size: int = 224, batch: int = 32, steps: int = 1, rounds: int = 3
+    device: str, rates: Rates, amount: Amount, *, size: int = 224, rounds: int = 3
 ) -> Table:
-    """Measure epochs of ``steps`` batches of ``batch`` triplets of crops of ``size``."""
+    """Measure epochs of so many batches of triplets of crops of ``size``."""
+    batch, steps = amount.batch, amount.steps
     recipe = Recipe(batch_size=batch)
     drawn = draw_work("roles", size, batch, steps)
     work: dict[Batching, Work] = {
@@ -50,11 +53,14 @@ def measure(
     }
     start = build_network(NetworkShape(crop_size=size), "none", seed=0)
     ways = {"the reference's way": reference_way(start, work["roles"], recipe, device)}
-    notes = {"the reference's way": f"{3 * batch} images"}
-    for precision, batching in OURS:
-        name, chosen = f"{precision}, {batching}", replace(recipe, batching=batching)
+    embedded = {"the reference's way": 3 * batch}
+    for precision, batching, is_compiled in OURS:
+        if is_compiled and not amount.with_compiled:
+            continue
+        name = f"{precision}, {batching}{', compiled' * is_compiled}"
+        chosen = replace(recipe, batching=batching, compile_network=is_compiled)
         ways[name] = our_way(start, work[batching], chosen, Compute(device, precision))
-        notes[name] = f"{images_of(work[batching].triplets, chosen) // steps} images"
+        embedded[name] = images_of(work[batching].triplets, chosen) // steps
     alone = "bfloat16, roles: the network alone"
     ways[alone] = network_alone(start, work["roles"], recipe, Compute(device, "bfloat16"))
     seconds = {name: taken / steps for name, taken in alternate(ways, rounds, device).items()}
@@ -62,6 +68,10 @@ def measure(
     limits = {
         "limit: its operations at the rate of bfloat16 convolutions": rates.training["bfloat16"],
         "limit: its operations at the highest rate measured": rates.most,
+    }
+    notes = {
+        name: f"{images} images, {images / seconds[name]:,.0f} a second"
+        for name, images in embedded.items()
     }
     rows = compared(seconds | {name: needed / rate for name, rate in limits.items()}, notes)
     share = 100 * (1 - seconds[alone] / seconds["bfloat16, roles"])
