@@ -39,6 +39,21 @@ class Workspace:
         """One folder for each run: checkpoints, plots, report."""
         return self.home / "runs"
 
+    def new_run_folder(self, name: str) -> str:
+        """Make the folder of a new run, and return its path as the database keeps it.
+
+        One that is there belongs to another database's run of that number; it gets another name.
+        """
+        folder, number = self.runs / name, 1
+        while True:
+            try:
+                folder.mkdir(parents=True)
+            except FileExistsError:
+                number += 1
+                folder = self.runs / f"{name}-{number}"
+            else:
+                return self.relative(folder)
+
     def relative(self, path: Path) -> str:
         """A path as the database keeps it, so that the workspace can be moved."""
         return path.relative_to(self.home).as_posix()

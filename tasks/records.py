@@ -81,7 +81,8 @@ def open_run(start: RunStart, space: Workspace) -> OpenRun:
         if row is None:
             row = Run(**asdict(start), directory="", status="crashed")
             records.start_run(session, row)
-            row.directory = f"runs/{row.id:04d}-{start.flow_name.removesuffix('-flow')}"
+            name = f"{row.id:04d}-{start.flow_name.removesuffix('-flow')}"
+            row.directory = space.new_run_folder(name)
         return _opened(row, space)
 
 

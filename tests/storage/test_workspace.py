@@ -19,6 +19,16 @@ def test_a_path_is_kept_relative_to_the_home() -> None:
         SPACE.relative(Path("/elsewhere/report.md"))
 
 
+def test_a_new_run_leaves_the_folder_of_another_databases_run_alone(tmp_path: Path) -> None:
+    one, other = (Workspace(tmp_path, f"sqlite:///{name}.db") for name in ("one", "other"))
+    first = one.new_run_folder("0003-train")
+    (tmp_path / first / "report.md").write_text("kept")
+    later = [other.new_run_folder("0003-train") for _ in range(2)]
+    assert [first, *later] == ["runs/0003-train", "runs/0003-train-2", "runs/0003-train-3"]
+    assert (tmp_path / first / "report.md").read_text() == "kept"
+    assert not list((tmp_path / later[0]).iterdir())
+
+
 def test_the_password_is_not_printed() -> None:
     assert "secret" not in repr(SPACE)
     assert "secret" not in str(SPACE)
