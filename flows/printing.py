@@ -44,6 +44,8 @@ def readable(table: "pd.DataFrame") -> "pd.DataFrame":
     for name in shown.columns:
         if shown[name].dtype.kind == "M":
             shown[name] = shown[name].dt.strftime(MOMENT)
+        elif shown[name].dtype == "Int64":  # of which to_string knows no other word for "missing"
+            shown[name] = shown[name].astype("string").fillna("–")
         elif name in ("error", "reason"):
             shown[name] = shown[name].map(lambda text: _cut(text, f"{text}"[: WIDEST - 1] + "…"))
         elif shown[name].dtype.kind in "OT":

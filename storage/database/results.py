@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from sqlalchemy import (
     Case,
     ColumnElement,
+    Integer,
     ScalarSelect,
     Select,
     SQLColumnExpression,
@@ -247,7 +248,10 @@ def _find(
 
 
 def frame(session: Session, query: Select[Any]) -> "pd.DataFrame":
-    """Return the rows of a query as a data frame."""
+    """Return the rows of a query as a data frame; counts stay whole where some are missing."""
     import pandas as pd  # most of a second, which two images to compare need not wait
 
-    return pd.read_sql(query, session.connection())
+    table = pd.read_sql(query, session.connection())
+    counts = (column.key for column in query.selected_columns if isinstance(column.type, Integer))
+    floats = [name for name in counts if table[name].dtype.kind == "f"]
+    return table.astype(dict.fromkeys(floats, "Int64"))

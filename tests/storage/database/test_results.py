@@ -332,3 +332,10 @@ def test_a_run_is_found_by_the_flow_run_that_began_it(filled: Session) -> None:
     assert found is not None
     assert found.id == 3
     assert run_of_flow_run(filled, "xyz") is None
+
+
+def test_counts_are_whole_numbers_where_some_are_missing(filled: Session) -> None:
+    for number in (1, 2):
+        evaluate(filled, number)
+    run_sql(filled, "UPDATE evaluations SET n_pairs = 6 WHERE id = 2")
+    assert evaluations(filled)["n_pairs"].to_csv(index=False) == 'n_pairs\n6\n""\n'
