@@ -29,14 +29,13 @@ app = typer.Typer(
 app.add_typer(results_app, name="results")
 
 
-Source = Annotated[
-    str,
-    typer.Argument(
-        help="sample, a folder with Kaggle's data, a folder with one sub-folder per artist, "
-        "or a catalog CSV."
-    ),
-]
-Preset = Annotated[str, typer.Option(help="Settings to start from: demo or reference.")]
+SOURCES = (
+    "sample, a folder with Kaggle's data, a folder with one sub-folder per artist, or a"
+    " catalog CSV."
+)
+PRESETS = "Settings to start from: demo or reference."
+Source = Annotated[str, typer.Argument(help=SOURCES)]
+Preset = Annotated[str, typer.Option(help=PRESETS)]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; can be repeated."),
@@ -98,8 +97,8 @@ def prepare(
 
 @app.command()
 def train(
-    source: Source = "sample",
-    preset: Preset = "demo",
+    source: Annotated[str | None, typer.Argument(help=SOURCES, show_default="sample")] = None,
+    preset: Annotated[str | None, typer.Option(help=PRESETS, show_default="demo")] = None,
     assignments: Assignments = None,
     resume: Annotated[
         str | None,
@@ -113,13 +112,12 @@ def train(
         from flows.settings import preset_name
         from storage.sources import check_source
 
-        overrides = parse_assignments(assignments)
-        checked = check_settings(preset, overrides)
+        overrides, number = parse_assignments(assignments), None
         if resume is None:
+            source, checked = source or "sample", check_settings(preset or "demo", overrides)
             check_source(source)
-            number = None
         else:
-            if overrides or (source, preset) != ("sample", "demo"):
+            if overrides or source or preset:
                 raise InputError("--resume: the run has its own source and settings; name no other")
             stopped = find_stopped_run(resume, "train-flow")
             source, checked, number = stopped.source, preset_name(stopped.preset), stopped.id

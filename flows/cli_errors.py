@@ -67,10 +67,19 @@ def one_line_errors(debug: bool, going_on: str | None = None) -> Iterator[None]:
     except KeyboardInterrupt as interrupt:
         _fail(interrupt, f"interrupted{advice}", 130, debug)
     except Exception as failure:
-        text = f"failed ({type(failure).__name__}): {failure}; --debug shows where"
+        text = (
+            f"failed ({type(failure).__name__}): {failure}{_remedy(failure)}; --debug shows where"
+        )
         _fail(failure, text, 1, debug)
     except TerminatedError as terminated:
         _fail(terminated, f"terminated{advice}", 143, debug)
+
+
+def _remedy(failure: Exception) -> str:
+    """What to do, where that is known."""
+    if str(failure).startswith("Failed to reach API"):  # Prefect has no class of its own for it
+        return "; start Prefect's server, or do without it: prefect config unset PREFECT_API_URL"
+    return ""
 
 
 def _fail(error: BaseException, text: str, status: int, debug: bool) -> None:

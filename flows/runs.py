@@ -124,7 +124,8 @@ def name_of(run: OpenRun) -> str:
 
 def mark_failed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Hook: bring the results database in line with a flow run that failed."""
-    end_run_of_flow(str(flow_run.id), "failed", state.message, workspace())
+    reason = (state.message or "").removeprefix("Flow run encountered an exception: ")
+    end_run_of_flow(str(flow_run.id), "failed", reason, workspace())
 
 
 def mark_crashed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 from typer.testing import Result
 
 from flows.printing import readable
-from tests.flows.conftest import Samehand, Trained, tiny_settings
+from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
 
 
 def assert_mistake(result: Result, *named: str) -> None:
@@ -38,6 +38,8 @@ def assert_mistake(result: Result, *named: str) -> None:
         (["train", "--resume", "7"], "no stopped run of train-flow"),
         (["train", "--resume", "last", "--set", "epochs=9"], "--resume"),
         (["train", "elsewhere", "--resume", "last"], "--resume"),
+        (["train", "sample", "--resume", "last"], "--resume"),
+        (["train", "--preset", "demo", "--resume", "last"], "--resume"),
         (["results", "epochs", "3"], "no run of train-flow"),
         (["results", "pairs", "last"], "no complete evaluation"),
         (["compare", "a.jpg", "b.jpg"], "no model"),
@@ -68,7 +70,24 @@ def test_a_faulty_table_is_one_line_and_a_failed_run(
     with sqlite3.connect(home / "results.db") as database:
         ((status, error),) = database.execute("SELECT status, error FROM runs").fetchall()
     assert status == "failed"
+    assert error.startswith("InputError: ")
     assert str(table) in error
+
+
+def test_a_prefect_server_that_is_away_is_one_line_with_a_remedy(tmp_path: Path) -> None:
+    nobody = "http://127.0.0.1:9/api"
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "samehand"), "prepare", "--catalog-only"],
+        env=environment_of(tmp_path / "home") | {"PREFECT_API_URL": nobody},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    (told,) = [line for line in done.stderr.splitlines() if line.startswith("samehand: ")]
+    assert nobody in told
+    assert "prefect config unset PREFECT_API_URL" in told
+    assert done.returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -150,6 +169,11 @@ def test_a_table_for_people_is_short_and_one_for_programs_is_whole() -> None:
     assert directory.endswith("/runs/1")
     assert error.startswith("first things first")
     assert len(directory) == len(error) == 40
+
+
+def test_a_count_that_is_missing_is_a_dash() -> None:
+    counts = pd.DataFrame({"n_pairs": pd.array([6, None], dtype="Int64")})
+    assert readable(counts)["n_pairs"].tolist() == ["6", "–"]
 
 
 def test_what_changed_between_evaluations_comes_in_three_forms(
