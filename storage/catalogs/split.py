@@ -147,11 +147,13 @@ def _count(wanted: float, n_artists: int) -> int:
 def _check_sizes(split_of: "pd.Series[str]", needed: set[str], min_images: int) -> None:
     """Refuse a split in which no triplet could be formed."""
     n_artists = split_of.value_counts()
+    are_enough = len(split_of) >= MIN_ARTISTS * len(needed)
     for split in sorted(needed):
         if (n := n_artists.get(split, 0)) < MIN_ARTISTS:
+            remedy = f"{_REMEDY[split]}, or add artists" if are_enough else "add artists"
             raise InputError(
                 f"only {n} of the {len(split_of)} artists with {min_images} images or more would"
-                f" be for {split}, {MIN_ARTISTS} are needed; {_REMEDY[split]}, or add artists"
+                f" be for {split}, {MIN_ARTISTS} are needed; {remedy}"
             )
 
 

@@ -285,6 +285,11 @@ def test_a_source_without_unseen_artists_is_refused() -> None:
         continue_split(catalog_of([*"ABCDABCD", *"EE"]), KNOWN, SplitRules(2, 2))
 
 
+def test_where_no_setting_could_help_more_artists_are_asked_for() -> None:
+    with pytest.raises(InputError, match=r"of the 5 artists .* 2 are needed; add artists$"):
+        split_catalog(catalog_of([*"ABCDEABCDE"]), SplitRules(2, 2))
+
+
 def test_a_needed_split_without_artists_is_named_with_its_setting() -> None:
     images = catalog_of([*"AABB"], ["train"] * 4)
     require_splits(images, ["train"])
