@@ -112,9 +112,10 @@ def train(
         from flows.settings import preset_name
         from storage.sources import check_source
 
-        overrides, number = parse_assignments(assignments), None
+        overrides = parse_assignments(assignments)
         if resume is None:
-            source, checked = source or "sample", check_settings(preset or "demo", overrides)
+            checked = check_settings(preset or "demo", overrides)
+            source, number = source or "sample", None
             check_source(source)
         else:
             if overrides or source or preset:

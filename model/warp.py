@@ -26,7 +26,7 @@ from model.warp_draws import WarpDraws, WarpRanges, draw_warps
 __all__ = ["WarpDraws", "WarpRanges", "draw_warps", "warp"]
 
 # Pixels moved at a time: about what a CPU's cache holds, or far less than a GPU's memory.
-ON_CPU, ON_GPU = 1 << 20, 1 << 26
+PIXELS_ON_CPU, PIXELS_ON_GPU = 1 << 20, 1 << 26
 
 
 def warp(pixels: Tensor, draws: WarpDraws) -> Tensor:
@@ -46,7 +46,8 @@ def warp(pixels: Tensor, draws: WarpDraws) -> Tensor:
     device = pixels.device
     rotations, affines = send(_rotations(draws), device), send(_affines(draws), device)
     tilts = send(_tilts(draws), device)
-    share = max(1, (ON_CPU if device.type == "cpu" else ON_GPU) // draws.size**2)
+    at_once = PIXELS_ON_CPU if device.type == "cpu" else PIXELS_ON_GPU
+    share = max(1, at_once // draws.size**2)
     numbers = _numbered(min(share, len(pixels)), draws.size, device)
     warped = torch.empty_like(pixels, memory_format=torch.contiguous_format)
     for start in range(0, len(pixels), share):

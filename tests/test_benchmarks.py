@@ -59,6 +59,9 @@ def test_training() -> None:
         "bfloat16, together": "12 images",
         "bfloat16, shared": "4 images",
     }
+    for name, embedded in images.items():
+        rate = int(embedded.removesuffix(" images")) / rows[name].value
+        assert rows[name].note == f"{embedded}, {rate:,.0f} a second"
     assert rows[REFERENCE].ratio == 1
 
 

@@ -83,7 +83,8 @@ def _revision(connection: Connection, shown: str) -> str | None:
     inspector = inspect(connection)
     names = {*inspector.get_table_names(), *inspector.get_view_names()}
     ours = {table.name: set(table.columns.keys()) for table in SCHEMA}
-    if names and not names & ours.keys():
+    there = sorted(names & ours.keys())
+    if names and not there:
         raise InputError(
             f"database {shown} belongs to another program "
             f"(it has table {min(names)}); give samehand one of its own"
@@ -91,7 +92,6 @@ def _revision(connection: Connection, shown: str) -> str | None:
     if VERSION_TABLE in names:
         revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
         return revision
-    there = sorted(names & ours.keys())
     if not there:
         return None  # another process may make them by now; without names all would be looked into
     columns = inspector.get_multi_columns(kind=ObjectKind.ANY, filter_names=there)
