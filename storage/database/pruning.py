@@ -9,6 +9,7 @@ from storage.database.base import utc_now
 from storage.database.evaluation_tables import Evaluation, HardestPair
 from storage.database.partitions import drop_partition, empty_partition
 from storage.database.records import fail_evaluation
+from storage.database.results import frame
 from storage.database.tables import Model, Run
 from storage.workspace import RESUMABLE
 
@@ -46,7 +47,7 @@ def superseded(session: Session) -> pd.DataFrame:
         .where(~Model.is_champion | exists().where(follows, of_same_model))
         .order_by(Evaluation.id)
     )
-    return pd.read_sql(query, session.connection())
+    return frame(session, query)
 
 
 def abandoned(session: Session) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def abandoned(session: Session) -> pd.DataFrame:
         .where(Run.finished_at < utc_now() - RESUMABLE)
         .order_by(Evaluation.id)
     )
-    return pd.read_sql(query, session.connection())
+    return frame(session, query)
 
 
 def discard(engine: Engine, evaluation_id: int) -> None:
