@@ -170,7 +170,11 @@ class Site:
         return str(self.flow_run(flow_run)["state_type"])
 
     def wait_until(self, flow_run: str, *states: str, seconds: float = 240) -> None:
-        wait_for(lambda: self.state(flow_run) in states, f"{flow_run} is {states}", seconds)
+        try:
+            wait_for(lambda: self.state(flow_run) in states, f"{flow_run} is {states}", seconds)
+        except AssertionError as error:
+            error.add_note(f"it is {self.state(flow_run)}")
+            raise
 
     def sql(self, question: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask the results database."""
