@@ -63,11 +63,7 @@ def prepare(
     started: StartedRun, needed: Sequence[str] = (), known: Mapping[str, str] | None = None
 ) -> Prepared:
     """Take a run's source to its dataset; it must have artists for every ``needed`` split."""
-    divided = split(started, needed, known)
-    rules, share = started.settings.crop_rules(), started.settings.rejected_share
-    dataset = crop_to_zip(divided.catalog, rules, share, started.space)
-    dataset_id = record_dataset(dataset, started.run, started.space)
-    return Prepared(divided, dataset, dataset_id)
+    return crop(started, split(started, needed, known))
 
 
 def split(
@@ -77,6 +73,14 @@ def split(
     settings, space = started.settings, started.space
     catalog = build_catalog(started.run.source, settings.kaggle_draw(), space)
     return split_by_artist(catalog, settings.split_rules(), space, needed, known)
+
+
+def crop(started: StartedRun, divided: SplitCatalog) -> Prepared:
+    """Take a catalog to its dataset, and record that."""
+    rules, share = started.settings.crop_rules(), started.settings.rejected_share
+    dataset = crop_to_zip(divided.catalog, rules, share, started.space)
+    dataset_id = record_dataset(dataset, started.run, started.space)
+    return Prepared(divided, dataset, dataset_id)
 
 
 def crop_to_zip(

@@ -8,7 +8,7 @@ from prefect import flow
 from flows.champion import crown
 from flows.errors import SettingsError
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
-from flows.prepare import Prepared, prepare
+from flows.prepare import Prepared, crop, split
 from flows.runs import (
     StartedRun,
     continued_run,
@@ -65,9 +65,10 @@ def train_flow(
     else:
         run = continued_run(resume)
     with run as started:
-        prepared = prepare(started, needed=("train", "validation", "test"))
+        divided = split(started, needed=("train", "validation", "test"))
+        untrained = build_untrained(started)  # its weights may be missing: known before hours go by
+        prepared = crop(started, divided)
         kept = draw_kept(started, prepared)
-        untrained = build_untrained(started)
         history = train_epochs(started, prepared, kept, untrained)
         model = calibrate(started, prepared, history)
         champion = crown(started, prepared, model)

@@ -96,7 +96,6 @@ def test_a_prefect_server_that_is_away_is_one_line_with_a_remedy(tmp_path: Path)
         ("validation_artists=9", "validation_artists"),
         ("test_artists=0", "test_artists"),
         ("matched_on=school", "school"),
-        ("weights=/nowhere/resnet.pth", "weights"),
         ("device=cuda:7", "device"),
     ],
 )
@@ -105,6 +104,17 @@ def test_a_setting_that_does_not_fit_the_source(
 ) -> None:
     name, value = setting.split("=")
     assert_mistake(samehand("train", str(paintings), *tiny_settings(**{name: value})), named)
+
+
+def test_missing_weights_are_told_before_any_image_is_cropped(
+    samehand: Samehand, home: Path, paintings: Path
+) -> None:
+    settings = tiny_settings(weights="/nowhere/resnet.pth")
+    assert_mistake(samehand("train", str(paintings), *settings), "/nowhere/resnet.pth")
+    with sqlite3.connect(home / "results.db") as database:
+        runs = database.execute("SELECT status, dataset_id FROM runs").fetchall()
+    assert runs == [("failed", None)]
+    assert list(home.rglob("*.zip")) == []
 
 
 def test_too_many_unusable_images_stop_the_run_and_few_do_not(
