@@ -139,7 +139,8 @@ def export(evaluation: str, file: Path, debug: Debug = False) -> None:
     from storage.database.export import export_pairs
 
     with one_line_errors(debug), open_session() as session:
-        count = export_pairs(session, results.find_evaluation(session, evaluation).id, file)
+        found = results.find_evaluation_with_pairs(session, evaluation)
+        count = export_pairs(session, found.id, file)
         typer.echo(f"{count} pairs in {file}")
 
 
@@ -186,10 +187,13 @@ def answer(question: "Callable[[Session], pd.DataFrame]", form: Format, debug: b
 def answer_about(
     evaluation: str, question: "Callable[[Session, int], pd.DataFrame]", form: Format, debug: bool
 ) -> None:
-    """Put a question about an evaluation, named by its number or as the last, and print it."""
-    from storage.database.results import find_evaluation
+    """Put a question about the pairs of an evaluation: its number, or last."""
+    from storage.database.results import find_evaluation_with_pairs
 
-    answer(lambda session: question(session, find_evaluation(session, evaluation).id), form, debug)
+    def about(session: "Session") -> "pd.DataFrame":
+        return question(session, find_evaluation_with_pairs(session, evaluation).id)
+
+    answer(about, form, debug)
 
 
 @contextmanager

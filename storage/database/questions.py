@@ -32,32 +32,34 @@ SHARED = ("pair_index", "image_a_id", "image_b_id")
 def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: int) -> pd.DataFrame:
     """Return the artist's pairs furthest on the wrong side of the threshold, as `pair_results`.
 
-    Raises `InputError` where the evaluation has no such artist.
+    Raises `InputError` where the evaluation has no such artist, or judged none of their pairs.
     """
     of_artist = _images(evaluation_id).join(Artist, Artist.id == Image.artist_id)
-    ids = list(session.scalars(of_artist.where(Artist.name == name)))
+    ids, split = _found(session, of_artist.where(Artist.name == name))
     if not ids:
         raise InputError(f"evaluation {evaluation_id} has no image by {name!r}")
     side = views.pairs_by_image.c
     theirs = _pairs_of(evaluation_id, ids).where(side.wrong_by.is_not(None))
     chosen = theirs.order_by(side.wrong_by.desc(), side.pair_index).limit(limit).cte("chosen")
     query = _results_of(evaluation_id, chosen)
-    return frame(session, query.order_by(chosen.c.wrong_by.desc(), chosen.c.pair_index))
+    hardest = frame(session, query.order_by(chosen.c.wrong_by.desc(), chosen.c.pair_index))
+    return _some(hardest, f"evaluation {evaluation_id} judged no pair of {name!r}", split)
 
 
 def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: int) -> pd.DataFrame:
     """Return the pairs of an image, nearest first, as `pair_results`.
 
-    Raises `InputError` where the evaluation has no such image.
+    Raises `InputError` where the evaluation has no such image, or no pair of it.
     """
-    ids = list(session.scalars(_images(evaluation_id).where(Image.filename == filename)))
+    ids, split = _found(session, _images(evaluation_id).where(Image.filename == filename))
     if not ids:
         raise InputError(f"evaluation {evaluation_id} has no image {filename!r}")
     side = views.pairs_by_image.c
     nearest = _pairs_of(evaluation_id, ids).order_by(side.distance, side.pair_index)
     chosen = nearest.limit(limit).cte("chosen")
     query = _results_of(evaluation_id, chosen)
-    return frame(session, query.order_by(chosen.c.distance, chosen.c.pair_index))
+    pairs = frame(session, query.order_by(chosen.c.distance, chosen.c.pair_index))
+    return _some(pairs, f"evaluation {evaluation_id} has no pair of {filename!r}", split)
 
 
 def changes(session: Session, before: Evaluation, after: Evaluation) -> pd.DataFrame:
@@ -91,9 +93,21 @@ def _count_flipped(session: Session, before: int, after: int) -> int | None:
     return flipped
 
 
+def _found(session: Session, images: Select[Any]) -> tuple[list[int], str]:
+    """Return the numbers of the images, and their split, which is that of their artist."""
+    found = session.execute(images).all()
+    return [row.id for row in found], ", ".join(sorted({row.split for row in found}))
+
+
+def _some(pairs: pd.DataFrame, none: str, split: str) -> pd.DataFrame:
+    if pairs.empty:
+        raise InputError(f"{none}, of the split {split}")
+    return pairs
+
+
 def _images(evaluation_id: int) -> Select[Any]:
     return (
-        select(Image.id)
+        select(Image.id, Image.split)
         .join(Evaluation, Evaluation.dataset_id == Image.dataset_id)
         .where(Evaluation.id == evaluation_id)
     )

@@ -159,6 +159,15 @@ def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
     return _find(session, Evaluation, "complete evaluation", evaluation_id, complete)
 
 
+def find_evaluation_with_pairs(session: Session, evaluation_id: int | str) -> Evaluation:
+    """Return a complete evaluation as above. Raises `InputError` where its pairs were pruned."""
+    found = find_evaluation(session, evaluation_id)
+    if found.pruned_at is not None:
+        when = f"{found.pruned_at:%Y-%m-%d}"
+        raise InputError(f"the pairs of evaluation {found.id} were pruned on {when}")
+    return found
+
+
 def find_model(session: Session, model_id: int | str | None = None) -> Model:
     """Return a model by its number or the `last` one; by default the champion, else the newest."""
     if model_id is None:

@@ -77,3 +77,13 @@ def test_the_pairs_of_an_image_are_on_either_side(judged: Session, evaluation_id
     assert pairs_of_image(judged, evaluation_id, "found.jpg", 10)["pair_index"].tolist() == [2]
     with pytest.raises(InputError, match=r"no image 'x\.jpg'"):
         pairs_of_image(judged, evaluation_id, "x.jpg", 10)
+
+
+def test_who_is_in_no_pair_is_told_by_the_split(
+    session: Session, dataset_id: int, evaluation_id: int
+) -> None:
+    complete_evaluation(session, evaluation_id, Evaluation())
+    with pytest.raises(InputError, match="judged no pair of 'Hals', of the split test"):
+        hardest_of_artist(session, evaluation_id, "Hals", 10)
+    with pytest.raises(InputError, match=r"no pair of 'found\.jpg', of the split excluded"):
+        pairs_of_image(session, evaluation_id, "found.jpg", 10)

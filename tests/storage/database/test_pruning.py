@@ -19,7 +19,9 @@ from storage.database.records import (
     start_evaluation,
     write_pairs,
 )
+from storage.database.results import find_evaluation, find_evaluation_with_pairs
 from storage.database.tables import Model, Run
+from storage.errors import InputError
 from tests.storage.conftest import new_model
 
 
@@ -72,6 +74,10 @@ def test_what_is_superseded_goes_and_metrics_and_provenance_stay(
         kept = session.get_one(Evaluation, evaluation_id)
         assert (kept.status, kept.roc_auc, kept.n_pairs) == ("complete", 0.8, 7)
         assert kept.pruned_at is not None
+        assert find_evaluation(session, evaluation_id) is kept
+        with pytest.raises(InputError, match=f"pairs of evaluation {evaluation_id} were pruned"):
+            find_evaluation_with_pairs(session, evaluation_id)
+    assert find_evaluation_with_pairs(session, last).id == last
     query = text("SELECT count(*) FROM provenance")
     assert session.execute(query).scalar_one() == 6
 
