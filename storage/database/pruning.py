@@ -1,12 +1,12 @@
 """Removing pairs of evaluations that newer ones superseded or dead runs left; all else is kept."""
 
 import pandas as pd
-from sqlalchemy import Engine, delete, exists, select, text, update
+from sqlalchemy import Engine, case, delete, exists, select, text, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, aliased
 
 from storage.database.base import utc_now
-from storage.database.evaluation_tables import Evaluation, HardestPair
+from storage.database.evaluation_tables import Evaluation, HardestPair, PairPrediction
 from storage.database.partitions import drop_partition, empty_partition
 from storage.database.records import fail_evaluation
 from storage.database.results import frame
@@ -29,7 +29,8 @@ def superseded(session: Session) -> pd.DataFrame:
     """Return the evaluations whose pairs can go, oldest first.
 
     Those are complete, and a newer complete evaluation is of the same split of the same dataset.
-    The newest one of the champion on each split and dataset stays whatever came after.
+    The newest one of the champion on each split and dataset stays whatever came after. What a
+    pruning that was stopped has left goes, too.
     """
     newer = aliased(Evaluation)
     follows = (
@@ -39,12 +40,15 @@ def superseded(session: Session) -> pd.DataFrame:
         & (newer.status == "complete")
     )
     of_same_model = newer.model_id == Evaluation.model_id
+    is_superseded = exists().where(follows) & (
+        ~Model.is_champion | exists().where(follows, of_same_model)
+    )
+    is_left = exists().where(PairPrediction.evaluation_id == Evaluation.id)
     query = (
         select(*COLUMNS)
         .join(Model, Model.id == Evaluation.model_id)
-        .where(Evaluation.status == "complete", Evaluation.pruned_at.is_(None))
-        .where(exists().where(follows))
-        .where(~Model.is_champion | exists().where(follows, of_same_model))
+        .where(Evaluation.status == "complete")
+        .where(case((Evaluation.pruned_at.is_(None), is_superseded), else_=is_left))
         .order_by(Evaluation.id)
     )
     return frame(session, query)

@@ -119,6 +119,19 @@ def test_pruning_again_changes_nothing(
     assert pair_counts(session) == {last: 7}
 
 
+def test_what_a_stopped_pruning_has_left_is_listed_and_removed(
+    engine: Engine, session: Session, dataset_id: int, model_id: int
+) -> None:
+    only = evaluate(session, dataset_id, model_id)
+    assert superseded(session).empty
+    session.execute(text("UPDATE evaluations SET pruned_at = '2026-01-01'"))
+    assert superseded(session)["evaluation_id"].tolist() == [only]
+    session.commit()
+    prune(engine, only)
+    assert superseded(session).empty
+    assert pair_counts(session) == {}
+
+
 def test_pruning_waits_for_no_reader_of_other_pairs(
     engine: Engine,
     database_url: str,
