@@ -36,7 +36,7 @@ from storage.database.records import (
 )
 from storage.database.tables import Model, Run
 
-DICTS = {"sqlite": 500_000, "postgresql": 60_000}  # a second or two of either
+DICTS = {"sqlite": 500_000, "postgresql": 60_000}  # seconds of either, at full size
 SLOPE = 3.0
 NO_FAULTS = pd.DataFrame({"image_name": [], "reason": []})
 
@@ -112,7 +112,7 @@ def write(url: str, share: float) -> list[Row]:
     completing = _timed(lambda: _complete(engine, evaluation_id, pairs))
     on_disk = _bytes_used(engine) - before
     memory = peak_memory()
-    count, dicts = _dict_seconds(engine, images, pairs)
+    count, dicts = _dict_seconds(engine, images, pairs, share)
     engine.dispose()
     whole = (rows + completing) / len(pairs)
     many = f"{len(pairs):,} pairs"
@@ -131,13 +131,15 @@ def _new(engine: Engine, images: pd.DataFrame) -> tuple[int, dict[str, int]]:
         return begin(session, images, "split", "test")
 
 
-def _dict_seconds(engine: Engine, images: pd.DataFrame, pairs: PairColumns) -> tuple[int, float]:
+def _dict_seconds(
+    engine: Engine, images: pd.DataFrame, pairs: PairColumns, share: float
+) -> tuple[int, float]:
     """Pairs inserted as dictionaries, into an evaluation that is half in already, and the seconds.
 
     On the way from the first pair to the last that is how full it is on average.
     """
     half = len(pairs) // 2
-    count = min(DICTS[engine.dialect.name], half)
+    count = round(share * DICTS[engine.dialect.name])
     evaluation_id, _ids = _new(engine, images)
     written = pairs.part(slice(half))
     _send(engine, evaluation_id, written)

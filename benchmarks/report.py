@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from benchmarks.machine import Machine
+if TYPE_CHECKING:  # it takes torch along, and each measurement of pairs is a process of its own
+    from benchmarks.machine import Machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def markdown(table: Table) -> Iterator[str]:
         yield f"| {row.what} | {_three_digits(row.value)} {row.unit} | {ratio} | {row.note} |"
 
 
-def keep(table: Table, machine: Machine, folder: Path) -> Path:
+def keep(table: Table, machine: "Machine", folder: Path) -> Path:
     """Put the table into the machine's file, in place of the one of that name; returns the file."""
     path = folder / f"{machine.name}.json"
     kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
