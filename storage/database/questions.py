@@ -35,7 +35,7 @@ def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: in
     Raises `InputError` where the evaluation has no such artist, or judged none of their pairs.
     """
     of_artist = _images(evaluation_id).join(Artist, Artist.id == Image.artist_id)
-    ids, split = _found(session, of_artist.where(Artist.name == name))
+    ids, splits = _found(session, of_artist.where(Artist.name == name))
     if not ids:
         raise InputError(f"evaluation {evaluation_id} has no image by {name!r}")
     side = views.pairs_by_image.c
@@ -43,7 +43,7 @@ def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: in
     chosen = theirs.order_by(side.wrong_by.desc(), side.pair_index).limit(limit).cte("chosen")
     query = _results_of(evaluation_id, chosen)
     hardest = frame(session, query.order_by(chosen.c.wrong_by.desc(), chosen.c.pair_index))
-    return _some(hardest, f"evaluation {evaluation_id} judged no pair of {name!r}", split)
+    return _some(hardest, f"evaluation {evaluation_id} judged no pair of {name!r}", splits)
 
 
 def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: int) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: i
 
     Raises `InputError` where the evaluation has no such image, or no pair of it.
     """
-    ids, split = _found(session, _images(evaluation_id).where(Image.filename == filename))
+    ids, splits = _found(session, _images(evaluation_id).where(Image.filename == filename))
     if not ids:
         raise InputError(f"evaluation {evaluation_id} has no image {filename!r}")
     side = views.pairs_by_image.c
@@ -59,7 +59,7 @@ def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: i
     chosen = nearest.limit(limit).cte("chosen")
     query = _results_of(evaluation_id, chosen)
     pairs = frame(session, query.order_by(chosen.c.distance, chosen.c.pair_index))
-    return _some(pairs, f"evaluation {evaluation_id} has no pair of {filename!r}", split)
+    return _some(pairs, f"evaluation {evaluation_id} has no pair of {filename!r}", splits)
 
 
 def changes(session: Session, before: Evaluation, after: Evaluation) -> pd.DataFrame:
@@ -94,14 +94,15 @@ def _count_flipped(session: Session, before: int, after: int) -> int | None:
 
 
 def _found(session: Session, images: Select[Any]) -> tuple[list[int], str]:
-    """Return the numbers of the images, and their split, which is that of their artist."""
+    """Return the numbers of the images, and the splits that they are in, for people to read."""
     found = session.execute(images).all()
     return [row.id for row in found], ", ".join(sorted({row.split for row in found}))
 
 
-def _some(pairs: pd.DataFrame, none: str, split: str) -> pd.DataFrame:
+def _some(pairs: pd.DataFrame, none: str, splits: str) -> pd.DataFrame:
+    """Return the pairs. Raises `InputError` where there are none."""
     if pairs.empty:
-        raise InputError(f"{none}, of the split {split}")
+        raise InputError(f"{none}, of the split {splits}")
     return pairs
 
 

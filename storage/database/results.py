@@ -160,7 +160,7 @@ def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
 
 
 def find_evaluation_with_pairs(session: Session, evaluation_id: int | str) -> Evaluation:
-    """Return a complete evaluation as above. Raises `InputError` where its pairs were pruned."""
+    """Return what `find_evaluation` does. Raises `InputError` where its pairs were pruned."""
     found = find_evaluation(session, evaluation_id)
     if found.pruned_at is not None:
         when = f"{found.pruned_at:%Y-%m-%d}"
