@@ -18,7 +18,10 @@ from benchmarks.reference import reference_network, reference_optimizer, train_r
 from benchmarks.report import Row, Table
 from benchmarks.timing import seconds_of
 from model.compute import Compute, Precision
+from model.crops import resident
+from model.inputs import WarpedCrops
 from model.network import NetworkShape, SiameseNetwork, build_network
+from model.samplers import TripletBatches
 from model.training import Batching, Recipe, build_optimizer, train_epoch
 from model.triplets import Triplets, draw_shared_triplets, draw_triplets, shuffled, stream
 from storage.datasets.crop import CropRules
@@ -89,7 +92,14 @@ def our_way(gallery: Gallery, triplets: int, recipe: Recipe, compute: Compute) -
     def train(epoch: int) -> float:
         drawn = draw(gallery, triplets, recipe, epoch)
         return train_epoch(
-            network, optimizer, gallery.pixels, drawn, recipe, compute, seed=0, epoch=epoch
+            network,
+            optimizer,
+            WarpedCrops(resident(gallery.pixels, compute.device), recipe.warps),
+            TripletBatches(drawn, recipe.batch_size, recipe.batching),
+            recipe,
+            compute,
+            seed=0,
+            epoch=epoch,
         ).loss
 
     return train

@@ -10,8 +10,11 @@ import numpy as np
 from benchmarks.processes import Peak, apart, peak_of
 from benchmarks.report import Row, Table
 from model.compute import Compute, choose_compute
+from model.crops import resident
 from model.embedding import embed
+from model.inputs import WarpedCrops
 from model.network import NetworkShape, build_network
+from model.samplers import TripletBatches
 from model.training import Recipe, build_optimizer, train_epoch
 from model.triplets import draw_triplets
 
@@ -69,7 +72,9 @@ def _train(path: Path, count: int, recipe: Recipe, compute: Compute) -> tuple[Pe
         network = build_network(NetworkShape(crop_size=pixels.shape[1]), "none", 0)
         network.to(compute.device)
         optimizer = build_optimizer(network, recipe)
-        train_epoch(network, optimizer, pixels, triplets, recipe, compute, seed=0, epoch=1)
+        inputs = WarpedCrops(resident(pixels, compute.device), recipe.warps)
+        batches = TripletBatches(triplets, recipe.batch_size, recipe.batching)
+        train_epoch(network, optimizer, inputs, batches, recipe, compute, seed=0, epoch=1)
 
     return _measured(train)
 

@@ -103,18 +103,20 @@ def alternate(epochs: int) -> dict[str, list[float]]:
 def train(way: str, started: Any, prepared: Any, kept: Any, checkpoint: Path, epoch: int) -> Path:
     """One epoch, as train-flow has it."""
     from model.selection import best_epoch
+    from tasks.batches import draw_epoch_batches
     from tasks.evaluation import score_checkpoint
     from tasks.records import record_epoch
     from tasks.report import plot_training, publish_curve
     from tasks.training import train_one_epoch
-    from tasks.triplets import draw_epoch_triplets
 
     def use(task: Any) -> Callable[..., Any]:
         return task if way == "tasks" else task.fn  # type: ignore[no-any-return]
 
     settings, run, dataset = started.settings, started.run, prepared.dataset
-    count, seed = settings.train_triplets, settings.seed
-    drawn = use(draw_epoch_triplets)(dataset, count, seed, epoch, run.folder.epoch_triplets(epoch))
+    seed, target = settings.seed, run.folder.epoch_triplets(epoch)
+    drawn = use(draw_epoch_batches)(
+        dataset, settings.recipe(), settings.train_triplets, seed, epoch, target
+    )
     trained = use(train_one_epoch)(
         checkpoint,
         dataset,

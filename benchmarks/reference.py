@@ -16,7 +16,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
 from model.distances import Float32, TripletDistances
-from model.network import IMAGENET_DEVIATION, IMAGENET_MEAN, SiameseNetwork
+from model.network import SiameseNetwork
+from model.pretrained import IMAGENET
 from model.training import Recipe
 from model.triplets import Triplets, batch_slices, stream
 from model.warp_draws import WarpDraws, draw_warps
@@ -27,9 +28,10 @@ NEAREST = InterpolationMode.NEAREST
 
 def reference_network(ours: SiameseNetwork) -> nn.Sequential:
     """The same network of torchvision's parts, in torch's default order of memory."""
-    backbone = nn.Sequential(*list(resnet18().children())[:-2])
-    backbone.load_state_dict(ours.backbone.state_dict())
-    return nn.Sequential(backbone, copy.deepcopy(ours.head)).to(ours.mean.device)
+    theirs, trunk = resnet18(), ours.backbone.parts[0]
+    theirs.load_state_dict(trunk.network.state_dict(), strict=False)  # less the classifier
+    backbone = nn.Sequential(*list(theirs.children())[:-2])
+    return nn.Sequential(backbone, copy.deepcopy(ours.head)).to(trunk.mean.device)
 
 
 def reference_optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Adam:
@@ -125,7 +127,7 @@ def to_input(images: Sequence[Image.Image]) -> Tensor:
     return torch.stack(
         [
             transforms.normalize(
-                transforms.to_tensor(image), list(IMAGENET_MEAN), list(IMAGENET_DEVIATION)
+                transforms.to_tensor(image), list(IMAGENET.mean), list(IMAGENET.deviation)
             )
             for image in images
         ]

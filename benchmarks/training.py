@@ -15,8 +15,11 @@ from benchmarks.reference import reference_network, reference_optimizer, train_r
 from benchmarks.report import Row, Table
 from benchmarks.timing import alternate, compared
 from model.compute import Compute, Precision
-from model.loss import triplet_outcome
+from model.crops import resident
+from model.inputs import WarpedCrops
+from model.losses import Targets, triplet_margin
 from model.network import NetworkShape, SiameseNetwork, build_network
+from model.samplers import TripletBatches
 from model.training import Batching, Recipe, build_optimizer, train_epoch
 from model.triplets import Triplets, draw_shared_triplets, draw_triplets
 
@@ -120,9 +123,13 @@ def our_way(
     """An epoch as the recipe says."""
     network = copy.deepcopy(start).to(compute.device)
     optimizer = build_optimizer(network, recipe)
-    return lambda: train_epoch(
-        network, optimizer, work.pixels, work.triplets, recipe, compute, seed=0, epoch=1
-    )
+    batches = TripletBatches(work.triplets, recipe.batch_size, recipe.batching)
+
+    def epoch() -> object:
+        inputs = WarpedCrops(resident(work.pixels, compute.device), recipe.warps)
+        return train_epoch(network, optimizer, inputs, batches, recipe, compute, seed=0, epoch=1)
+
+    return epoch
 
 
 def network_alone(
@@ -139,7 +146,9 @@ def network_alone(
         for passes in steps:
             with compute.autocast():
                 anchor, positive, negative = (network(pixels) for pixels in passes)
-            outcome = triplet_outcome(anchor, positive, negative, recipe.margin)
+            embeddings = torch.cat([anchor, positive, negative])
+            places = torch.arange(len(embeddings), device=embeddings.device).reshape(3, -1)
+            outcome = triplet_margin(embeddings, Targets(triplets=places), recipe.margin)
             optimizer.zero_grad(set_to_none=True)
             outcome.loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -1,5 +1,6 @@
 """Crowning: a new model takes over only if it is better than the champion on the same images."""
 
+from flows.features import features_of
 from flows.prepare import Prepared, crop_to_zip
 from flows.runs import StartedRun
 from flows.settings import Settings
@@ -34,7 +35,12 @@ def embed_by_champion(started: StartedRun, prepared: Prepared, champion: KeptMod
         started.settings.rejected_share,
         started.space,
     )
-    target = started.run.folder.embeddings("champion", "validation")
-    return Entrant(
-        dataset, embed_split(champion.checkpoint, dataset, "validation", started.compute, target)
+    embeddings = embed_split(
+        champion.network_on(started.compute),
+        dataset,
+        "validation",
+        started.compute,
+        started.run.folder.embeddings("champion", "validation"),
+        features_of(dataset, champion.checkpoint, settings, started.space),
     )
+    return Entrant(dataset, embeddings)

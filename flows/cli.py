@@ -33,9 +33,9 @@ SOURCES = (
     "sample, a folder with Kaggle's data, a folder with one sub-folder per artist, or a"
     " catalog CSV."
 )
-PRESETS = "Settings to start from: demo or reference."
+PRESETS = "Settings to start from: best, demo or reference."
 Source = Annotated[str, typer.Argument(help=SOURCES)]
-Preset = Annotated[str, typer.Option(help=PRESETS)]
+Preset = Annotated[str | None, typer.Option(help=PRESETS, show_default="best, for the sample demo")]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; can be repeated."),
@@ -69,7 +69,7 @@ SHORT_WAITS = {"GOMP_SPINCOUNT": "10000"}
 @app.command()
 def prepare(
     source: Source = "sample",
-    preset: Preset = "demo",
+    preset: Preset = None,
     assignments: Assignments = None,
     catalog_only: Annotated[
         bool, typer.Option("--catalog-only", help="Stop after the split; needs no image.")
@@ -78,11 +78,11 @@ def prepare(
 ) -> None:
     """Read a source, divide its artists, crop its images to one zip."""
     with one_line_errors(debug):
-        from flows.cli_settings import check_settings, parse_assignments
+        from flows.cli_settings import check_settings, parse_assignments, usual_preset
         from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
-        checked = check_settings(preset, overrides)
+        checked = check_settings(preset or usual_preset(source), overrides)
         check_source(source)
         from flows.prepare import Prepared, prepare_flow
 
@@ -98,7 +98,7 @@ def prepare(
 @app.command()
 def train(
     source: Annotated[str | None, typer.Argument(help=SOURCES, show_default="sample")] = None,
-    preset: Annotated[str | None, typer.Option(help=PRESETS, show_default="demo")] = None,
+    preset: Preset = None,
     assignments: Assignments = None,
     resume: Annotated[
         str | None,
@@ -108,14 +108,14 @@ def train(
 ) -> None:
     """Train a network and judge it on artists it has never seen."""
     with one_line_errors(debug, "samehand train --resume last"):
-        from flows.cli_settings import check_settings, parse_assignments
+        from flows.cli_settings import check_settings, parse_assignments, usual_preset
         from flows.settings import preset_name
         from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
         if resume is None:
-            checked = check_settings(preset or "demo", overrides)
             source, number = source or "sample", None
+            checked = check_settings(preset or usual_preset(source), overrides)
             check_source(source)
         else:
             if overrides or source or preset:

@@ -28,6 +28,11 @@ def check_settings(preset: str, overrides: dict[str, JsonValue]) -> PresetName:
     return preset_name(preset)
 
 
+def usual_preset(source: str) -> str:
+    """The preset where none is named: what is best for real paintings, or the sample's own."""
+    return "demo" if source == "sample" else "best"
+
+
 def _value(text: str) -> JsonValue:
     try:
         value = yaml.safe_load(text)

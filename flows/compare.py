@@ -1,19 +1,17 @@
-"""Two images, one verdict: no flow, so that an answer takes seconds."""
+"""Two images, one verdict: neither a flow nor torch, so that an answer takes a second."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from flows.settings import Settings
+from flows.kept_network import kept_network
 from model.calibration import Calibration, probability
-from model.checkpoint import load_checkpoint
-from model.compute import choose_compute
 from model.distances import finite_points, row_distances
-from model.embedding import embed
+from model.exported import embed_exported
 from storage.database import results
 from storage.database.session import transaction
-from storage.database.tables import Run
+from storage.datasets.crop import CropRules
 from storage.datasets.loose_crops import crop_loose
 from storage.errors import InputError
 from storage.workspace import Workspace
@@ -41,14 +39,13 @@ def compare_images(
     """
     with transaction(space.database_url) as session:
         model = results.find_model(session, model_id)
-        settings = Settings.model_validate(session.get_one(Run, model.run_id).settings)
+        network = kept_network(session, model, space)
     files = [(str(path), str(path)) for path in (image_a, image_b)]
-    crops = crop_loose(files, _read, settings.crop_rules(), lambda done, total: None)
+    rules = CropRules(**network.description["crop"])
+    crops = crop_loose(files, _read, rules, lambda done, total: None)
     for name, reason in crops.rejected:
         raise InputError(f"{name}: {reason}")
-    compute = choose_compute("auto", settings.precision)
-    network = load_checkpoint(space.home / model.path, compute.device).network
-    points = finite_points(embed(network, crops.pixels, np.arange(2), compute))
+    points = finite_points(embed_exported(network, crops.pixels, np.arange(2)))
     distance = float(row_distances(points, np.array([0]), np.array([1]))[0])
     calibration = Calibration(model.threshold, model.calibration_slope)
     return Comparison(

@@ -7,6 +7,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows.environment import workspace
+from flows.features import features_of
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, prepare
 from flows.runs import (
@@ -78,8 +79,10 @@ def evaluate_flow(
 def judge(started: StartedRun, prepared: Prepared, model: KeptModel) -> Judged:
     """Judge a stored model on the test split, beside the baselines."""
     test = draw_for_test(started, prepared)
+    untrained = build_untrained(started, model.checkpoint)
     champion = find_champion(started.space)
-    return judge_on_test(started, prepared, model, build_untrained(started), test, champion)
+    features = features_of(prepared.dataset, model.checkpoint, started.settings, started.space)
+    return judge_on_test(started, prepared, model, untrained, test, champion, features)
 
 
 def judge_as_they_were(

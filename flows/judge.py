@@ -10,16 +10,18 @@ from flows.runs import StartedRun
 from flows.settings import is_presets_own
 from model.evaluation import Resampling
 from storage.reports.report import Picture, Report
+from tasks.batches import KeptTriplets, draw_kept_triplets
 from tasks.evaluation import (
     embed_split,
     judge_embeddings,
+    measure_features,
     measure_mean_colours,
     verify_embeddings,
 )
+from tasks.features import Features
 from tasks.records import KeptModel
 from tasks.report import plot_evaluation, publish_report, write_report
 from tasks.training import start_network
-from tasks.triplets import KeptTriplets, draw_kept_triplets
 from tasks.verdicts import Judgement, store_evaluation
 
 
@@ -48,11 +50,11 @@ def draw_for_test(started: StartedRun, prepared: Prepared) -> KeptTriplets:
     )
 
 
-def build_untrained(started: StartedRun) -> Path:
-    """Build the network as it is before any training."""
+def build_untrained(started: StartedRun, trained: Path | None = None) -> Path:
+    """Build the network as it is before any training; ``trained`` is what became of it, if any."""
     settings = started.settings
     return start_network(
-        settings.network_shape(), settings.weights, settings.seed, started.run.folder
+        settings.network_shape(), settings.weights, settings.seed, started.run.folder, trained
     )
 
 
@@ -63,16 +65,18 @@ def judge_on_test(
     untrained: Path,
     kept: KeptTriplets,
     champion: KeptModel | None,
+    features: Features | None,
     training_pictures: Sequence[Picture] = (),
 ) -> Judged:
     """Embed, judge, store every pair, and report beside the champion."""
     run, settings, space = started.run, started.settings, started.space
     embeddings = embed_split(
-        model.checkpoint,
+        model.network_on(started.compute),
         prepared.dataset,
         "test",
         started.compute,
         run.folder.embeddings("network", "test"),
+        features,
     )
     verification = verify_embeddings(
         embeddings,
@@ -89,7 +93,7 @@ def judge_on_test(
         embeddings,
         judge(started, prepared, "network", embeddings, kept),
         verification,
-        judge_baselines(started, prepared, untrained, kept),
+        judge_baselines(started, prepared, untrained, kept, features),
         kept.matched_on,
         space,
     )
@@ -100,22 +104,31 @@ def judge_on_test(
 
 
 def judge_baselines(
-    started: StartedRun, prepared: Prepared, untrained: Path, kept: KeptTriplets
+    started: StartedRun,
+    prepared: Prepared,
+    untrained: Path,
+    kept: KeptTriplets,
+    features: Features | None,
 ) -> tuple[Judgement, ...]:
     """Judge what is simpler on the same triplets and pairs: what does the training add?"""
     folder = started.run.folder
-    random_features = embed_split(
-        untrained,
-        prepared.dataset,
-        "test",
-        started.compute,
-        folder.embeddings("untrained", "test"),
+    before, headless = (
+        describe(
+            untrained,
+            prepared.dataset,
+            "test",
+            started.compute,
+            folder.embeddings(name, "test"),
+            features,
+        )
+        for describe, name in ((embed_split, "untrained"), (measure_features, "features"))
     )
     colours = measure_mean_colours(
         prepared.dataset, "test", folder.embeddings("mean-colour", "test")
     )
     return (
-        judge(started, prepared, "untrained network", random_features, kept),
+        judge(started, prepared, "untrained network", before, kept),
+        judge(started, prepared, "features without a head", headless, kept),
         judge(started, prepared, "mean colour", colours, kept),
     )
 

@@ -19,99 +19,162 @@ from pydantic import (
 
 from flows.errors import SettingsError
 from model.errors import ModelInputError
+from model.recipe import Batching, LossName, OptimizerName, Recipe, SamplerName, Schedule
+from model.selection import EpochMetric
+from model.shape import FeatureKind, HeadKind, NetworkShape
 from model.warp_draws import BOUNDS, WarpRanges
 from storage.datasets.crop import CropRules
 from storage.errors import InputError
 
-if TYPE_CHECKING:  # each takes torch or pandas along, which not every command needs
-    from model.network import NetworkShape
-    from model.training import Recipe
+if TYPE_CHECKING:  # each takes pandas along, which not every command needs
     from storage.catalogs.split import SplitRules
     from storage.sources import KaggleDraw
 
-PresetName = Literal["demo", "reference"]
+PresetName = Literal["best", "demo", "reference"]
 Count = Annotated[int, Field(ge=1)]
 CountOrShare = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 
 
-def warp(name: str, description: str) -> Any:
+def warp(default: float, name: str, description: str) -> Any:
     """A field of a setting of the warp, which knows its own bounds."""
     low, high = BOUNDS[name]
-    return Field(ge=low, le=high, description=description)
+    return Field(default=default, ge=low, le=high, description=description)
 
 
 def from_anywhere(weights: str) -> str:
     """Name a file of weights so that a run which goes on in another folder finds it."""
-    is_file = weights not in ("imagenet", "none")
+    if weights == "imagenet":  # as runs of earlier versions have it
+        return "pretrained"
+    is_file = weights not in ("pretrained", "none")
     return str(Path(weights).expanduser().absolute()) if is_file else weights
 
 
 class Settings(BaseModel):
-    """What a run is made with. Values have no default here: they come from a preset."""
+    """What a run is made with. The defaults are the reference's; a preset says what differs."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    seed: int = Field(ge=0, lt=2**63, description="Every random draw of a run follows from it.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**63, description="Every random draw of a run follows from it."
+    )
 
     # Build the catalog and split it
     kaggle_artists: Count = Field(
-        description="Artists drawn from Kaggle's group train_and_test into the training pool."
+        default=500,
+        description="Artists drawn from Kaggle's group train_and_test into the training pool.",
     )
     images_per_artist: int = Field(
-        ge=0, description="The first so many images of each artist are used; 0: all."
+        default=10, ge=0, description="The first so many images of each artist are used; 0: all."
     )
     validation_artists: CountOrShare = Field(
-        description="Artists drawn for validation: a count, or a share below 1."
+        default=190, description="Artists drawn for validation: a count, or a share below 1."
     )
     test_artists: CountOrShare = Field(
-        description="Artists drawn for the test, unless the source names them: a count or share."
+        default=91,
+        description="Artists drawn for the test, unless the source names them: a count or share.",
     )
 
-    # Crop to zip
-    crop_size: int = Field(ge=32, le=1024, description="Side of the square crop in pixels.")
-    resize_short_side: int | None = Field(
-        ge=32, description="Resize the short side to so many pixels before cropping; null: do not."
+    split_seed: int | None = Field(
+        default=None, ge=0, lt=2**63, description="Seed of the split alone; null: the seed."
     )
-    jpeg_quality: int = Field(ge=1, le=95, description="JPEG quality of the crops.")
+    folds: int = Field(
+        default=0, ge=0, le=100, description="Parts of the artists, each the test once; 0: none."
+    )
+    fold: int = Field(default=1, ge=1, le=100, description="The part that is the test; with folds.")
+
+    # Crop to zip
+    crop_size: int = Field(
+        default=224, ge=32, le=1024, description="Side of the square crop in pixels."
+    )
+    resize_short_side: int | None = Field(
+        default=None,
+        ge=32,
+        description="Resize the short side to so many pixels before cropping; null: do not.",
+    )
+    jpeg_quality: int = Field(default=75, ge=1, le=95, description="JPEG quality of the crops.")
     rejected_share: Share = Field(
-        description="A run stops where more than this share of the images cannot be used."
+        default=0.05,
+        description="A run stops where more than this share of the images cannot be used.",
     )
 
     # Draw triplets
-    train_triplets: Count = Field(description="Triplets drawn anew for every epoch.")
-    validation_triplets: Count = Field(description="Triplets drawn once for validation.")
-    test_triplets: Count = Field(description="Triplets drawn once for the test.")
+    train_triplets: Count = Field(
+        default=30_000, description="Triplets drawn anew for every epoch."
+    )
+    validation_triplets: Count = Field(
+        default=6_000, description="Triplets drawn once for validation."
+    )
+    test_triplets: Count = Field(default=6_000, description="Triplets drawn once for the test.")
 
     # Network
-    weights: Annotated[str, AfterValidator(from_anywhere)] = Field(
-        min_length=1, description="Where ResNet-18 starts: imagenet, none, or a file of weights."
+    backbone: str = Field(
+        default="resnet18.tv_in1k",
+        min_length=1,
+        description="A network of timm's by name, or several joined by +.",
     )
-    hidden_size: Count = Field(description="Width of the hidden layer of the head.")
-    embedding_size: Count = Field(description="Length of an embedding.")
-    backbone_dropout: Dropout = Field(description="Dropout between ResNet-18 and the head.")
-    head_dropout: Dropout = Field(description="Dropout between the layers of the head.")
+    weights: Annotated[str, AfterValidator(from_anywhere)] = Field(
+        default="pretrained",
+        min_length=1,
+        description="Where the backbone starts: pretrained, none, or a file of weights.",
+    )
+    train_backbone: bool = Field(
+        default=True, description="Train the backbone too; false: it is frozen, the head learns."
+    )
+    features: FeatureKind = Field(
+        default="map",
+        description="What the head gets: the last feature map, or statistics of several.",
+    )
+    head: HeadKind = Field(default="flatten", description="Layers between features and embedding.")
+    normalised: bool = Field(default=False, description="Scale every embedding to length 1.")
+    hidden_size: Count = Field(default=256, description="Width of the hidden layer of the head.")
+    embedding_size: Count = Field(default=64, description="Length of an embedding.")
+    backbone_dropout: Dropout = Field(
+        default=0.25, description="Dropout between the backbone and the head."
+    )
+    head_dropout: Dropout = Field(
+        default=0.30, description="Dropout between the layers of the head."
+    )
 
     # Warp
-    rotation: float = warp("rotation", "First rotation, in degrees either way.")
-    vertical_flip: float = warp("vertical_flip", "Probability of a flip upside down.")
-    horizontal_flip: float = warp("horizontal_flip", "Probability of a flip left to right.")
-    affine_rotation: float = warp("affine_rotation", "Second rotation, in degrees.")
-    scale_low: float = warp("scale_low", "Smallest scale.")
-    scale_high: float = warp("scale_high", "Greatest scale.")
-    shear: float = warp("shear", "Shear, in degrees either way.")
-    distortion: float = warp("distortion", "How far corners move in a change of perspective.")
-    perspective: float = warp("perspective", "Probability of a change of perspective.")
+    warped_copies: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Warped copies of each training image, where the backbone is frozen.",
+    )
+    rotation: float = warp(15.0, "rotation", "First rotation, in degrees either way.")
+    vertical_flip: float = warp(0.5, "vertical_flip", "Probability of a flip upside down.")
+    horizontal_flip: float = warp(0.5, "horizontal_flip", "Probability of a flip left to right.")
+    affine_rotation: float = warp(15.0, "affine_rotation", "Second rotation, in degrees.")
+    scale_low: float = warp(0.8, "scale_low", "Smallest scale.")
+    scale_high: float = warp(1.2, "scale_high", "Greatest scale.")
+    shear: float = warp(10.0, "shear", "Shear, in degrees either way.")
+    distortion: float = warp(0.6, "distortion", "How far corners move in a change of perspective.")
+    perspective: float = warp(0.2, "perspective", "Probability of a change of perspective.")
 
     # Train
-    epochs: Count = Field(description="Epochs at most.")
+    epochs: Count = Field(default=20, description="Epochs at most.")
     patience: int = Field(
-        ge=0, description="Stop after so many epochs without a better validation; 0: never."
+        default=0,
+        ge=0,
+        description="Stop after so many epochs without a better validation; 0: never.",
     )
-    batch_size: int = Field(ge=2, description="Triplets in a batch.")
-    # These three have defaults, for runs recorded before they could be chosen.
-    batching: Literal["roles", "together", "shared"] = Field(
+    choose_epoch_by: EpochMetric = Field(
+        default="triplet_accuracy", description="Validation metric by which the epoch is chosen."
+    )
+    sampler: SamplerName = Field(
+        default="triplets", description="What makes a batch: triplets, or artists with images each."
+    )
+    batch_size: int = Field(default=200, ge=2, description="Triplets in a batch; sampler triplets.")
+    artists_per_batch: int = Field(
+        default=32, ge=2, description="Artists in a batch; sampler artists."
+    )
+    images_per_batch_artist: int = Field(
+        default=4, ge=2, description="Images of each artist in a batch; sampler artists."
+    )
+    batching: Batching = Field(
         default="roles",
         description="How a batch is embedded: in a pass for anchors, positives and negatives each; "
         "together in one, each image once; or so with images shared among its triplets.",
@@ -123,23 +186,44 @@ class Settings(BaseModel):
         default=False,
         description="Train in about half the memory, for up to a third more time; batching roles.",
     )
-    learning_rate: float = Field(gt=0, le=1, description="Adam's learning rate.")
-    weight_decay: float = Field(ge=0, le=1, description="Adam's L2 penalty.")
-    margin: float = Field(gt=0, description="Margin of the triplet loss, a distance.")
+    optimizer: OptimizerName = Field(
+        default="adam", description="Adam with an L2 penalty, or AdamW with decay apart from it."
+    )
+    schedule: Schedule = Field(
+        default="constant", description="The learning rate: constant, or up and down in one cycle."
+    )
+    learning_rate: float = Field(default=1e-5, gt=0, le=1, description="Highest learning rate.")
+    backbone_learning_rate: float | None = Field(
+        default=None, gt=0, le=1, description="That of the backbone; null: the same."
+    )
+    weight_decay: float = Field(default=1e-3, ge=0, le=1, description="L2 penalty, or decay.")
+    loss: LossName = Field(
+        default="triplet", description="What training makes small; contrastive: sampler artists."
+    )
+    margin: float = Field(default=5.0, gt=0, description="Margin of the triplet loss, a distance.")
+    temperature: float = Field(
+        default=0.1, gt=0, le=10, description="Temperature of the contrastive loss."
+    )
     device: str = Field(
+        default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="auto, cpu, cuda, cuda:1 and so on; auto: the accelerator.",
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        description="Precision of the network's products; auto: bfloat16 where it is fast."
+        default="float32",
+        description="Precision of the network's products; auto: bfloat16 where it is fast.",
     )
 
     # Evaluate
     matched_on: str | None = Field(
-        description="Column whose value a matched negative shares with its anchor; null: none."
+        default=None,
+        description="Column whose value a matched negative shares with its anchor; null: none.",
     )
     resamples: int = Field(
-        ge=100, le=100_000, description="Resamplings of the artists behind a 95 % interval."
+        default=1_000,
+        ge=100,
+        le=100_000,
+        description="Resamplings of the artists behind a 95 % interval.",
     )
 
     def kaggle_draw(self) -> "KaggleDraw":
@@ -156,105 +240,99 @@ class Settings(BaseModel):
             validation_artists=self.validation_artists,
             test_artists=self.test_artists,
             images_per_artist=self.images_per_artist,
-            seed=self.seed,
+            seed=self.seed if self.split_seed is None else self.split_seed,
+            folds=self.folds,
+            fold=self.fold,
         )
 
     def crop_rules(self) -> CropRules:
         """How an image becomes a crop."""
         return CropRules(self.crop_size, self.resize_short_side, self.jpeg_quality)
 
-    def network_shape(self) -> "NetworkShape":
+    def network_shape(self) -> NetworkShape:
         """The network, as far as it can be chosen."""
-        from model.network import NetworkShape
-
         return NetworkShape(
             crop_size=self.crop_size,
             hidden_size=self.hidden_size,
             embedding_size=self.embedding_size,
             backbone_dropout=self.backbone_dropout,
             head_dropout=self.head_dropout,
+            backbone=self.backbone,
+            features=self.features,
+            head=self.head,
+            normalised=self.normalised,
+            frozen=not self.train_backbone,
         )
 
-    def recipe(self) -> "Recipe":
-        """How the network is trained."""
-        from model.training import Recipe
+    def warp_ranges(self) -> WarpRanges:
+        """How far training images are warped."""
+        return WarpRanges(**{name: getattr(self, name) for name in WARP_SETTINGS})
 
+    def recipe(self) -> Recipe:
+        """How the network is trained."""
         return Recipe(
             learning_rate=self.learning_rate,
+            backbone_learning_rate=self.backbone_learning_rate,
             weight_decay=self.weight_decay,
+            optimizer=self.optimizer,
+            schedule=self.schedule,
+            epochs=self.epochs,
+            loss=self.loss,
             margin=self.margin,
+            temperature=self.temperature,
+            sampler=self.sampler,
             batch_size=self.batch_size,
+            artists_per_batch=self.artists_per_batch,
+            images_per_batch_artist=self.images_per_batch_artist,
             batching=self.batching,
             compile_network=self.compile_network,
             gradient_checkpointing=self.gradient_checkpointing,
-            warps=WarpRanges(**{name: getattr(self, name) for name in WARP_SETTINGS}),
+            warps=self.warp_ranges(),
         )
-
-    def images_shared_by(self) -> int | None:
-        """Among how many training triplets in a row images are shared, None where they are not."""
-        return self.batch_size if self.batching == "shared" else None
 
 
 WARP_SETTINGS = tuple(WarpRanges.__dataclass_fields__)
 
-REFERENCE: Mapping[str, JsonValue] = MappingProxyType(
+# For real paintings: a frozen backbone sees each once, and a head is trained on what it saw.
+BEST: Mapping[str, JsonValue] = MappingProxyType(
     {
-        "seed": 0,
-        "kaggle_artists": 500,
-        "images_per_artist": 10,
-        "validation_artists": 190,
-        "test_artists": 91,
-        "crop_size": 224,
-        "resize_short_side": None,
-        "jpeg_quality": 75,
-        "rejected_share": 0.05,
-        "train_triplets": 30_000,
-        "validation_triplets": 6_000,
-        "test_triplets": 6_000,
-        "weights": "imagenet",
-        "hidden_size": 256,
-        "embedding_size": 64,
-        "backbone_dropout": 0.25,
-        "head_dropout": 0.30,
-        "rotation": 15.0,
-        "vertical_flip": 0.5,
-        "horizontal_flip": 0.5,
-        "affine_rotation": 15.0,
-        "scale_low": 0.8,
-        "scale_high": 1.2,
-        "shear": 10.0,
-        "distortion": 0.6,
-        "perspective": 0.2,
-        "epochs": 20,
-        "patience": 0,
-        "batch_size": 200,
-        "batching": "roles",
-        "compile_network": False,
-        "gradient_checkpointing": False,
-        "learning_rate": 1e-5,
-        "weight_decay": 1e-3,
-        "margin": 5.0,
-        "device": "auto",
-        "precision": "float32",
-        "matched_on": None,
-        "resamples": 1_000,
+        "images_per_artist": 0,
+        "validation_artists": 0.15,
+        "test_artists": 0.25,
+        "resize_short_side": 224,
+        "jpeg_quality": 92,
+        "backbone": "tf_efficientnet_lite0+tf_efficientnet_lite2",
+        "train_backbone": False,
+        "features": "statistics",
+        "hidden_size": 1024,
+        "embedding_size": 256,
+        "backbone_dropout": 0.5,
+        "head_dropout": 0.5,
+        "normalised": True,
+        "sampler": "artists",
+        "loss": "contrastive",
+        "optimizer": "adamw",
+        "schedule": "one-cycle",
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-2,
+        "margin": 0.5,
+        "epochs": 30,
+        "choose_epoch_by": "roc_auc",
+        "matched_on": "style",
     }
 )
 
-# The same method, small enough for two CPU cores and started from random weights.
+# The reference's method, small enough for two CPU cores and started from random weights.
 DEMO: Mapping[str, JsonValue] = MappingProxyType(
     {
-        **REFERENCE,
         "images_per_artist": 0,
         "validation_artists": 0.2,
         "test_artists": 0.25,
         "crop_size": 64,
         "train_triplets": 750,
         "validation_triplets": 2_000,
-        "test_triplets": 6_000,
         "weights": "none",
         "epochs": 5,
-        "patience": 0,
         "batch_size": 25,
         "precision": "auto",
         "learning_rate": 2e-4,
@@ -263,7 +341,7 @@ DEMO: Mapping[str, JsonValue] = MappingProxyType(
 )
 
 PRESETS: Mapping[PresetName, Mapping[str, JsonValue]] = MappingProxyType(
-    {"demo": DEMO, "reference": REFERENCE}
+    {"best": BEST, "demo": DEMO, "reference": MappingProxyType({})}
 )
 
 
@@ -286,12 +364,12 @@ def check_overrides(overrides: Mapping[str, Any]) -> None:
 
     Raises SettingsError naming the first setting that is unknown or out of bounds.
     """
-    _validated({**REFERENCE, **overrides})
+    _validated(overrides)
 
 
 def is_presets_own(preset: str, setting: str, value: JsonValue) -> bool:
     """Whether a setting has the value that its preset gave it, so that nobody asked for it."""
-    return PRESETS[preset_name(preset)][setting] == value
+    return bool(resolve(preset, {}).model_dump()[setting] == value)
 
 
 def preset_name(preset: str) -> PresetName:
@@ -326,9 +404,10 @@ def _checked(value: Any) -> Any:
 
 
 def _form() -> dict[str, Any]:
-    """The settings as a form: every field with bounds and description, none of them required."""
+    """The settings as a form: every field with bounds and description, none of them filled in."""
     schema = Settings.model_json_schema()
-    schema.pop("required")
+    for field in schema["properties"].values():
+        field.pop("default", None)
     return schema
 
 

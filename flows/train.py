@@ -7,6 +7,7 @@ from prefect import flow
 
 from flows.champion import crown
 from flows.errors import SettingsError
+from flows.features import features_to_train_on
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, crop, split
 from flows.runs import (
@@ -19,12 +20,13 @@ from flows.runs import (
 )
 from flows.settings import Overrides, PresetName
 from model.selection import ValidatedEpoch, best_epoch, should_stop
+from tasks.batches import KeptTriplets, draw_epoch_batches, draw_kept_triplets
 from tasks.device import turn_on
 from tasks.evaluation import choose_threshold, embed_split, score_checkpoint
-from tasks.records import KeptModel, keep_model, read_history, record_epoch
+from tasks.features import Features, standardise_features
+from tasks.records import KeptModel, keep_model, network_on, read_history, record_epoch
 from tasks.report import plot_training, publish_curve
-from tasks.training import train_one_epoch
-from tasks.triplets import KeptTriplets, draw_epoch_triplets, draw_kept_triplets
+from tasks.training import export_checkpoint, train_one_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,23 @@ def train_flow(
         divided = split(started, needed=("train", "validation", "test"))
         untrained = build_untrained(started)  # its weights may be missing: known before hours go by
         prepared = crop(started, divided)
+        features = see_crops(started, prepared, untrained)
         kept = draw_kept(started, prepared)
-        history = train_epochs(started, prepared, kept, untrained)
-        model = calibrate(started, prepared, history)
+        history = train_epochs(started, prepared, kept, untrained, features)
+        model = calibrate(started, prepared, history, features)
         champion = crown(started, prepared, model)
         pictures = plot_training(started.run, model.epoch, started.space)
-        return judge_on_test(started, prepared, model, untrained, kept.test, champion, pictures)
+        return judge_on_test(
+            started, prepared, model, untrained, kept.test, champion, features, pictures
+        )
+
+
+def see_crops(started: StartedRun, prepared: Prepared, untrained: Path) -> Features | None:
+    """Show every crop to a frozen backbone once; a backbone that is trained sees them anew."""
+    features = features_to_train_on(prepared.dataset, untrained, started.settings, started.space)
+    if features is not None:
+        standardise_features(untrained, prepared.dataset, features)
+    return features
 
 
 def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
@@ -91,55 +104,69 @@ def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
 
 
 def train_epochs(
-    started: StartedRun, prepared: Prepared, kept: KeptDraws, untrained: Path
+    started: StartedRun,
+    prepared: Prepared,
+    kept: KeptDraws,
+    untrained: Path,
+    features: Features | None,
 ) -> tuple[ValidatedEpoch, ...]:
     """Train until the last epoch, or until validation has stopped getting better."""
     settings, run = started.settings, started.run
     history = read_history(run, started.space)
     checkpoint = run.folder.checkpoint(history[-1].epoch) if history else untrained
     for epoch in range(len(history) + 1, settings.epochs + 1):
-        if should_stop(history, settings.patience):
+        if should_stop(history, settings.patience, settings.choose_epoch_by):
             break
-        triplets = draw_epoch_triplets(
+        batches = draw_epoch_batches(
             prepared.dataset,
+            settings.recipe(),
             settings.train_triplets,
             settings.seed,
             epoch,
             run.folder.epoch_triplets(epoch),
-            settings.images_shared_by(),
         )
         with turn_on(started.compute.device, run.id):
             trained = train_one_epoch(
                 checkpoint,
                 prepared.dataset,
-                triplets,
+                batches,
                 settings.recipe(),
                 started.compute,
                 seed=settings.seed,
                 epoch=epoch,
                 folder=run.folder,
+                features=features,
             )
         checkpoint = trained.checkpoint
         validation, test = (
-            score_checkpoint(checkpoint, prepared.dataset, one, settings.margin, started.compute)
+            score_checkpoint(
+                checkpoint, prepared.dataset, one, settings.margin, started.compute, features
+            )
             for one in (kept.validation, kept.test)
         )
         history = record_epoch(run, trained, validation, test, started.space)
-        publish_curve(run, best_epoch(history).epoch, started.space)
+        publish_curve(run, best_epoch(history, settings.choose_epoch_by).epoch, started.space)
     return history
 
 
 def calibrate(
-    started: StartedRun, prepared: Prepared, history: tuple[ValidatedEpoch, ...]
+    started: StartedRun,
+    prepared: Prepared,
+    history: tuple[ValidatedEpoch, ...],
+    features: Features | None,
 ) -> KeptModel:
     """Keep the epoch that validation prefers, with a threshold from validation pairs."""
-    run, shape = started.run, started.settings.network_shape()
+    run, settings = started.run, started.settings
+    best = best_epoch(history, settings.choose_epoch_by)
+    checkpoint = run.folder.checkpoint(best.epoch)
+    exported = export_checkpoint(checkpoint, prepared.dataset, settings.crop_rules())
     embeddings = embed_split(
-        run.folder.checkpoint(best_epoch(history).epoch),
+        network_on(started.compute, checkpoint, exported),
         prepared.dataset,
         "validation",
         started.compute,
         run.folder.embeddings("network", "validation"),
+        features,
     )
     threshold = choose_threshold(embeddings, prepared.dataset)
-    return keep_model(run, history, threshold, shape, started.space)
+    return keep_model(run, best, threshold, settings.network_shape(), started.space)

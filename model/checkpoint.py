@@ -1,5 +1,6 @@
 """Checkpoints: tensors and plain settings in a file, nothing that could run when it is read."""
 
+import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,13 @@ from typing import Any
 import torch
 
 from model.errors import ModelInputError
-from model.network import NetworkShape, SiameseNetwork
+from model.network import SiameseNetwork
+from model.shape import NetworkShape
 
-FORMAT = "samehand checkpoint 1"
+FORMAT = "samehand checkpoint 2"
+FIRST_FORMAT = "samehand checkpoint 1"
+FROZEN = "backbone.pt"
+"""A frozen backbone lies once beside the checkpoints of a run, which hold the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +26,31 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint to ``path``; making that all or nothing is the caller's part."""
+    """Write the checkpoint to ``path``; making that all or nothing is the caller's part.
+
+    A frozen backbone is not part of it, see `save_backbone`.
+    """
     content = {
         "format": FORMAT,
         "epoch": checkpoint.epoch,
         "shape": asdict(checkpoint.network.shape),
-        "network": checkpoint.network.state_dict(),
+        "network": checkpoint.network.trained_state(),
+        "backbone": backbone_hash(checkpoint.network) if checkpoint.network.shape.frozen else None,
     }
     torch.save(content, path)
+
+
+def save_backbone(path: Path, network: SiameseNetwork) -> None:
+    """Write a frozen backbone to ``path``, which is `FROZEN` beside the checkpoints."""
+    torch.save({"format": FORMAT, "network": network.backbone_state()}, path)
+
+
+def backbone_hash(network: SiameseNetwork) -> str:
+    """SHA-256 of what a backbone is: its names, the kind of its features, its weights."""
+    digest = hashlib.sha256(f"{network.shape.backbone} {network.shape.features}".encode())
+    for name, value in network.backbone.state_dict().items():
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
@@ -39,8 +61,17 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
     content = _load(path)
     try:
         network = SiameseNetwork(NetworkShape(**content["shape"]))
-        network.load_state_dict(content["network"])
+        state = content["network"]
+        if content["format"] == FIRST_FORMAT:
+            state = _from_first_format(network, state)
+        if network.shape.frozen:
+            state = {**_load(path.with_name(FROZEN))["network"], **state}
+        network.load_state_dict(state)
+        if network.shape.frozen and backbone_hash(network) != content["backbone"]:
+            raise ModelInputError(f"{path.with_name(FROZEN)} is not the backbone of {path.name}")
         checkpoint = Checkpoint(network, int(content["epoch"]))
+    except ModelInputError:
+        raise
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
         raise ModelInputError(f"{path} is a damaged checkpoint: its parts do not fit") from error
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
@@ -70,6 +101,22 @@ def _load(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # torch raises a different class for every way a file can be wrong
         raise ModelInputError(f"{path} is not a checkpoint of samehand") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if not isinstance(content, dict) or content.get("format") not in (FORMAT, FIRST_FORMAT):
         raise ModelInputError(f"{path} is not a checkpoint of samehand")
     return content
+
+
+def _from_first_format(network: SiameseNetwork, state: dict[str, Any]) -> dict[str, Any]:
+    """Rename the weights of ResNet-18 as the first format had them, by their place in a row."""
+    names = {str(place): name for place, name in enumerate(_FIRST_NAMES)}
+    renamed = {f"backbone.{name}": value for name, value in network.backbone.named_buffers()}
+    renamed = {name: value for name, value in renamed.items() if name.endswith(_EXPECTED)}
+    for name, value in state.items():
+        part, _, rest = name.removeprefix("backbone.").partition(".")
+        is_head = not name.startswith("backbone.")
+        renamed[name if is_head else f"backbone.trunks.0.network.{names[part]}.{rest}"] = value
+    return renamed
+
+
+_EXPECTED = (".0.mean", ".0.deviation")
+_FIRST_NAMES = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")

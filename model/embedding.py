@@ -1,10 +1,11 @@
-"""Embedding crops: every image once."""
+"""Embedding crops with torch: every image once."""
 
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from model.compute import Compute
 from model.crops import streamed
@@ -12,36 +13,80 @@ from model.network import SiameseNetwork
 
 EMBEDDING_BATCH = 128
 
+Progress = Callable[[int, int], None]
+Float32 = npt.NDArray[np.float32]
+
 
 def embed(
     network: SiameseNetwork,
     pixels: npt.NDArray[np.uint8],
     rows: npt.NDArray[np.int64],
     compute: Compute,
-    progress: Callable[[int, int], None] = lambda done, total: None,
-) -> npt.NDArray[np.float32]:
+    progress: Progress = lambda done, total: None,
+) -> Float32:
     """Embed the chosen rows of ``pixels``: (N, S, S, 3) uint8 → (len(rows), D) float32.
 
     The network is put into evaluation mode: no dropout, the batch statistics learnt in training.
     """
-    network.eval().to(compute.device)
-    crops = streamed(pixels, compute.device)
-    embeddings = torch.empty(
-        (len(rows), network.shape.embedding_size), dtype=torch.float32, device=compute.device
-    )
-    with torch.inference_mode(), compute.autocast():
-        for start in range(0, len(rows), EMBEDDING_BATCH):
-            batch = slice(start, min(start + EMBEDDING_BATCH, len(rows)))
-            # They stay on the device until all are there, so that no batch waits for another.
-            embeddings[batch] = network(crops.gather(rows[batch]))
-            progress(batch.stop, len(rows))
-    return embeddings.cpu().numpy()
+    return _run(network, network.forward, pixels, rows, compute, progress)
 
 
-def mean_colours(
-    pixels: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32]:
+def pool_features(
+    network: SiameseNetwork,
+    pixels: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int64],
+    compute: Compute,
+    progress: Progress = lambda done, total: None,
+) -> Float32:
+    """The backbone's features of the chosen rows, maps averaged over the image: (len(rows), D)."""
+
+    def forward(crops: Tensor) -> Tensor:
+        features = network.features(crops)
+        if network.shape.features == "map":
+            return network.backbone.parts[0].by_channel(features).mean(dim=2)
+        found: Tensor = network.standardise(features)
+        return found
+
+    return _run(network, forward, pixels, rows, compute, progress)
+
+
+def embed_features(network: SiameseNetwork, features: Float32) -> Float32:
+    """Embed images by their stored features: (N, D) float32 → (N, embedding size) float32."""
+    network.eval().cpu()
+    with torch.inference_mode():
+        found = network.embed(torch.from_numpy(np.array(features)))
+    return found.numpy()
+
+
+def standardised(network: SiameseNetwork, features: Float32) -> Float32:
+    """Stored features (N, D) as the head sees them: what a frozen backbone tells without it."""
+    with torch.inference_mode():
+        found: Tensor = network.cpu().standardise(torch.from_numpy(np.array(features)))
+    return found.numpy()
+
+
+def mean_colours(pixels: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> Float32:
     """The mean red, green and blue of each crop, (len(rows), 3): the baseline to beat."""
     return np.stack([pixels[row].mean(axis=(0, 1), dtype=np.float64) for row in rows]).astype(
         np.float32
     )
+
+
+def _run(
+    network: SiameseNetwork,
+    forward: Callable[[Tensor], Tensor],
+    pixels: npt.NDArray[np.uint8],
+    rows: npt.NDArray[np.int64],
+    compute: Compute,
+    progress: Progress,
+) -> Float32:
+    network.eval().to(compute.device)
+    crops = streamed(pixels, compute.device)
+    # They stay on the device until all are there, so that no batch waits for another.
+    found: list[Tensor] = []
+    with torch.inference_mode(), compute.autocast():
+        for start in range(0, len(rows), EMBEDDING_BATCH):
+            batch = rows[start : start + EMBEDDING_BATCH]
+            found.append(forward(crops.gather(batch)).float())
+            progress(start + len(batch), len(rows))
+    return torch.cat(found).cpu().numpy() if found else np.empty((0, 0), np.float32)

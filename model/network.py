@@ -1,133 +1,106 @@
-"""The Siamese network: ResNet-18 without its pooling, and a small head that embeds."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+"""The Siamese network: a backbone that sees, and a small head that embeds."""
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from model.errors import ModelInputError
-from model.resnet import CHANNELS, STRIDE, from_torchvision, resnet18, torchvision_name
+from model.backbone import Backbone
+from model.heads import build_head
+from model.shape import NetworkShape
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+__all__ = ["NetworkShape", "SiameseNetwork", "Standardise", "build_network"]
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkShape:
-    """What has to be known to build the network anew; the defaults are the reference's.
+class Standardise(nn.Module):
+    """Shift and scale each feature to mean 0 and deviation 1 over the training images."""
 
-    ``crop_size`` in pixels; ``backbone_dropout`` before the first linear layer and
-    ``head_dropout`` before the second, as probabilities.
-    """
+    mean: Tensor
+    deviation: Tensor
 
-    crop_size: int = 224
-    hidden_size: int = 256
-    embedding_size: int = 64
-    backbone_dropout: float = 0.25
-    head_dropout: float = 0.30
+    def __init__(self, size: int) -> None:
+        """Leave features as they are until `fit` has seen some."""
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("deviation", torch.ones(size))
+
+    def fit(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take over mean and deviation (D,) of the training images' features."""
+        self.mean.copy_(mean)
+        self.deviation.copy_(deviation.clamp(min=1e-6))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, D) → (B, D)."""
+        return features.sub(self.mean).div(self.deviation)
 
 
 class SiameseNetwork(nn.Module):
     """Embeds crops so that those by one hand lie close together.
 
-    All three roles of a triplet go through this one network. It takes pixels as they are
-    stored, so nobody can forget to normalise them.
+    All images of a batch go through this one network. It takes pixels as they are stored, so
+    nobody can forget to normalise them.
     """
 
-    mean: Tensor
-    deviation: Tensor
-
     def __init__(self, shape: NetworkShape) -> None:
-        """Build the network with random weights."""
+        """Build the network with random weights. Raises ModelInputError for an unknown backbone."""
         super().__init__()
-        # Nested rounding up at each of five halvings equals one rounding up at the end.
-        side = -(-shape.crop_size // STRIDE)
         self.shape = shape
-        self.backbone = resnet18()
-        self.head = nn.Sequential(
-            nn.Flatten(),
-            nn.Dropout(shape.backbone_dropout),
-            nn.Linear(CHANNELS * side * side, shape.hidden_size),
-            nn.ReLU(),
-            nn.Dropout(shape.head_dropout),
-            nn.Linear(shape.hidden_size, shape.embedding_size),
-        )
-        self.register_buffer("mean", _per_channel(IMAGENET_MEAN), persistent=False)
-        self.register_buffer("deviation", _per_channel(IMAGENET_DEVIATION), persistent=False)
+        self.backbone = Backbone(shape.backbone, shape.features)
+        size = self.backbone.feature_shape(shape.crop_size).numel()
+        is_vector = shape.features == "statistics"
+        self.standardise: nn.Module = Standardise(size) if is_vector else nn.Identity()
+        self.head = build_head(size, shape)
+        self.backbone.requires_grad_(not shape.frozen)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Embed crops: (B, S, S, 3) uint8 → (B, embedding_size) float32, not normalised."""
+        """Embed crops: (B, S, S, 3) uint8 → (B, embedding_size) float32."""
+        return self.embed(self.features(pixels))
+
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the backbone sees in crops: (B, S, S, 3) uint8 → (B, C, H, W) or (B, D)."""
         # Viewed this way round, stored pixels already are in channels-last memory order.
         images = pixels.permute(0, 3, 1, 2).float().div(255.0)
-        embeddings: Tensor = self.head(self.backbone(images.sub(self.mean).div(self.deviation)))
-        return embeddings.float()
+        features: Tensor = self.backbone(images)
+        return features
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Make embeddings of features: → (B, embedding_size) float32."""
+        embeddings: Tensor = self.head(self.standardise(features)).float()
+        return functional.normalize(embeddings) if self.shape.normalised else embeddings
+
+    def train(self, mode: bool = True) -> "SiameseNetwork":
+        """Set the mode; a frozen backbone stays as it is when it embeds."""
+        super().train(mode)
+        if self.shape.frozen:
+            self.backbone.eval()
+        return self
+
+    def fit_features(self, mean: Tensor, deviation: Tensor) -> None:
+        """Take over mean and deviation (D,) of the training images' features; maps stay as are."""
+        if isinstance(self.standardise, Standardise):
+            self.standardise.fit(mean, deviation)
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """The weights and statistics that training changes: all but a frozen backbone's."""
+        return {name: value for name, value in self.state_dict().items() if self._is_trained(name)}
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        """The rest: what a frozen backbone keeps for good; nothing where it is trained."""
+        state = self.state_dict()
+        return {name: value for name, value in state.items() if not self._is_trained(name)}
+
+    def _is_trained(self, name: str) -> bool:
+        return not (self.shape.frozen and name.startswith("backbone."))
 
 
 def build_network(shape: NetworkShape, weights: str, seed: int) -> SiameseNetwork:
     """Build the network in channels-last memory order, its random parts drawn from ``seed``.
 
-    ``weights`` is ``imagenet``, ``none``, or the path of a file that holds ResNet-18's weights
-    under torchvision's names. Raises ModelInputError where they cannot be had or do not fit.
+    ``weights`` is ``pretrained``, ``none``, or a file that holds the backbone's weights. Raises
+    ModelInputError where they cannot be had or do not fit.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = SiameseNetwork(shape)
-        if weights != "none":
-            _load_backbone(network, resnet_weights(weights), weights)
+    network.backbone.load(weights)
     # torch's own stubs leave `to(memory_format=...)` untyped in its return.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return, unused-ignore]
-
-
-def resnet_weights(weights: str) -> Mapping[str, Tensor]:
-    """Read ResNet-18's weights: ``imagenet`` from torchvision, anything else from that file.
-
-    Raises ModelInputError saying what to do where they cannot be had.
-    """
-    if weights == "imagenet":
-        return _imagenet_weights()
-    path = Path(weights)
-    if not path.is_file():
-        raise ModelInputError(f"weights: there is no file {path}; use imagenet, none or a file")
-    try:
-        state: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises a different class for every way a file can be wrong
-        raise ModelInputError(f"weights: {path} is not a file of torch weights") from error
-    return state
-
-
-def _imagenet_weights() -> Mapping[str, Tensor]:
-    from torchvision.models import ResNet18_Weights  # seconds, which only this one use is worth
-
-    source = ResNet18_Weights.IMAGENET1K_V1
-    file_name = source.url.rsplit("/", 1)[-1]
-    try:
-        state: Mapping[str, Tensor] = source.get_state_dict(
-            progress=False, check_hash=True, weights_only=True
-        )
-    except Exception as error:  # no network, no disk, a wrong hash: the remedy is the same
-        folder = Path(torch.hub.get_dir()) / "checkpoints"
-        raise ModelInputError(
-            f"weights: the ImageNet weights could not be had ({type(error).__name__}); put "
-            f"{file_name} into {folder}, or name such a file (--set weights=FILE), or start "
-            "from random weights (--set weights=none)"
-        ) from error
-    return state
-
-
-def _load_backbone(network: SiameseNetwork, state: Mapping[str, Tensor], source: str) -> None:
-    """Load torchvision's ResNet-18 weights; its classifier, which the network lacks, is left."""
-    try:
-        outcome = network.backbone.load_state_dict(from_torchvision(state), strict=False)
-    except (RuntimeError, AttributeError, TypeError) as error:
-        raise ModelInputError(f"weights: {source} does not hold ResNet-18's weights") from error
-    # torch's own list: it forgives old files that do not count the batches of a normalisation.
-    if missing := outcome.missing_keys:
-        raise ModelInputError(
-            f"weights: {source} lacks {torchvision_name(missing[0])} of ResNet-18"
-        )
-
-
-def _per_channel(values: tuple[float, float, float]) -> Tensor:
-    return torch.tensor(values).view(1, 3, 1, 1)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+EXPORTED = ".onnx"
+
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
@@ -52,6 +54,11 @@ class RunFolder:
     def embeddings(self, of: str, split: str) -> Path:
         """The embeddings of a split's images by the network, or by a baseline."""
         return self.directory / "embeddings" / f"{of}-{split}.npz"
+
+
+def exported_beside(checkpoint: Path) -> Path:
+    """The same network as a file that needs no torch."""
+    return checkpoint.with_suffix(EXPORTED)
 
 
 def optimizer_beside(checkpoint: Path) -> Path:

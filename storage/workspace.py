@@ -35,6 +35,16 @@ class Workspace:
         return self.home / "datasets"
 
     @property
+    def features(self) -> Path:
+        """One folder for each set of features, named by what it was made from."""
+        return self.home / "features"
+
+    @property
+    def backbones(self) -> Path:
+        """Frozen backbones, exported once each and named by their content."""
+        return self.home / "backbones"
+
+    @property
     def runs(self) -> Path:
         """One folder for each run: checkpoints, plots, report."""
         return self.home / "runs"

@@ -1,5 +1,6 @@
 """Evaluation: embed each image once, choose the threshold, judge the test split."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 from model.calibration import Calibration, calibrate
 from model.checkpoint import load_checkpoint
 from model.compute import Compute
-from model.embedding import embed, mean_colours
+from model.embedding import embed, embed_features, mean_colours, pool_features, standardised
 from model.evaluation import (
     Discrimination,
     Resampling,
@@ -18,21 +19,26 @@ from model.evaluation import (
     distances_of,
     verify,
 )
+from model.exported import embed_exported, open_exported
 from model.metrics import all_pairs, roc_auc, triplet_accuracy, triplet_loss_value
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, load_split
+from storage.datasets.features import open_features
 from storage.datasets.pixels import open_pixels
+from storage.run_folder import EXPORTED
+from tasks.batches import KeptTriplets, read_triplets
+from tasks.features import Features
 from tasks.progress import progress_bar
 from tasks.step import step
-from tasks.triplets import KeptTriplets, read_triplets
 
 
 @dataclass(frozen=True, slots=True)
 class SplitScore:
-    """Mean triplet loss and triplet accuracy on the kept triplets of a split."""
+    """Mean triplet loss and triplet accuracy on a split's kept triplets, ROC AUC on its pairs."""
 
     loss: float
     accuracy: float
+    roc_auc: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,38 @@ class Threshold:
 
 @step(name="embed-{split}", hours=6)
 def embed_split(
-    checkpoint: Path, dataset: Dataset, split: str, compute: Compute, target: Path
+    network: Path,
+    dataset: Dataset,
+    split: str,
+    compute: Compute,
+    target: Path,
+    features: Features | None = None,
 ) -> Path:
-    """Embed each image of a split once."""
-    save_arrays(target, {"embeddings": _embed(checkpoint, dataset, split, compute)})
+    """Embed each image of a split once, by a checkpoint or an exported network."""
+    embeddings = _embed(network, dataset, split, compute, features)
+    save_arrays(target, {"embeddings": embeddings})
+    return target
+
+
+@step(name="features-of-{split}", hours=6)
+def measure_features(
+    checkpoint: Path,
+    dataset: Dataset,
+    split: str,
+    compute: Compute,
+    target: Path,
+    features: Features | None = None,
+) -> Path:
+    """Describe each image of a split by what the backbone sees, without a head: a baseline."""
+    network, images = (
+        load_checkpoint(checkpoint, compute.device).network,
+        load_split(dataset, split),
+    )
+    if features is not None:
+        seen = standardised(network, open_features(features.plain)[images.rows])
+    else:
+        seen = pool_features(network, open_pixels(dataset.pixels), images.rows, compute)
+    save_arrays(target, {"embeddings": seen})
     return target
 
 
@@ -63,12 +97,20 @@ def measure_mean_colours(dataset: Dataset, split: str, target: Path) -> Path:
 
 @step(name="score-{kept.split}", hours=6)
 def score_checkpoint(
-    checkpoint: Path, dataset: Dataset, kept: KeptTriplets, margin: float, compute: Compute
+    checkpoint: Path,
+    dataset: Dataset,
+    kept: KeptTriplets,
+    margin: float,
+    compute: Compute,
+    features: Features | None = None,
 ) -> SplitScore:
-    """Loss and accuracy of a checkpoint on a split's kept triplets."""
-    embeddings = _embed(checkpoint, dataset, kept.split, compute)
+    """Judge a checkpoint on a split's kept triplets and on all its pairs."""
+    embeddings = _embed(checkpoint, dataset, kept.split, compute, features)
     distances = distances_of(embeddings, read_triplets(kept.triplets))
-    return SplitScore(triplet_loss_value(distances, margin), triplet_accuracy(distances))
+    pairs = all_pairs(embeddings, load_split(dataset, kept.split).artists)
+    return SplitScore(
+        triplet_loss_value(distances, margin), triplet_accuracy(distances), roc_auc(pairs)
+    )
 
 
 @step()
@@ -114,9 +156,27 @@ def verify_embeddings(
 
 
 def _embed(
-    checkpoint: Path, dataset: Dataset, split: str, compute: Compute
+    network: Path, dataset: Dataset, split: str, compute: Compute, features: Features | None
 ) -> npt.NDArray[np.float32]:
-    network = load_checkpoint(checkpoint, compute.device).network
+    """Embed a split by the shortest way: stored features, an exported network, or torch."""
     images = load_split(dataset, split)
+    if features is not None:
+        seen = open_features(features.plain)[images.rows]
+        return embed_features(load_checkpoint(network).network, seen)
     with progress_bar(f"embedding {split}") as progress:
-        return embed(network, open_pixels(dataset.pixels), images.rows, compute, progress)
+        return embed_pixels(network, open_pixels(dataset.pixels), compute, images.rows, progress)
+
+
+def embed_pixels(
+    network: Path,
+    pixels: npt.NDArray[np.uint8],
+    compute: Compute,
+    rows: npt.NDArray[np.int64] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> npt.NDArray[np.float32]:
+    """Embed crops, those in ``rows`` or all, by an exported network or by a checkpoint."""
+    rows = np.arange(len(pixels)) if rows is None else rows
+    if network.suffix == EXPORTED:
+        return embed_exported(open_exported(network), pixels, rows, progress)
+    kept = load_checkpoint(network, compute.device).network
+    return embed(kept, pixels, rows, compute, progress)

@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from prefect import get_run_logger
 
-from model.checkpoint import load_checkpoint
 from model.compute import Compute
-from model.embedding import embed
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.crop import CropRules
 from storage.datasets.loose_crops import crop_loose, locate_images
@@ -20,6 +18,7 @@ from storage.image_files import ImageReader
 from storage.pairs.file import survey_pairs
 from storage.run_folder import RunFolder
 from storage.shards import Shard, shards_of
+from tasks.evaluation import embed_pixels
 from tasks.progress import progress_bar
 from tasks.records import KeptModel
 from tasks.step import step
@@ -68,8 +67,7 @@ def embed_shard(
         crops = crop_loose(shard.items, reader.read, rules, count_on)
     for name, reason in crops.rejected[:3]:
         get_run_logger().warning("%s cannot be used: %s", name, reason)
-    network = load_checkpoint(model.checkpoint, compute.device).network
-    embeddings = embed(network, crops.pixels, np.arange(len(crops.names)), compute)
+    embeddings = embed_pixels(model.network_on(compute), crops.pixels, compute)
     faults = [f"{name}: {reason}" for name, reason in crops.rejected]
     parts = {"names": np.array(crops.names, np.str_), "faults": np.array(faults, np.str_)}
     save_arrays(target, {"embeddings": embeddings, **parts})

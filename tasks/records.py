@@ -8,8 +8,9 @@ import pandas as pd
 from prefect import get_run_logger
 from sqlalchemy.orm import Session
 
-from model.network import NetworkShape
-from model.selection import ValidatedEpoch, best_epoch
+from model.compute import Compute
+from model.selection import ValidatedEpoch
+from model.shape import NetworkShape
 from storage.catalogs.catalog import read_catalog
 from storage.database import records, results
 from storage.database.datasets import record_dataset as store_dataset
@@ -19,7 +20,7 @@ from storage.datasets.dataset import Dataset, content_hash
 from storage.errors import InputError
 from storage.files import sha256_of
 from storage.locks import try_lock
-from storage.run_folder import RunFolder
+from storage.run_folder import RunFolder, exported_beside
 from storage.workspace import Workspace
 from tasks.evaluation import SplitScore, Threshold
 from tasks.step import step
@@ -67,6 +68,15 @@ class KeptModel:
     preset: str
     settings: dict[str, Any]
     known_artists: dict[str, str]
+
+    def network_on(self, compute: Compute) -> Path:
+        """The file to embed with: see `network_on`."""
+        return network_on(compute, self.checkpoint, exported_beside(self.checkpoint))
+
+
+def network_on(compute: Compute, checkpoint: Path, exported: Path) -> Path:
+    """The file to embed with: on a CPU the exported network, where there is one."""
+    return exported if compute.device == "cpu" and exported.is_file() else checkpoint
 
 
 @step()
@@ -169,6 +179,7 @@ def record_epoch(
                 train_accuracy=trained.result.accuracy,
                 validation_loss=validation.loss,
                 validation_accuracy=validation.accuracy,
+                validation_roc_auc=validation.roc_auc,
                 test_loss=test.loss,
                 test_accuracy=test.accuracy,
                 seconds=trained.result.seconds,
@@ -195,13 +206,12 @@ def read_history(run: OpenRun, space: Workspace) -> tuple[ValidatedEpoch, ...]:
 @step()
 def keep_model(
     run: OpenRun,
-    history: tuple[ValidatedEpoch, ...],
+    best: ValidatedEpoch,
     threshold: Threshold,
     shape: NetworkShape,
     space: Workspace,
 ) -> KeptModel:
     """Record the checkpoint of the best epoch as a model."""
-    best = best_epoch(history)
     checkpoint = run.folder.checkpoint(best.epoch)
     with transaction(space.database_url) as session:
         row = Model(
@@ -247,9 +257,10 @@ def find_kept_model(model_id: int | None, space: Workspace) -> KeptModel:
 
 def _history(session: Session, run: OpenRun) -> tuple[ValidatedEpoch, ...]:
     epochs = results.epochs(session, run.id)
-    columns = epochs[["epoch", "validation_accuracy", "validation_loss"]]
+    columns = ["epoch", "validation_accuracy", "validation_loss", "validation_roc_auc"]
     return tuple(
-        ValidatedEpoch(int(epoch), *rest) for epoch, *rest in columns.itertuples(index=False)
+        ValidatedEpoch(int(epoch), *rest)
+        for epoch, *rest in epochs[columns].itertuples(index=False)
     )
 
 

@@ -1,32 +1,45 @@
 """Training: from the checkpoint of one epoch to that of the next."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+import torch
 from prefect import get_run_logger
 
 from model.checkpoint import (
+    FROZEN,
     Checkpoint,
     load_checkpoint,
     load_optimizer,
+    save_backbone,
     save_checkpoint,
     save_optimizer,
 )
 from model.compute import Compute
+from model.crops import resident
+from model.export import check_export, export_network
+from model.inputs import Inputs, StoredFeatures, WarpedCrops
 from model.network import NetworkShape, build_network
-from model.training import EpochResult, Recipe, build_optimizer, train_epoch
-from storage.datasets.dataset import Dataset, load_split
+from model.recipe import Recipe
+from model.training import EpochResult, build_optimizer, train_epoch
+from storage.datasets.crop import CropRules
+from storage.datasets.dataset import Dataset, SplitImages, load_split
+from storage.datasets.features import open_features
 from storage.datasets.pixels import open_pixels
 from storage.files import replacing
-from storage.run_folder import RunFolder, optimizer_beside
+from storage.run_folder import RunFolder, exported_beside, optimizer_beside
+from tasks.batches import read_batches
+from tasks.features import Features
 from tasks.progress import progress_bar
 from tasks.step import step
-from tasks.triplets import read_triplets
+
+CHECKED = 8  # crops on which an export is compared with the network it was made of
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedEpoch:
-    """The checkpoint that an epoch ended with, and what it measured on its own triplets."""
+    """The checkpoint that an epoch ended with, and what it measured on its own batches."""
 
     epoch: int
     checkpoint: Path
@@ -34,9 +47,20 @@ class TrainedEpoch:
 
 
 @step()
-def start_network(shape: NetworkShape, weights: str, seed: int, folder: RunFolder) -> Path:
-    """Build the network as it is before any training, and keep it as epoch 0."""
+def start_network(
+    shape: NetworkShape, weights: str, seed: int, folder: RunFolder, trained: Path | None = None
+) -> Path:
+    """Build the network as it is before any training, and keep it as epoch 0.
+
+    What standardises features is taken from the ``trained`` network where there is one.
+    """
     network = build_network(shape, weights, seed)
+    if trained is not None:
+        statistics = load_checkpoint(trained).network.standardise.state_dict()
+        network.standardise.load_state_dict(statistics)
+    if shape.frozen:
+        with replacing(folder.checkpoint(0).with_name(FROZEN)) as partial:
+            save_backbone(partial, network)
     with replacing(folder.checkpoint(0)) as partial:
         save_checkpoint(partial, Checkpoint(network, epoch=0))
     return folder.checkpoint(0)
@@ -46,13 +70,14 @@ def start_network(shape: NetworkShape, weights: str, seed: int, folder: RunFolde
 def train_one_epoch(
     checkpoint: Path,
     dataset: Dataset,
-    triplets: Path,
+    batches: Path,
     recipe: Recipe,
     compute: Compute,
     *,
     seed: int,
     epoch: int,
     folder: RunFolder,
+    features: Features | None = None,
 ) -> TrainedEpoch:
     """Train from ``checkpoint`` for one epoch; done again, it ends with the same numbers."""
     network = load_checkpoint(checkpoint, compute.device).network
@@ -60,12 +85,13 @@ def train_one_epoch(
     if epoch > 1:
         load_optimizer(optimizer_beside(checkpoint), optimizer)
     images = load_split(dataset, "train")
-    with progress_bar(f"epoch {epoch}", unit="triplet") as progress:
+    drawn = read_batches(batches, recipe)
+    with progress_bar(f"epoch {epoch}") as progress:
         result = train_epoch(
             network,
             optimizer,
-            open_pixels(dataset.pixels),
-            read_triplets(triplets).of_rows(images.rows),
+            _inputs(dataset, images, features, recipe, compute),
+            drawn if features else drawn.of_rows(images.rows),
             recipe,
             compute,
             seed=seed,
@@ -87,3 +113,31 @@ def train_one_epoch(
         result.images_per_second,
     )
     return TrainedEpoch(epoch, trained, result)
+
+
+@step()
+def export_checkpoint(checkpoint: Path, dataset: Dataset, rules: CropRules) -> Path:
+    """Export a network to be run without torch, once, and check it on crops."""
+    target = exported_beside(checkpoint)
+    if not target.exists():
+        network = load_checkpoint(checkpoint).network
+        with replacing(target) as partial:
+            export_network(network, partial, {"crop": asdict(rules)})
+            error = check_export(network, partial, np.array(open_pixels(dataset.pixels)[:CHECKED]))
+        get_run_logger().info("%s exported, relative error %.1e", target.name, error)
+    return target
+
+
+def _inputs(
+    dataset: Dataset,
+    images: SplitImages,
+    features: Features | None,
+    recipe: Recipe,
+    compute: Compute,
+) -> Inputs:
+    """What is trained on: crops by their row, or features of the split's images in its order."""
+    if features is None:
+        return WarpedCrops(resident(open_pixels(dataset.pixels), compute.device), recipe.warps)
+    plain = open_features(features.plain)[images.rows]
+    copies = [open_features(copy) for copy in features.copies]
+    return StoredFeatures((plain, *copies), torch.device(compute.device))

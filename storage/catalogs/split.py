@@ -23,6 +23,8 @@ class SplitRules:
 
     `images_per_artist`: how many images of each artist are used, 0 for all of them.
     `min_images`: artists with fewer images are left out; a positive pair takes two.
+    With `folds`, the artists fall into so many parts of nearly the same size, and those of part
+    `fold`, counted from 1, are the test, whatever `test_artists` says; so each is tested once.
     Raises InputError for a number of artists that is negative, or neither whole nor below 1, and
     for fewer images per artist than an artist must have.
     """
@@ -32,6 +34,8 @@ class SplitRules:
     images_per_artist: int = 10
     min_images: int = MIN_IMAGES
     seed: int = 0
+    folds: int = 0
+    fold: int = 1
 
     def __post_init__(self) -> None:
         """Refuse numbers that mean nothing."""
@@ -40,6 +44,8 @@ class SplitRules:
                 f"images_per_artist is {self.images_per_artist};"
                 f" give at least min_images, {self.min_images}, or 0 for all images"
             )
+        if self.folds and not 1 <= self.fold <= self.folds:
+            raise InputError(f"fold is {self.fold}; give one of the {self.folds} folds, from 1")
         for name, wanted in self.wanted.items():
             if not (0 <= wanted < 1 or (float(wanted).is_integer() and wanted > 0)):
                 raise InputError(
@@ -64,6 +70,8 @@ def split_catalog(images: pd.DataFrame, rules: SplitRules) -> pd.DataFrame:
     Raises InputError where a split that is stated or asked for gets fewer than two artists.
     """
     stated = set(images["split"]) - {"", EXCLUDED}
+    if rules.folds and stated:
+        raise InputError("folds: the source names its own splits; remove its column split")
     to_draw = {s: n for s, n in rules.wanted.items() if n and s not in stated}
     return _divide(images, rules, to_draw, needed={"train", *stated, *to_draw})
 
@@ -119,7 +127,7 @@ def _divide(
     by_artist = used.groupby("artist_name", sort=False)
     large = by_artist.size().loc[lambda n_images: n_images >= rules.min_images].index
     stated = by_artist["split"].max().loc[large]  # "" sorts before any word
-    split_of = _draw_splits(stated, to_draw, rules.seed)
+    split_of = _draw_splits(stated, to_draw, rules)
     _check_sizes(split_of, needed, rules.min_images)
     is_first = (by_artist.cumcount() < rules.images_per_artist) | (rules.images_per_artist == 0)
     splits = used["artist_name"].map(split_of).where(is_first).reindex(images.index)
@@ -127,11 +135,15 @@ def _divide(
 
 
 def _draw_splits(
-    stated: "pd.Series[str]", to_draw: dict[str, float], seed: int
+    stated: "pd.Series[str]", to_draw: dict[str, float], rules: SplitRules
 ) -> "pd.Series[str]":
     """Draw a split for the artists whose stated split is blank; the index is the artists."""
-    splits = stated.copy()
+    splits, seed = stated.copy(), rules.seed
     n_undecided = int((stated == "").sum())
+    if rules.folds:
+        ranked = draw_names(splits.index, len(splits), seed=seed, purpose="fold")
+        splits[ranked[rules.fold - 1 :: rules.folds]] = "test"
+        to_draw = {split: wanted for split, wanted in to_draw.items() if split != "test"}
     for split, wanted in to_draw.items():
         undecided = splits.index[splits == ""]
         drawn = draw_names(undecided, _count(wanted, n_undecided), seed=seed, purpose=split)

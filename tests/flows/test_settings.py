@@ -8,8 +8,8 @@ from flows.cli_settings import parse_assignments
 from flows.errors import SettingsError
 from flows.settings import PRESETS, Settings, check_overrides, resolve
 from model.errors import ModelInputError
-from model.network import NetworkShape
-from model.training import Recipe
+from model.recipe import Recipe
+from model.shape import NetworkShape
 from model.warp_draws import BOUNDS, WarpRanges
 from storage.datasets.crop import CropRules
 
@@ -21,7 +21,7 @@ def test_the_reference_preset_is_the_reference_method() -> None:
     assert settings.crop_rules() == CropRules()
     assert (settings.train_triplets, settings.test_triplets) == (30_000, 6_000)
     assert (settings.epochs, settings.patience, settings.precision) == (20, 0, "float32")
-    assert (settings.weights, settings.validation_artists) == ("imagenet", 190)
+    assert (settings.weights, settings.validation_artists) == ("pretrained", 190)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -67,7 +67,7 @@ def test_overrides_alone_are_checked_one_by_one() -> None:
 
 def test_an_unknown_preset_is_refused_with_those_that_exist() -> None:
     with pytest.raises(
-        SettingsError, match="preset: there is no 'fast'; there are demo, reference"
+        SettingsError, match="preset: there is no 'fast'; there are best, demo, reference"
     ):
         resolve("fast", {})
 

@@ -1,8 +1,5 @@
-"""The network against torchvision's own layers, and its weights from good and bad files."""
+"""The network against torchvision's own layers, and what is frozen in it."""
 
-import os
-import pickle
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +12,18 @@ from torchvision import transforms
 from torchvision.models import ResNet, resnet18
 
 from model.errors import ModelInputError
-from model.network import NetworkShape, SiameseNetwork, build_network, resnet_weights
+from model.network import NetworkShape, SiameseNetwork, build_network
 
 SMALL = NetworkShape(crop_size=33, hidden_size=8, embedding_size=4)
-IMAGENET_FILE = "resnet18-f37072fd.pth"
+FROZEN = NetworkShape(
+    crop_size=64,
+    hidden_size=8,
+    embedding_size=4,
+    backbone="tf_efficientnet_lite0",
+    features="statistics",
+    normalised=True,
+    frozen=True,
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,7 @@ def torchvision_network() -> ResNet:
 
 @pytest.fixture(scope="module")
 def weights_file(torchvision_network: ResNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("weights") / IMAGENET_FILE
+    path = tmp_path_factory.mktemp("weights") / "resnet18.pth"
     torch.save(torchvision_network.state_dict(), path)
     return path
 
@@ -67,14 +72,16 @@ def test_crops_of_any_size_are_embedded(size: int, features_in: int) -> None:
         embeddings = network(crops(2, size))
     assert embeddings.shape == (2, 64)
     assert embeddings.dtype == torch.float32
-    assert network.head[2].in_features == features_in
+    (first, _) = (layer for layer in network.head.children() if isinstance(layer, nn.Linear))
+    assert first.in_features == features_in
 
 
 def test_layers_and_their_sizes_are_the_references() -> None:
     network = SiameseNetwork(NetworkShape())
     kinds = [nn.Flatten, nn.Dropout, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
-    assert [type(layer) for layer in network.head] == kinds
-    assert [layer.p for layer in network.head if isinstance(layer, nn.Dropout)] == [0.25, 0.30]
+    layers = list(network.head.children())
+    assert [type(layer) for layer in layers] == kinds
+    assert [layer.p for layer in layers if isinstance(layer, nn.Dropout)] == [0.25, 0.30]
     shapes = [tuple(parameter.shape) for parameter in network.head.parameters()]
     assert shapes == [(256, 25088), (256,), (64, 256), (64,)]
     classifier = 512 * 1000 + 1000
@@ -124,107 +131,72 @@ def test_one_seed_makes_one_network_and_leaves_torchs_own_draws_alone(weights_fi
     assert same_weights(first.head, loaded.head)
 
 
-def test_imagenet_weights_that_lie_where_torch_keeps_them_need_no_network(
-    torchvision_network: ResNet,
-    weights_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
-    (tmp_path / "hub" / "checkpoints" / IMAGENET_FILE).symlink_to(weights_file)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    found = build_network(SMALL, "imagenet", seed=1).backbone.state_dict()
-    assert torch.equal(found["0.weight"], torchvision_network.conv1.weight)
+def test_random_weights_are_drawn_as_torchvision_draws_them() -> None:
+    network = build_network(SMALL, "none", seed=1)
+    theirs = resnet18()
+    convolutions = zip(
+        (layer for layer in network.backbone.modules() if isinstance(layer, nn.Conv2d)),
+        (layer for layer in theirs.modules() if isinstance(layer, nn.Conv2d)),
+        strict=True,
+    )
+    for ours, other in convolutions:
+        assert ours.weight.std().item() == pytest.approx(other.weight.std().item(), rel=0.1)
+    assert {1.0} == {
+        value
+        for layer in network.backbone.modules()
+        if isinstance(layer, nn.BatchNorm2d)
+        for value in layer.weight.tolist()
+    }
 
 
-@pytest.mark.parametrize("cached", [None, "not weights"])
-def test_imagenet_weights_that_cannot_be_had_are_named(
-    cached: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nothing listens there
-    for name in ("no_proxy", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    folder = tmp_path / "hub" / "checkpoints"
-    if cached:
-        folder.mkdir(parents=True)
-        (folder / IMAGENET_FILE).write_text(cached)
-    message = refusal_of("imagenet")
-    assert IMAGENET_FILE in message
-    assert str(folder) in message
-    assert "weights=none" in message
+def test_a_frozen_backbone_is_not_trained_and_keeps_its_statistics() -> None:
+    network = build_network(FROZEN, "none", seed=1).train()
+    assert not any(weight.requires_grad for weight in network.backbone.parameters())
+    assert all(weight.requires_grad for weight in network.head.parameters())
+    before = {name: value.clone() for name, value in network.backbone_state().items()}
+    network(crops(4, 64))
+    assert all(torch.equal(value, before[name]) for name, value in network.backbone_state().items())
 
 
-def loaded(weights: str) -> SiameseNetwork:
-    return build_network(SMALL, weights, seed=1)
+def test_a_network_is_its_trained_part_and_its_frozen_backbone() -> None:
+    frozen, trained = build_network(FROZEN, "none", seed=1), build_network(SMALL, "none", seed=1)
+    assert frozen.trained_state().keys() | frozen.backbone_state().keys() == set(
+        frozen.state_dict()
+    )
+    assert not frozen.trained_state().keys() & frozen.backbone_state().keys()
+    assert trained.trained_state().keys() == set(trained.state_dict())
+    assert trained.backbone_state() == {}
 
 
-def refusal_of(weights: str, read: Callable[[str], object] = resnet_weights) -> str:
-    with pytest.raises(ModelInputError) as refusal:
-        read(weights)
-    message = str(refusal.value)
-    assert message.startswith("weights: ")
-    assert "\n" not in message
-    return message
+def test_normalised_embeddings_have_length_one_and_embedding_goes_by_the_features() -> None:
+    network = build_network(FROZEN, "none", seed=1).eval()
+    with torch.inference_mode():
+        embeddings = network(crops(3, 64))
+        features = network.features(crops(3, 64))
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(3))
+    torch.testing.assert_close(network.embed(features), embeddings)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert str(tmp_path / "none.pth") in refusal_of(str(tmp_path / "none.pth"))
+def test_features_are_standardised_by_what_was_seen_in_training() -> None:
+    network = build_network(FROZEN, "none", seed=1).eval()
+    with torch.inference_mode():
+        features = network.features(crops(5, 64))
+    network.fit_features(features.mean(dim=0), features.std(dim=0, correction=0))
+    seen = network.standardise(features)
+    varied = features.std(dim=0) > 1e-3
+    torch.testing.assert_close(
+        seen.mean(dim=0)[varied], torch.zeros(int(varied.sum())), atol=1e-3, rtol=0
+    )
+    torch.testing.assert_close(
+        seen.std(dim=0, correction=0)[varied], torch.ones(int(varied.sum())), atol=1e-3, rtol=0
+    )
 
 
-@pytest.mark.parametrize("content", [b"", b"just text\n", b"PK\x03\x04 a broken archive"])
-def test_a_file_that_torch_did_not_write_is_named(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "weights.pth"
-    path.write_bytes(content)
-    assert f"{path} is not a file of torch weights" in refusal_of(str(path))
+def test_an_unknown_backbone_is_named_with_those_alike() -> None:
+    with pytest.raises(ModelInputError, match=r"'resnett18'; there is .*resnet18"):
+        build_network(NetworkShape(backbone="resnett18"), "none", seed=1)
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        [torch.zeros(1)],
-        torch.zeros(1),
-        {3: torch.zeros(1)},
-        {"conv1.weight": 4},
-        {"conv1.weight": torch.zeros(64, 3, 5, 5)},
-    ],
-)
-def test_tensors_that_are_not_those_of_resnet18_are_refused(
-    tmp_path: Path, content: object
-) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save(content, path)
-    assert f"{path} does not hold ResNet-18's weights" in refusal_of(str(path), loaded)
-
-
-def test_a_layer_that_a_file_lacks_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "weights.pth"
-    torch.save({"conv1.weight": torch.zeros(64, 3, 7, 7)}, path)
-    assert f"{path} lacks bn1.weight of ResNet-18" in refusal_of(str(path), loaded)
-
-
-class Trap:
-    """Makes a folder when it is read back without care."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
-        return os.mkdir, (str(self.folder),)
-
-
-@pytest.mark.parametrize("in_torchs_format", [True, False])
-def test_nothing_in_a_file_of_weights_is_run(tmp_path: Path, in_torchs_format: bool) -> None:
-    path, marker = tmp_path / "weights.pth", tmp_path / "marker"
-    content = {"conv1.weight": Trap(marker)}
-    if in_torchs_format:
-        torch.save(content, path)
-    else:
-        path.write_bytes(pickle.dumps(content))
-    assert str(path) in refusal_of(str(path))
-    assert not marker.exists()
-    # The trap does work: a careless reader springs it.
-    careless = torch.load(path, weights_only=False) if in_torchs_format else None
-    assert careless or pickle.loads(path.read_bytes())
-    assert marker.exists()
+def test_maps_of_several_backbones_are_not_joined() -> None:
+    with pytest.raises(ModelInputError, match=r"^features: "):
+        build_network(NetworkShape(backbone="resnet18+resnet18"), "none", seed=1)

@@ -26,8 +26,12 @@ from model.checkpoint import (
     save_optimizer,
 )
 from model.compute import Compute, Precision
+from model.crops import streamed
 from model.errors import ModelInputError
+from model.inputs import WarpedCrops
 from model.network import NetworkShape, SiameseNetwork, build_network
+from model.pretrained import IMAGENET
+from model.samplers import TripletBatches
 from model.training import Batching, EpochResult, Recipe, build_optimizer, train_epoch
 from model.triplets import Triplets, draw_triplets
 from model.warp import WarpRanges
@@ -56,14 +60,44 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
+def run_epoch(
+    network: SiameseNetwork,
+    optimizer: torch.optim.Optimizer,
+    pixels: NDArray[np.uint8],
+    triplets: Triplets,
+    recipe: Recipe,
+    compute: Compute,
+    **rest: Any,
+) -> EpochResult:
+    """Train for one epoch on triplets of warped crops."""
+    inputs = WarpedCrops(streamed(pixels, compute.device), recipe.warps)
+    batches = TripletBatches(triplets, recipe.batch_size, recipe.batching)
+    return train_epoch(network, optimizer, inputs, batches, recipe, compute, **rest)
+
+
+class Normalise(nn.Module):
+    """What a backbone does first."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(IMAGENET.mean).view(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(IMAGENET.deviation).view(3, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.sub(self.mean).div(self.deviation)
+
+
 @cache
 def untrained(shape: NetworkShape) -> SiameseNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         network = SiameseNetwork(shape)
-        network.backbone = nn.Sequential(
-            nn.AvgPool2d(8), nn.Conv2d(3, 512, kernel_size=4, stride=4), nn.BatchNorm2d(512)
-        )
+        convolution = nn.Conv2d(3, 512, kernel_size=4, stride=4)
+        layers = (Normalise(), nn.AvgPool2d(8), convolution, nn.BatchNorm2d(512))
+        network.backbone = nn.Sequential(*layers)  # type: ignore[assignment]
     return network
 
 
@@ -83,7 +117,7 @@ def trained(
     """What one epoch makes of a copy of ``network``."""
     network = copy.deepcopy(network)
     optimizer = build_optimizer(network, recipe)
-    train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, compute, seed=seed, epoch=epoch)
+    run_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, compute, seed=seed, epoch=epoch)
     return network
 
 
@@ -113,7 +147,7 @@ def test_the_epochs_loss_and_accuracy_are_means_over_triplets() -> None:
 
     recipe = replace(UNWARPED, learning_rate=0.0)
     optimizer = build_optimizer(network, recipe)
-    result = train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
+    result = run_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
     assert result.loss == pytest.approx(sum(costs) / 7, rel=1e-4)
     assert result.accuracy == pytest.approx(right / 7)
     assert result.seconds > 0
@@ -145,7 +179,7 @@ def test_a_step_is_that_of_adam_with_weight_decay_on_the_mean_loss() -> None:
 
 def test_each_role_has_a_forward_pass_of_its_own() -> None:
     network = trained(shallow(CERTAIN), UNWARPED)
-    assert network.state_dict()["backbone.2.num_batches_tracked"].item() == 3 * 2
+    assert network.state_dict()["backbone.3.num_batches_tracked"].item() == 3 * 2
 
 
 @pytest.mark.parametrize(
@@ -157,7 +191,7 @@ def test_no_step_reads_anything_back_from_the_device(changes: dict[str, Any]) ->
     adam = torch.optim.Adam(network.parameters())  # the fused one knows only devices that compute
     nowhere, done = Compute("meta", "float32"), []
     with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):
-        train_epoch(
+        run_epoch(
             network,
             adam,
             PIXELS,
@@ -177,7 +211,7 @@ def test_together_each_image_is_warped_and_embedded_once() -> None:
     optimizer = build_optimizer(network, recipe)
     seen: list[int] = []
     network.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-    result = train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
+    result = run_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
     rows = np.stack([TRIPLETS.anchor_idx, TRIPLETS.positive_idx, TRIPLETS.negative_idx])
     assert seen == [len(np.unique(rows))]
     assert result.images_per_second == pytest.approx(seen[0] / result.seconds)
@@ -194,13 +228,13 @@ def test_together_the_loss_is_that_of_the_triplets_among_one_pass() -> None:
     expected = torch.nn.TripletMarginLoss(margin=2.0)(*roles)
     recipe = replace(UNWARPED, batching="together", batch_size=7, learning_rate=0.0)
     optimizer = build_optimizer(network, recipe)
-    result = train_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
+    result = run_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, FLOAT32, seed=1, epoch=1)
     assert result.loss == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_one_pass_over_distinct_images_is_three_without_batch_statistics() -> None:
     network = shallow(CERTAIN)
-    network.backbone[2] = nn.Identity()
+    network.backbone[3] = nn.Identity()  # type: ignore[operator]
     ways = [trained(network, replace(UNWARPED, batching=way)) for way in ("roles", "together")]
     for ours, theirs in zip(*(way.parameters() for way in ways), strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
@@ -250,7 +284,7 @@ def test_batches_are_nearly_equal_and_no_larger_than_asked(
     triplets = draw_triplets(ARTISTS, count, np.random.default_rng(1))
     recipe = replace(UNWARPED, batch_size=size)
     told = [(0, count)]
-    train_epoch(
+    run_epoch(
         network,
         build_optimizer(network, recipe),
         pixels,
@@ -304,7 +338,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_interrupted(tmp_path: Pa
     optimizer = build_optimizer(network, RECIPE)
 
     def run(one: SiameseNetwork, stepper: torch.optim.Optimizer, epoch: int) -> EpochResult:
-        return train_epoch(one, stepper, PIXELS, TRIPLETS, RECIPE, FLOAT32, seed=1, epoch=epoch)
+        return run_epoch(one, stepper, PIXELS, TRIPLETS, RECIPE, FLOAT32, seed=1, epoch=epoch)
 
     run(network, optimizer, epoch=1)
     save_checkpoint(tmp_path / "epoch.pt", Checkpoint(network, epoch=1))
@@ -325,7 +359,7 @@ def test_a_few_epochs_bring_the_loss_down() -> None:
     optimizer = build_optimizer(network, UNWARPED)
     triplets = draw_triplets(ARTISTS, 12, np.random.default_rng(1))
     results = [
-        train_epoch(network, optimizer, pixels, triplets, UNWARPED, FLOAT32, seed=1, epoch=epoch)
+        run_epoch(network, optimizer, pixels, triplets, UNWARPED, FLOAT32, seed=1, epoch=epoch)
         for epoch in range(1, 7)
     ]
     assert results[-1].loss < results[0].loss / 2
@@ -339,14 +373,15 @@ def test_the_loss_curve_is_that_of_the_references_way(
 ) -> None:
     pixels = PIXELS // 4 + np.array([0, 90, 190], np.uint8)[ARTISTS][:, None, None, None]
     network, recipe = shallow(shape), replace(RECIPE, batch_size=12)
-    reference = nn.Sequential(copy.deepcopy(network.backbone), copy.deepcopy(network.head))
+    layers = list(copy.deepcopy(network.backbone).children())[1:]
+    reference = nn.Sequential(*layers, copy.deepcopy(network.head))
     optimizer, slow = build_optimizer(network, recipe), reference_optimizer(reference, recipe)
     files, compute = [png(crop) for crop in pixels], Compute("cpu", precision)
     ours, theirs = [], []
     for epoch in range(1, 7):
         triplets = draw_triplets(ARTISTS, 24, np.random.default_rng(epoch))
         ours.append(
-            train_epoch(
+            run_epoch(
                 network, optimizer, pixels, triplets, recipe, compute, seed=1, epoch=epoch
             ).loss
         )
@@ -369,7 +404,7 @@ def test_a_loss_that_is_no_longer_a_number_is_blamed_on_the_learning_rate() -> N
     recipe = replace(UNWARPED, learning_rate=1e30)
     triplets = Triplets(*(np.tile(idx, 3) for idx in columns(TRIPLETS)))
     with pytest.raises(ModelInputError, match=r"^training broke down in epoch 4: .*learning_rate$"):
-        train_epoch(
+        run_epoch(
             network,
             build_optimizer(network, recipe),
             PIXELS,

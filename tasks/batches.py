@@ -1,18 +1,13 @@
-"""Triplets: drawn once for validation and test, anew for every epoch of training."""
+"""What is drawn: batches anew for every epoch of training, triplets once for every other split."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from prefect import get_run_logger
 
-from model.triplets import (
-    Triplets,
-    draw_shared_triplets,
-    draw_triplets,
-    match_negatives,
-    shuffled,
-    stream,
-)
+from model.recipe import Recipe
+from model.samplers import ArtistBatches, Batches, TripletBatches, draw_epoch
+from model.triplets import Triplets, draw_triplets, match_negatives, stream
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, has_column, load_split
 from tasks.step import step
@@ -29,22 +24,13 @@ class KeptTriplets:
 
 
 @step()
-def draw_epoch_triplets(
-    dataset: Dataset,
-    count: int,
-    seed: int,
-    epoch: int,
-    target: Path,
-    shared_by: int | None = None,
+def draw_epoch_batches(
+    dataset: Dataset, recipe: Recipe, n_triplets: int, seed: int, epoch: int, target: Path
 ) -> Path:
-    """Draw the training triplets of one epoch in random order, whose batches may share images."""
+    """Draw what one epoch of training sees, in random order."""
     artists = load_split(dataset, "train").artists
-    generator = stream(seed, "train triplets", epoch)
-    if shared_by is None:
-        triplets = shuffled(draw_triplets(artists, count, generator), generator)
-    else:
-        triplets = draw_shared_triplets(artists, count, shared_by, generator)
-    save_arrays(target, asdict(triplets))
+    drawn = draw_epoch(artists, recipe, n_triplets, stream(seed, "train triplets", epoch))
+    save_arrays(target, asdict(drawn))
     return target
 
 
@@ -88,3 +74,10 @@ def draw_kept_triplets(
 def read_triplets(path: Path) -> Triplets:
     """Read triplets that a task wrote."""
     return Triplets(**load_arrays(path))
+
+
+def read_batches(path: Path, recipe: Recipe) -> Batches:
+    """Read the batches that a task drew."""
+    if recipe.sampler == "artists":
+        return ArtistBatches(**load_arrays(path))
+    return TripletBatches(read_triplets(path), recipe.batch_size, recipe.batching)

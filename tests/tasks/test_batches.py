@@ -8,7 +8,7 @@ from prefect.logging import disable_run_logger
 
 from storage.datasets.dataset import Dataset
 from storage.errors import InputError
-from tasks.triplets import KeptTriplets, draw_kept_triplets
+from tasks.batches import KeptTriplets, draw_kept_triplets
 
 
 def draw(folder: Path, *, matched_on: str, is_optional: bool) -> KeptTriplets:

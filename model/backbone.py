@@ -1,0 +1,154 @@
+"""The backbone: one or more of timm's networks side by side, from images to features."""
+
+from difflib import get_close_matches
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from model.errors import ModelInputError
+from model.pretrained import IMAGENET, PACKAGED, Normalisation, load_weights
+from model.shape import FeatureKind
+
+SIDE_BY_SIDE = "+"
+
+
+class Trunk(nn.Module):
+    """A network of timm's without its classifier, and what its weights expect of an image.
+
+    ``kind`` says what it gives of an image: ``map``, its last feature map (B, C, H, W), or
+    ``statistics``, a vector (B, D) of channel statistics: the last map's means, and the means and
+    deviations of the maps in the middle, which tell more of brushwork than of what is painted.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, name: str, kind: FeatureKind) -> None:
+        """Build the network with random weights. Raises ModelInputError for an unknown name."""
+        super().__init__()
+        self.name, self.kind = name, kind
+        self.network: Any = _create(name)
+        expected = normalisation_of(name, self.network)
+        self.register_buffer("mean", _per_channel(expected.mean))
+        self.register_buffer("deviation", _per_channel(expected.deviation))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, S, S) of values from 0 to 1 → (B, C, H, W) or (B, D), by ``kind``."""
+        images = images.sub(self.mean).div(self.deviation)
+        if self.kind == "map":
+            last_map: Tensor = self.network.forward_features(images)
+            return last_map
+        middle = _middle_levels(self.network)
+        last_map, maps = self.network.forward_intermediates(images, indices=middle)
+        statistics = [_means_and_deviations(each.flatten(2)) for each in maps]
+        return torch.cat([_rooted_means(self.by_channel(last_map)), *statistics], dim=1)
+
+    def by_channel(self, last_map: Tensor) -> Tensor:
+        """The last map as (B, C, places), in whichever order the network has it."""
+        if last_map.ndim == 3:  # (B, places, C): a transformer's
+            return last_map.transpose(1, 2)
+        is_last = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
+        return (last_map.movedim(-1, 1) if is_last else last_map).flatten(2)
+
+
+class Backbone(nn.Module):
+    """Trunks side by side, each seeing the same images; their features are joined."""
+
+    def __init__(self, names: str, kind: FeatureKind) -> None:
+        """Build the trunks that ``names`` lists, joined by ``+``, with random weights.
+
+        Raises ModelInputError for an unknown name, or where maps were to be joined.
+        """
+        super().__init__()
+        self.kind = kind
+        split = names.split(SIDE_BY_SIDE)
+        if len(split) > 1 and kind == "map":
+            raise ModelInputError(
+                "features: maps of several backbones cannot be joined; set features=statistics"
+            )
+        self.trunks = nn.ModuleList(Trunk(name.strip(), kind) for name in split)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, S, S) of values from 0 to 1 → features, see `Trunk`."""
+        return torch.cat([trunk(images) for trunk in self.trunks], dim=1)
+
+    @property
+    def parts(self) -> list[Trunk]:
+        """The trunks, in the order of their features."""
+        return cast(list[Trunk], list(self.trunks))
+
+    def load(self, weights: str) -> None:
+        """Bring every trunk to ``weights``, see `model.pretrained.load_weights`."""
+        for trunk in self.parts:
+            load_weights(trunk.network, trunk.name, weights)
+
+    def feature_shape(self, crop_size: int) -> torch.Size:
+        """The shape of one image's features, found by a pass over a black one."""
+        was_training = self.training
+        self.eval()
+        with torch.inference_mode():
+            features: Tensor = self(torch.zeros(1, 3, crop_size, crop_size))
+        self.train(was_training)
+        return features.shape[1:]
+
+
+def normalisation_of(name: str, network: nn.Module) -> Normalisation:
+    """Mean and deviation that a network's pretrained weights expect."""
+    if name in PACKAGED:
+        return PACKAGED[name].normalisation
+    cfg = getattr(network, "pretrained_cfg", {})
+    return Normalisation(
+        tuple(cfg.get("mean", IMAGENET.mean)), tuple(cfg.get("std", IMAGENET.deviation))
+    )
+
+
+def _create(name: str) -> nn.Module:
+    import timm  # two seconds with torchvision, which nothing that only embeds should wait for
+
+    architecture = name.partition(".")[0]
+    if not timm.is_model(architecture):
+        alike = get_close_matches(architecture, timm.list_models(), 3)
+        hint = f"; there is {', '.join(alike)}" if alike else ""
+        raise ModelInputError(f"backbone: timm has no network {name!r}{hint}")
+    # A ResNet starts as torchvision's does: no branch of it starts at zero.
+    is_resnet = timm.model_entrypoint(architecture).__module__ == "timm.models.resnet"
+    arguments: dict[str, Any] = {"zero_init_last": False} if is_resnet else {}
+    try:
+        network: nn.Module = timm.create_model(
+            name, False, num_classes=0, global_pool="", **arguments
+        )
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ModelInputError(f"backbone: timm cannot build {name!r}: {error}") from error
+    return network
+
+
+def _middle_levels(network: Any) -> list[int]:
+    """The feature maps between the first and the last."""
+    info = network.feature_info
+    count = len(info.info if hasattr(info, "info") else info)
+    return list(range(1, count - 1))
+
+
+def _rooted_means(features: Tensor) -> Tensor:
+    """Means of each channel of (B, C, places): (B, C), their roots taken with the sign kept.
+
+    The root lets no few strong channels decide (Perronnin et al. 2010, "Improving the Fisher
+    Kernel for Large-Scale Image Classification").
+    """
+    means = features.mean(dim=2)
+    return means.sign() * means.abs().sqrt()
+
+
+def _means_and_deviations(features: Tensor) -> Tensor:
+    """Mean and deviation of each channel of (B, C, places): (B, 2 C).
+
+    Style as Huang & Belongie 2017 have it ("Arbitrary Style Transfer in Real-time with Adaptive
+    Instance Normalization").
+    """
+    means, squares = features.mean(dim=2), features.square().mean(dim=2)
+    return torch.cat([means, (squares - means.square()).clamp(min=0).add(1e-6).sqrt()], dim=1)
+
+
+def _per_channel(values: tuple[float, float, float]) -> Tensor:
+    return torch.tensor(values).view(1, 3, 1, 1)

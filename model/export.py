@@ -1,0 +1,87 @@
+"""Writing a network as ONNX, so that whatever only embeds needs no torch."""
+
+import json
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from model.errors import ModelInputError
+from model.exported import DESCRIBED_BY, open_exported
+from model.network import SiameseNetwork
+
+TOLERANCE = 1e-4
+"""Relative error above which an exported network is not the network; some 1e-6 are usual."""
+
+
+class _Features(nn.Module):
+    """The backbone of a network alone."""
+
+    def __init__(self, network: SiameseNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.network.features(pixels).flatten(1)
+
+
+def export_network(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
+    """Write ``network`` to ``path``: crops (B, S, S, 3) uint8 → embeddings (B, D), any B.
+
+    Normalisation is inside; ``description`` goes along as metadata.
+    """
+    _export(network, network, path, description)
+
+
+def export_features(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
+    """Write the backbone of ``network`` to ``path``: crops (B, S, S, 3) uint8 → features (B, D)."""
+    _export(_Features(network), network, path, description)
+
+
+def check_export(
+    network: SiameseNetwork, path: Path, pixels: npt.NDArray[np.uint8], *, features: bool = False
+) -> float:
+    """Compare the file at ``path`` with the network it was made of, on crops; the relative error.
+
+    Raises ModelInputError where it is more than `TOLERANCE`.
+    """
+    run = _Features(network) if features else network
+    with torch.inference_mode():
+        expected = run.eval()(torch.from_numpy(np.array(pixels))).numpy()
+    found = open_exported(path)(np.ascontiguousarray(pixels))
+    error = float(np.linalg.norm(found - expected)) / max(float(np.linalg.norm(expected)), 1e-12)
+    if not error <= TOLERANCE:
+        raise ModelInputError(
+            f"{path}: the exported network differs from the one it was made of by {error:.1e}"
+        )
+    return error
+
+
+def _export(
+    module: nn.Module, network: SiameseNetwork, path: Path, description: Mapping[str, Any]
+) -> None:
+    side = network.shape.crop_size
+    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    network.eval().cpu()
+    # The exporter warns of libraries that are not installed, and of its own internals.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            (example,),
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            input_names=["pixels"],
+            output_names=["vectors"],
+            verbose=False,
+        )
+    assert program is not None
+    program.model.metadata_props[DESCRIBED_BY] = json.dumps(dict(description))
+    program.save(path, external_data=False)

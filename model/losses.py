@@ -1,0 +1,132 @@
+"""What training makes small. A new loss is one function here, and its name in `model.recipe`.
+
+A loss takes the embeddings (M, D) of a batch and its targets, and also says in how many of the
+batch's triplets the anchor is nearer to the positive: what people can read beside any loss.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from model.errors import ModelInputError
+from model.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """What is known of a batch of M embeddings: whose they are, or which triplets they make."""
+
+    labels: Tensor | None = None  # (M,) a number for each artist
+    triplets: Tensor | None = None  # (3, T) places of anchors, positives and negatives
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one batch came to: ``loss`` a mean, ``correct`` how many of ``n_triplets`` (0-d all)."""
+
+    loss: Tensor
+    correct: Tensor
+    n_triplets: Tensor
+
+
+Loss = Callable[[Tensor, Targets], Outcome]
+
+
+def loss_of(recipe: Recipe) -> Loss:
+    """The loss that the recipe names."""
+    match recipe.loss:
+        case "triplet":
+            return partial(triplet_margin, margin=recipe.margin)
+        case "contrastive":
+            return partial(supervised_contrastive, temperature=recipe.temperature)
+
+
+def triplet_margin(embeddings: Tensor, targets: Targets, margin: float) -> Outcome:
+    """Mean of max(0, d(a, p) - d(a, n) + margin) over the triplets; where none are given, over all
+    that the labels make.
+
+    d is the Euclidean distance (Schroff et al. 2015, "FaceNet", without the squares, as
+    ``torch.nn.TripletMarginLoss``). Equal distances count as wrong.
+
+    >>> points = torch.tensor([[0.0], [1.0], [3.0]])
+    >>> outcome = triplet_margin(points, Targets(triplets=torch.tensor([[0], [1], [2]])), 5.0)
+    >>> round(outcome.loss.item(), 4), outcome.correct.item()
+    (3.0, 1)
+    """
+    triplets = all_triplets(targets) if targets.triplets is None else targets.triplets
+    anchor, positive, negative = (embeddings.index_select(0, role) for role in triplets)
+    positive_dist = functional.pairwise_distance(anchor, positive)
+    negative_dist = functional.pairwise_distance(anchor, negative)
+    loss = torch.relu(positive_dist - negative_dist + margin).mean()
+    correct = positive_dist < negative_dist
+    return Outcome(loss, correct.sum(), correct.new_tensor(len(correct), dtype=torch.int64))
+
+
+def supervised_contrastive(embeddings: Tensor, targets: Targets, temperature: float) -> Outcome:
+    """Cross entropy of finding an anchor's own among all others of the batch, by similarity.
+
+    For each anchor i with positives P(i), minus the mean over p in P(i) of
+    log(exp(s_ip / t) / sum over j != i of exp(s_ij / t)), s being the product of normalised
+    embeddings and t the temperature; then the mean over the anchors that have a positive
+    (Khosla et al. 2020, "Supervised Contrastive Learning", equation 2).
+
+    >>> points = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
+    >>> outcome = supervised_contrastive(points, Targets(torch.tensor([0, 0, 1, 1])), 1.0)
+    >>> round(outcome.loss.item(), 4), outcome.correct.item()  # log(e + 2) - 1
+    (0.5514, 8)
+    """
+    labels = labels_of(targets)
+    directions = functional.normalize(embeddings)
+    similarity = directions @ directions.T
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    same = (labels[:, None] == labels) & ~itself
+    logits = (similarity / temperature).masked_fill(itself, -torch.inf)
+    likelihood = logits.masked_fill(itself, 0.0) - logits.logsumexp(dim=1, keepdim=True)
+    positives = same.sum(dim=1)
+    cost = -(likelihood * same).sum(dim=1) / positives.clamp(min=1)
+    n_anchors = (positives > 0).sum()
+    with torch.no_grad():
+        correct = count_nearer(similarity.masked_fill(itself, torch.inf), same | itself)
+        n_triplets = (positives * (len(labels) - 1 - positives)).sum()
+    return Outcome(cost.sum() / n_anchors, correct, n_triplets)
+
+
+def count_nearer(similarity: Tensor, same: Tensor) -> Tensor:
+    """How many triplets have a positive more alike to the anchor than the negative: 0-d, int64.
+
+    ``similarity`` (M, M) is infinite on its diagonal, and ``same`` (M, M) true for one artist.
+    Equals count as wrong. Sorting takes no M³ comparisons.
+
+    >>> similarity = torch.tensor([[0.0, 2.0, 1.0], [2.0, 0.0, 3.0], [1.0, 3.0, 0.0]])
+    >>> _ = similarity.fill_diagonal_(torch.inf)
+    >>> same = torch.tensor([[True, True, False], [True, True, False], [False, False, True]])
+    >>> count_nearer(similarity, same).item()
+    1
+    """
+    # Among equals, positives come first, so that negatives as alike do not count as passed.
+    order = torch.argsort(same, dim=1, descending=True, stable=True)
+    order = order.gather(1, torch.argsort(similarity.gather(1, order), dim=1, stable=True))
+    is_same = same.gather(1, order)
+    passed = (~is_same).cumsum(dim=1)  # negatives less alike than the one in this place
+    is_itself = torch.zeros_like(is_same)
+    is_itself[:, -1] = True  # infinitely alike
+    return (passed * (is_same & ~is_itself)).sum()
+
+
+def all_triplets(targets: Targets) -> Tensor:
+    """Every triplet (3, T) that a batch's labels make: anchor, positive, negative."""
+    labels = labels_of(targets)
+    same = labels[:, None] == labels
+    itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    return ((same & ~itself)[:, :, None] & ~same[:, None, :]).nonzero().T
+
+
+def labels_of(targets: Targets) -> Tensor:
+    """The labels; raises ModelInputError where the sampler gives none."""
+    if targets.labels is None:
+        raise ModelInputError("loss: this one needs batches by artist; set sampler=artists")
+    return targets.labels

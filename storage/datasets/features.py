@@ -1,0 +1,85 @@
+"""What a frozen backbone sees in crops: kept once, shared by every run that needs it."""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.errors import unusable
+from storage.files import replacing, sha256_of
+
+Float32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureStore:
+    """The folder of one set of features: shards while they are made, then one array."""
+
+    directory: Path
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it was made before."""
+        return self.array.exists()
+
+    @property
+    def lock(self) -> Path:
+        """Held by the run that makes it."""
+        return self.directory / ".lock"
+
+    @property
+    def array(self) -> Path:
+        """The features (N, D) float32 of the images, in their order."""
+        return self.directory / "features.npy"
+
+    def shard(self, number: int) -> Path:
+        """The features of one shard."""
+        return self.directory / "shards" / f"{number:05d}.npy"
+
+
+def store_of(folder: Path, crops: Path, rows: npt.NDArray[np.int64], made_by: str) -> FeatureStore:
+    """Where the features of the crops in ``rows`` lie, or will lie.
+
+    They are named by what they are made from: the zip of crops, the rows, and ``made_by``, which
+    tells the network and how images are warped.
+    """
+    digest = hashlib.sha256(f"{sha256_of(crops)} {made_by}\n".encode() + rows.tobytes())
+    return FeatureStore(folder / digest.hexdigest()[:16])
+
+
+def save_shard(path: Path, features: Float32) -> None:
+    """Write the features of one shard, all or nothing."""
+    with replacing(path) as partial, partial.open("wb") as file:
+        np.save(file, features, allow_pickle=False)
+
+
+def pack_shards(store: FeatureStore, shards: Sequence[Path]) -> None:
+    """Join the shards, in their order, to the array; memory for one of them is enough."""
+    parts = [open_features(path) for path in shards]
+    shape = (sum(len(part) for part in parts), parts[0].shape[1])
+    with replacing(store.array) as partial:
+        whole = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float32, shape=shape)
+        start = 0
+        for part in parts:
+            whole[start : start + len(part)] = part
+            start += len(part)
+        whole.flush()
+    shutil.rmtree(store.shard(0).parent)
+
+
+def open_features(path: Path) -> Float32:
+    """The features in a file, (N, D): mapped, not loaded, and read-only; nothing is unpickled.
+
+    Raises InputError where the file is missing or holds something else.
+    """
+    try:
+        features: Float32 = np.load(path, mmap_mode="r", allow_pickle=False)
+        if features.ndim != 2 or features.dtype != np.float32:
+            raise ValueError(f"{features.dtype} of shape {features.shape}")
+    except (OSError, ValueError, EOFError) as error:
+        raise unusable(error, f"{path}: not features ({error}); delete it") from error
+    return features

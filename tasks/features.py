@@ -1,0 +1,155 @@
+"""Features once: each crop goes through a frozen backbone a single time, shard by shard."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from prefect import get_run_logger
+
+from model.checkpoint import Checkpoint, backbone_hash, load_checkpoint, save_checkpoint
+from model.crops import streamed
+from model.export import check_export, export_features
+from model.exported import embed_exported, open_exported
+from model.inputs import WarpedCrops
+from model.triplets import stream
+from model.warp import WarpRanges
+from storage.datasets.dataset import Dataset, load_split
+from storage.datasets.features import (
+    FeatureStore,
+    open_features,
+    pack_shards,
+    save_shard,
+    store_of,
+)
+from storage.datasets.pixels import open_pixels
+from storage.files import replacing
+from storage.locks import wait_lock
+from storage.shards import Shard, shards_of
+from storage.workspace import Workspace
+from tasks.progress import progress_bar
+from tasks.step import step
+
+SHARD = 512
+CHECKED = 4  # crops on which an export is compared with the network it was made of
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Where the features of a dataset lie: ``plain`` of all crops, ``copies`` of warped ones.
+
+    A copy has the features of the training images alone, in the split's order.
+    """
+
+    plain: Path
+    copies: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WarpedCopy:
+    """How the images of one copy are warped: by which ranges, drawn from which seed."""
+
+    ranges: WarpRanges
+    seed: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturePlan:
+    """What is embedded, by which backbone, and whereto."""
+
+    dataset: Dataset
+    backbone: Path
+    copy: WarpedCopy | None
+    store: FeatureStore
+
+
+@step()
+def export_backbone(checkpoint: Path, dataset: Dataset, space: Workspace) -> Path:
+    """Export the backbone of a checkpoint, unless the very same was exported before."""
+    network = load_checkpoint(checkpoint).network
+    target = space.backbones / f"{backbone_hash(network)[:16]}-{network.shape.crop_size}.onnx"
+    if not target.exists():
+        with replacing(target) as partial:
+            export_features(network, partial, {"backbone": network.shape.backbone})
+            crops = np.array(open_pixels(dataset.pixels)[:CHECKED])
+            error = check_export(network, partial, crops, features=True)
+        get_run_logger().info("Backbone exported, relative error %.1e", error)
+    return target
+
+
+@step()
+def plan_features(
+    dataset: Dataset, backbone: Path, space: Workspace, copy: WarpedCopy | None = None
+) -> FeaturePlan:
+    """Find out where features go, or lie from an earlier run that made the very same."""
+    made_by = f"{backbone.stem} {copy}"
+    store = store_of(space.features, dataset.crops, _rows(dataset, copy), made_by)
+    if store.is_complete:
+        get_run_logger().info("Features of an earlier run are used again: %s", store.array)
+    return FeaturePlan(dataset, backbone, copy, store)
+
+
+@contextmanager
+def turn_at_features(store: FeatureStore) -> Iterator[None]:
+    """Have the making of features to oneself for the block; another run may do it first."""
+    logger = get_run_logger()
+    with wait_lock(store.lock, lambda: logger.info("Another run makes %s", store.directory)):
+        yield
+
+
+@step()
+def divide_features(plan: FeaturePlan) -> tuple[Shard[int], ...]:
+    """Divide the crops, so that a fault costs no more than a shard."""
+    return shards_of(_rows(plan.dataset, plan.copy).tolist(), SHARD)
+
+
+@step(hours=6, name="features shard {shard.number} of {shard.count}")
+def embed_features_shard(plan: FeaturePlan, shard: Shard[int]) -> Path:
+    """Show the crops of a shard to the backbone; a run that goes on need not do so again."""
+    target = plan.store.shard(shard.number)
+    if target.exists():
+        return target
+    rows = np.array(shard.items, dtype=np.int64)
+    pixels = open_pixels(plan.dataset.pixels)[rows]
+    if plan.copy is not None:
+        draws = stream(plan.copy.seed, f"warped copy {plan.copy.number}", shard.number)
+        crops = WarpedCrops(streamed(pixels, "cpu"), plan.copy.ranges)
+        pixels = crops.gather(np.arange(len(rows)), draws).numpy()
+    title = "features" if plan.copy is None else f"features of warped copy {plan.copy.number}"
+    with progress_bar(title) as progress:
+        features = embed_exported(
+            open_exported(plan.backbone),
+            pixels,
+            np.arange(len(rows)),
+            lambda done, _: progress(shard.before + done, shard.total),
+        )
+    save_shard(target, features)
+    return target
+
+
+@step()
+def pack_features(plan: FeaturePlan, shards: Sequence[Path]) -> None:
+    """Join the shards to one array, to be read in place from then on."""
+    pack_shards(plan.store, shards)
+
+
+@step()
+def standardise_features(checkpoint: Path, dataset: Dataset, features: Features) -> None:
+    """Have the network see features as the training images have them: mean 0, deviation 1."""
+    kept = load_checkpoint(checkpoint)
+    seen = open_features(features.plain)[load_split(dataset, "train").rows].astype(np.float64)
+    mean, deviation = (one.astype(np.float32) for one in (seen.mean(axis=0), seen.std(axis=0)))
+    kept.network.fit_features(torch.from_numpy(mean), torch.from_numpy(deviation))
+    with replacing(checkpoint) as partial:
+        save_checkpoint(partial, Checkpoint(kept.network, kept.epoch))
+
+
+def _rows(dataset: Dataset, copy: WarpedCopy | None) -> npt.NDArray[np.int64]:
+    """The crops that are embedded: all of them, of a warped copy those that are trained on."""
+    if copy is None:
+        return np.arange(len(open_pixels(dataset.pixels)), dtype=np.int64)
+    return load_split(dataset, "train").rows

@@ -1,0 +1,130 @@
+"""Exported networks against the torch networks that they were made of."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from model.compute import Compute
+from model.embedding import embed, embed_features, pool_features
+from model.errors import ModelInputError
+from model.export import check_export, export_features, export_network
+from model.exported import ExportedNetwork, embed_exported, open_exported
+from model.network import NetworkShape, SiameseNetwork, build_network
+
+SHAPES = {
+    "resnet": NetworkShape(crop_size=64, hidden_size=16, embedding_size=8),
+    "lite": NetworkShape(
+        crop_size=64,
+        hidden_size=16,
+        embedding_size=8,
+        backbone="tf_efficientnet_lite0",
+        features="statistics",
+        normalised=True,
+        frozen=True,
+    ),
+}
+WEIGHTS = {"resnet": "none", "lite": "pretrained"}
+CPU = Compute("cpu", "float32")
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SiameseNetwork, Path]:
+    """A network, and the file it was exported to."""
+    network = build_network(SHAPES[request.param], WEIGHTS[request.param], seed=1)
+    path = tmp_path_factory.mktemp("exported") / f"{request.param}.onnx"
+    export_network(network, path, {"crop": {"size": 64}})
+    return network, path
+
+
+def crops(count: int) -> NDArray[np.uint8]:
+    """Random crops, a black one and a white one."""
+    drawn = np.random.default_rng(3).integers(256, size=(count, 64, 64, 3), dtype=np.uint8)
+    drawn[:1], drawn[1:2] = 0, 255
+    return drawn
+
+
+def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 17])
+def test_any_number_of_crops_is_embedded_as_torch_embeds_them(
+    exported: tuple[SiameseNetwork, Path], count: int
+) -> None:
+    network, path = exported
+    pixels, rows = crops(count), np.arange(count)
+    found = embed_exported(open_exported(path), pixels, rows)
+    assert found.dtype == np.float32
+    assert relative_error(found, embed(network, pixels, rows, CPU)) < 1e-5
+
+
+def test_the_rows_asked_for_are_embedded_and_progress_is_told(
+    exported: tuple[SiameseNetwork, Path],
+) -> None:
+    network, told = open_exported(exported[1]), []
+    rows = np.array([20, 3, 3, 7] * 5)
+    found = embed_exported(network, crops(21), rows, lambda *done: told.append(done))
+    expected = embed_exported(network, crops(21)[rows], np.arange(20))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert told == [(16, 20), (20, 20)]
+
+
+def test_what_has_to_be_known_goes_along(exported: tuple[SiameseNetwork, Path]) -> None:
+    assert open_exported(exported[1]).description == {"crop": {"size": 64}}
+
+
+def test_the_file_has_no_companion(exported: tuple[SiameseNetwork, Path]) -> None:
+    assert list(exported[1].parent.iterdir()) == [exported[1]]
+
+
+def test_features_are_those_of_torch_and_the_head_goes_on_from_them(tmp_path: Path) -> None:
+    network = build_network(SHAPES["lite"], "pretrained", seed=1)
+    export_features(network, tmp_path / "backbone.onnx", {})
+    pixels, rows = crops(5), np.arange(5)
+    features = embed_exported(open_exported(tmp_path / "backbone.onnx"), pixels, rows)
+    assert relative_error(features, pool_features(network, pixels, rows, CPU)) < 1e-5
+    embeddings = embed_features(network, features)
+    assert relative_error(embeddings, embed(network, pixels, rows, CPU)) < 1e-5
+
+
+def test_an_export_of_another_network_is_noticed(exported: tuple[SiameseNetwork, Path]) -> None:
+    network, path = exported
+    assert check_export(network, path, crops(4)) < 1e-5
+    other = build_network(network.shape, "none", seed=9)
+    with pytest.raises(ModelInputError, match="differs from the one it was made of"):
+        check_export(other, path, crops(4))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"<html>", b"\x08\x07" * 50])
+def test_a_file_that_is_no_exported_network_is_refused(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "network.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelInputError, match=str(path)):
+        open_exported(path)
+
+
+def test_running_an_exported_network_takes_no_torch(exported: tuple[SiameseNetwork, Path]) -> None:
+    code = (
+        "import sys, numpy as np; from pathlib import Path;"
+        "from model.exported import open_exported;"
+        "open_exported(Path(sys.argv[1]))(np.zeros((1, 64, 64, 3), np.uint8));"
+        "print('torch' in sys.modules)"
+    )
+    run = [sys.executable, "-c", code, str(exported[1])]
+    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_exporting_leaves_the_network_as_it_was(exported: tuple[SiameseNetwork, Path]) -> None:
+    network, _ = exported
+    assert isinstance(open_exported(exported[1]), ExportedNetwork)
+    assert all(weight.device == torch.device("cpu") for weight in network.parameters())
