@@ -8,7 +8,6 @@ from prefect import flow
 from pydantic import Field
 
 from flows.recipes import read_recipe, read_recipes
-from flows.settings import resolve
 from flows.runs import (
     StartedRun,
     continued_run,
@@ -17,9 +16,10 @@ from flows.runs import (
     mark_failed,
     new_run,
 )
+from flows.settings import resolve
 from flows.train import train_flow
+from storage.reports.sweep import SweepReport
 from tasks.sweep import (
-    SweepReport,
     Training,
     compare_recipes,
     find_stopped_training,
@@ -50,7 +50,7 @@ class Swept:
 )
 def sweep_flow(
     source: str = "sample",
-    recipes: list[str] = LIKELY,  # noqa: B006 - Prefect shows it in the form; nobody changes it
+    recipes: list[str] = LIKELY,
     folds: Annotated[int, Field(ge=2, le=100)] = 3,
     seeds: Annotated[int, Field(ge=1, le=100)] = 1,
     resume: int | None = None,
@@ -75,8 +75,8 @@ def sweep_flow(
             plan_sweep(started.run, [one.text for one in named], folds, seeds, started.space)
         for training in read_planned(started.run, started.space):
             train(started, training)
-        comparison = compare_recipes(started.run, started.settings.resamples, started.space)
-        report = report_sweep(started.run, comparison, started.space)
+        compare_recipes(started.run, started.settings.resamples, started.space)
+        report = report_sweep(started.run, started.space)
         return Swept(started.run.id, report, started.run.folder.report)
 
 

@@ -99,7 +99,7 @@ def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
         "validation",
         settings.validation_triplets,
         settings.seed,
-        started.run.folder.triplets,
+        started.run.folder,
     )
     test = draw_for_test(started, prepared)
     return KeptDraws(validation, test)

@@ -126,7 +126,7 @@ def judge_embeddings(
     embeddings: Path, dataset: Dataset, kept: KeptTriplets, resampling: Resampling
 ) -> Discrimination:
     """Judge how well embeddings, a baseline's too, tell hands apart."""
-    images = load_split(dataset, kept.split)
+    images = load_split(dataset, kept.split, kept.matched_on)
     vectors = load_arrays(embeddings)["embeddings"]
     return discriminate(
         vectors,
@@ -135,15 +135,22 @@ def judge_embeddings(
         read_triplets(kept.triplets),
         read_triplets(kept.matched) if kept.matched else None,
         resampling,
+        images.labels if kept.matched_on else None,
     )
 
 
 @step()
 def verify_embeddings(
-    embeddings: Path, dataset: Dataset, kept: KeptTriplets, *, margin: float, threshold: float
+    embeddings: Path,
+    dataset: Dataset,
+    kept: KeptTriplets,
+    *,
+    margin: float,
+    calibration: Calibration,
+    resampling: Resampling,
 ) -> Verification:
-    """Judge the network's embeddings by its margin and threshold."""
-    images = load_split(dataset, kept.split)
+    """Judge the network's embeddings by its margin and calibration."""
+    images = load_split(dataset, kept.split, kept.matched_on)
     vectors = load_arrays(embeddings)["embeddings"]
     return verify(
         vectors,
@@ -151,7 +158,9 @@ def verify_embeddings(
         all_pairs(vectors, images.artists),
         read_triplets(kept.triplets),
         margin=margin,
-        threshold=threshold,
+        calibration=calibration,
+        resampling=resampling,
+        labels=images.labels if kept.matched_on else None,
     )
 
 

@@ -3,24 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from prefect import get_run_logger
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
-from model.distances import Pairs, TripletDistances
-from model.evaluation import distances_of
-from model.measures import matched_pairs
-from model.metrics import all_pairs
-from model.paired import Difference, paired_roc_auc, paired_triplet_accuracy
+from model.comparison import Tested, compare, judge_fold
 from storage.arrays import load_arrays
 from storage.database import records, results
 from storage.database.session import transaction
 from storage.database.tables import Dataset as DatasetRow
 from storage.database.tables import Run, SweepDifference, SweepTraining
-from storage.datasets.dataset import Dataset, SplitImages, load_split
+from storage.datasets.dataset import Dataset, load_split
 from storage.files import write_atomically
 from storage.reports.plots import plot_differences
 from storage.reports.report import Picture
@@ -42,18 +36,6 @@ class Training:
     folds: int
     fold: int
     seed: int
-
-
-@dataclass(frozen=True, slots=True)
-class Tested:
-    """How a recipe did on one fold from one seed: its images and the triplets it was judged by."""
-
-    images: SplitImages
-    pairs: Pairs
-    triplets: TripletDistances
-    anchor_artist: np.ndarray
-    negative_artist: np.ndarray
-    matched: Pairs | None
 
 
 @step()
@@ -84,9 +66,7 @@ def read_planned(run: OpenRun, space: Workspace) -> tuple[Training, ...]:
 
 
 @step()
-def find_stopped_training(
-    run: OpenRun, settings: dict[str, Any], space: Workspace
-) -> int | None:
+def find_stopped_training(run: OpenRun, settings: dict[str, Any], space: Workspace) -> int | None:
     """Find the training of these settings that this sweep began and that was stopped."""
     with transaction(space.database_url) as session:
         return results.stopped_training(session, run.source, settings, after=run.id)
@@ -111,32 +91,35 @@ def record_training(
 
 @step(hours=6)
 def compare_recipes(run: OpenRun, resamples: int, space: Workspace) -> None:
-    """Compare every two recipes on the same draws of artists, and record by how much they differ."""
+    """Compare every two recipes on the same draws of artists, and record how they differ."""
     with transaction(space.database_url) as session:
         rows = results.sweep_trainings(session, run.id)
-    recipes = list(dict.fromkeys(rows["recipe"]))
-    tested = {
-        recipe: [
-            [_read(int(run_id), space) for run_id in seeds["training_run_id"]]
-            for _, seeds in rows[rows["recipe"] == recipe].groupby("fold")
+    columns = ["training_run_id", "fold"]
+    judged = {
+        str(recipe): [
+            _read(int(run_id), int(fold), space)
+            for run_id, fold in trainings[columns].itertuples(index=False)
         ]
-        for recipe in recipes
+        for recipe, trainings in rows.sort_values(["fold", "seed"]).groupby("recipe", sort=False)
     }
-    found = [
-        SweepDifference(
-            run_id=run.id,
-            recipe=recipe,
-            rival=rival,
-            metric=metric,
-            value=difference.value,
-            low=difference.low,
-            high=difference.high,
-        )
-        for recipe, rival in combinations(recipes, 2)
-        for metric, difference in _differences(tested[recipe], tested[rival], resamples)
-    ]
     with transaction(space.database_url) as session:
-        records.record_sweep_differences(session, found)
+        for recipe, rival in combinations(judged, 2):
+            found = compare(judged[recipe], judged[rival], resamples)
+            records.record_sweep_differences(
+                session,
+                [
+                    SweepDifference(
+                        run_id=run.id,
+                        recipe=recipe,
+                        rival=rival,
+                        metric=metric,
+                        value=difference.value,
+                        low=difference.low,
+                        high=difference.high,
+                    )
+                    for metric, difference in found
+                ],
+            )
 
 
 @step()
@@ -160,23 +143,19 @@ def report_sweep(run: OpenRun, space: Workspace) -> SweepReport:
     return report
 
 
-def _read(training_run_id: int, space: Workspace) -> Tested:
+def _read(training_run_id: int, fold: int, space: Workspace) -> Tested:
     """Read what a training's own test evaluation was judged by."""
     with transaction(space.database_url) as session:
         row = session.get_one(Run, training_run_id)
-        catalog = session.get_one(DatasetRow, row.dataset_id).catalog_path
-        matched_on = row.settings["matched_on"]
-    folder, dataset = RunFolder(space.home / row.directory), Dataset((space.home / catalog).parent)
-    triplets = read_triplets(folder.triplets / "test.npz")
-    is_matched = (folder.triplets / "test-matched.npz").exists()
-    images = load_split(dataset, "test", matched_on if is_matched else None)
-    vectors = load_arrays(folder.embeddings("network", "test"))["embeddings"]
-    pairs = all_pairs(vectors, images.artists)
-    return Tested(
-        images,
-        pairs,
-        distances_of(vectors, triplets),
-        images.artists[triplets.anchor_idx],
-        images.artists[triplets.negative_idx],
-        matched_pairs(pairs, images.labels) if is_matched else None,
+        dataset_row = session.get_one(DatasetRow, row.dataset_id)
+    folder = RunFolder(space.home / row.directory)
+    dataset = Dataset((space.home / str(dataset_row.catalog_path)).parent)
+    embeddings = load_arrays(folder.embeddings("network", "test"))["embeddings"]
+    triplets = read_triplets(folder.kept_triplets("test"))
+    matched = folder.kept_triplets("test", matched=True)
+    if not matched.exists():
+        return judge_fold(fold, embeddings, load_split(dataset, "test").artists, triplets)
+    images = load_split(dataset, "test", row.settings["matched_on"])
+    return judge_fold(
+        fold, embeddings, images.artists, triplets, read_triplets(matched), images.labels
     )

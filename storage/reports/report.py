@@ -62,7 +62,7 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
         contender_table(report.contenders, report.matched_on),
         "Brackets hold 95 % intervals, from drawing the artists anew with replacement.",
         "## How it was measured",
-        _table(["", ""], [[fact.name, fact.value] for fact in report.facts]),
+        table(["", ""], [[fact.name, fact.value] for fact in report.facts]),
         *[f"![{picture.caption}]({link(picture)})" for picture in report.pictures],
     ]
     if len(report.epochs):
@@ -85,7 +85,7 @@ def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> 
         head.append(f"matched on {matched_on}")
         for row, one in zip(rows, contenders, strict=True):
             row.append(_percent(one.matched_triplet_accuracy))
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def epoch_table(epochs: pd.DataFrame) -> str:
@@ -100,10 +100,11 @@ def epoch_table(epochs: pd.DataFrame) -> str:
         [str(epoch), *(_figure(name, value) for name, value in zip(shown, values, strict=True))]
         for epoch, *values in epochs[["epoch", *shown]].itertuples(index=False)
     ]
-    return _table(["epoch", *(names[name] for name in shown)], rows)
+    return table(["epoch", *(names[name] for name in shown)], rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     ruled = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in ruled)
 

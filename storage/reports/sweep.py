@@ -55,13 +55,14 @@ def recipe_table(trainings: pd.DataFrame) -> str:
 
 def difference_table(differences: pd.DataFrame) -> str:
     """Tabulate the differences, in points, with their intervals."""
+    columns = ["recipe", "rival", "metric", "value", "low", "high"]
     rows = [
         [
-            row.recipe,
-            row.rival,
-            METRICS[row.metric],
-            f"{100 * row.value:+.2f} [{100 * row.low:+.2f}, {100 * row.high:+.2f}]",
+            recipe,
+            rival,
+            METRICS[metric],
+            f"{100 * value:+.2f} [{100 * low:+.2f}, {100 * high:+.2f}]",
         ]
-        for row in differences.itertuples()
+        for recipe, rival, metric, value, low, high in differences[columns].itertuples(index=False)
     ]
     return table(["recipe", "against", "metric", "points"], rows)
