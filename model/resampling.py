@@ -77,8 +77,8 @@ def weighted_tar_at_far(pairs: Pairs, artist: Integers, drawn: Float64, far: flo
     Each draw has a threshold of its own, since how often its artists were drawn decides which
     different-artist pairs make up the share `far`.
 
-    Below, a quarter of the different distances 2, 3, 6 and 7 lets 2 pass, and of the same distances
-    those below 3: 1 of artist 0, not 4 of artist 1.
+    Below, one of the different distances 2, 3, 6 and 7 may pass, so the threshold lies just below
+    3: it accepts the same distance 1 of artist 0, and refuses 4 of artist 1.
 
     >>> from model.distances import all_pairs
     >>> artist = np.array([0, 0, 1, 1])
