@@ -12,7 +12,7 @@ import typer
 
 from flows.cli_errors import Debug, one_line_errors, raise_terminated, resend_lost_signal
 from flows.cli_results import open_session, results_app
-from flows.printing import print_judged
+from flows.printing import print_judged, print_swept
 from storage.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ def train(
         str | None,
         typer.Option(help="Go on with a run that was stopped: its number, or last."),
     ] = None,
+    no_promote: Annotated[
+        bool, typer.Option("--no-promote", help="Leave the champion as it is.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Train a network and judge it on artists it has never seen."""
@@ -124,7 +127,7 @@ def train(
             source, checked, number = stopped.source, preset_name(stopped.preset), stopped.id
         from flows.train import train_flow
 
-        print_judged(train_flow(source, checked, overrides, number))
+        print_judged(train_flow(source, checked, overrides, number, not no_promote))
 
 
 @app.command()
@@ -197,6 +200,46 @@ def score(
         if scored.n_rejected:
             typer.echo(f"{scored.n_rejected} rows not scored, see the run's rejected_pairs.csv")
         typer.echo(f"submission  {scored.submission}")
+
+
+@app.command()
+def sweep(
+    source: Annotated[str | None, typer.Argument(help=SOURCES, show_default="sample")] = None,
+    recipes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--recipe",
+            metavar="PRESET[:KEY=VALUE,...]",
+            help="A preset, and settings that differ from it; name two or more.",
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, max=100, help="Parts of the artists.")] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings on each part.")] = 1,
+    resume: Annotated[
+        str | None,
+        typer.Option(help="Go on with a sweep that was stopped: its number, or last."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare recipes on the same folds of artists, with paired intervals."""
+    with one_line_errors(debug, "samehand sweep --resume last"):
+        from flows.recipes import read_recipes
+        from storage.sources import check_source
+
+        if resume is None:
+            read_recipes(recipes or ())
+            check_source(source or "sample")
+            number = None
+        else:
+            if source or recipes:
+                raise InputError(
+                    "--resume: the sweep has its own source and recipes; name no other"
+                )
+            stopped = find_stopped_run(resume, "sweep-flow")
+            source, recipes, number = stopped.source, [], stopped.id
+        from flows.sweep import sweep_flow
+
+        print_swept(sweep_flow(source or "sample", recipes or [], folds, seeds, number))
 
 
 @app.command()

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from flows.judge import Judged
+    from flows.sweep import Swept
 
 
 WIDEST = 40  # characters of a text in a table for people
@@ -55,6 +56,19 @@ def readable(table: "pd.DataFrame") -> "pd.DataFrame":
 
 def _cut(text: object, short: str) -> object:
     return short if isinstance(text, str) and len(text) > WIDEST else text
+
+
+def print_swept(swept: "Swept") -> None:
+    """Print how recipes compare, and where the report is."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    from storage.reports.sweep import difference_table, recipe_table
+
+    report = swept.report
+    tables = (recipe_table(report.trainings), difference_table(report.differences))
+    Console().print(Markdown("\n\n".join(tables)))
+    typer.echo(f"report    {swept.report_path}")
 
 
 def print_judged(judged: "Judged") -> None:

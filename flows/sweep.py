@@ -64,10 +64,9 @@ def sweep_flow(
         seeds: from how many seeds every recipe is trained on every fold.
         resume: the number of a sweep that was stopped; what it has trained is not trained again.
     """
-    named = read_recipes(recipes)
     if resume is None:
-        first = named[0]
-        run = new_run("sweep-flow", source, first.preset, first.overrides)
+        named = read_recipes(recipes)
+        run = new_run("sweep-flow", source, named[0].preset, named[0].overrides)
     else:
         run = continued_run(resume, "sweep-flow")
     with run as started:

@@ -161,9 +161,9 @@ def calibrate(
     run, settings = started.run, started.settings
     best = best_epoch(history, settings.choose_epoch_by)
     checkpoint = run.folder.checkpoint(best.epoch)
-    exported = export_checkpoint(checkpoint, prepared.dataset, settings.crop_rules())
+    export_checkpoint(checkpoint, prepared.dataset, settings.crop_rules())
     embeddings = embed_split(
-        network_on(started.compute, checkpoint, exported),
+        network_on(started.compute, checkpoint),
         prepared.dataset,
         "validation",
         started.compute,

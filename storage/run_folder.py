@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EXPORTED = ".onnx"
+FROZEN = "backbone.pt"
+"""A frozen backbone lies once beside the checkpoints of a run, which hold the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,25 @@ class RunFolder:
         """The network after ``epoch``; 0 is the network before any training."""
         return self.directory / "checkpoints" / f"epoch-{epoch:03d}.pt"
 
+    @property
+    def backbone(self) -> Path:
+        """The frozen backbone of this run's network."""
+        return self.directory / "checkpoints" / FROZEN
+
     def epoch_triplets(self, epoch: int) -> Path:
         """The training triplets of ``epoch``."""
         return self.triplets / f"train-{epoch:03d}.npz"
 
     def remove_working_files(self) -> None:
         """Remove what only a run that goes on needs, and would make anew: the networks before
-        training, those of folders inside too, and states of the optimizer."""
+        training, those of folders inside too, states of the optimizer, and frozen backbones that no
+        checkpoint needs."""
         for working in ("epoch-000.pt", "*.optimizer.pt"):
             for path in self.directory.rglob(f"checkpoints/{working}"):
                 path.unlink(missing_ok=True)
+        for backbone in self.directory.rglob(f"checkpoints/{FROZEN}"):
+            if not any(backbone.parent.glob("epoch-*.pt")):
+                backbone.unlink()
 
     def embeddings(self, of: str, split: str) -> Path:
         """The embeddings of a split's images by the network, or by a baseline."""
@@ -63,6 +74,11 @@ class RunFolder:
 def exported_beside(checkpoint: Path) -> Path:
     """The same network as a file that needs no torch."""
     return checkpoint.with_suffix(EXPORTED)
+
+
+def checkpoint_of(network: Path) -> Path:
+    """The checkpoint that an exported network was made of; a checkpoint itself stays."""
+    return network.with_suffix(".pt")
 
 
 def optimizer_beside(checkpoint: Path) -> Path:

@@ -70,12 +70,13 @@ class KeptModel:
     known_artists: dict[str, str]
 
     def network_on(self, compute: Compute) -> Path:
-        """The file to embed with: see `network_on`."""
-        return network_on(compute, self.checkpoint, exported_beside(self.checkpoint))
+        """The file to embed crops with: on a CPU the exported network, where there is one."""
+        return network_on(compute, self.checkpoint)
 
 
-def network_on(compute: Compute, checkpoint: Path, exported: Path) -> Path:
-    """The file to embed with: on a CPU the exported network, where there is one."""
+def network_on(compute: Compute, checkpoint: Path) -> Path:
+    """The file to embed crops with: on a CPU the exported network, where there is one."""
+    exported = exported_beside(checkpoint)
     return exported if compute.device == "cpu" and exported.is_file() else checkpoint
 
 

@@ -8,7 +8,6 @@ import torch
 from prefect import get_run_logger
 
 from model.checkpoint import (
-    FROZEN,
     Checkpoint,
     load_checkpoint,
     load_optimizer,
@@ -59,7 +58,7 @@ def start_network(
         statistics = load_checkpoint(trained).network.standardise.state_dict()
         network.standardise.load_state_dict(statistics)
     if shape.frozen:
-        with replacing(folder.checkpoint(0).with_name(FROZEN)) as partial:
+        with replacing(folder.backbone) as partial:
             save_backbone(partial, network)
     with replacing(folder.checkpoint(0)) as partial:
         save_checkpoint(partial, Checkpoint(network, epoch=0))
