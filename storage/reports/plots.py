@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 SPLIT_COLOURS = {"train": "#7f8c8d", "validation": "#2471a3", "test": "#c0392b"}
 SAME_COLOUR, DIFFERENT_COLOUR = "#1e8449", "#b9770e"
+LONGEST = 40  # characters of a name beside a plot
 Floats = npt.NDArray[np.floating]
 
 
@@ -82,7 +83,8 @@ def plot_verdicts(verdicts: Sequence[Verdict], title: str, target: Path) -> None
 
 def plot_differences(differences: pd.DataFrame, target: Path) -> None:
     """Draw by how much recipes differ, metric by metric, with their intervals."""
-    names = [f"{row.recipe}\nagainst {row.rival}" for row in differences.itertuples()]
+    columns = differences[["recipe", "rival"]].itertuples(index=False)
+    names = [f"{_cut(recipe)}\nagainst {_cut(rival)}" for recipe, rival in columns]
     figure = Figure(figsize=(8, 1.2 + 0.5 * len(names)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color="grey", linestyle="--")
@@ -103,6 +105,12 @@ def plot_differences(differences: pd.DataFrame, target: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     _save(figure, target)
+
+
+def _cut(text: str) -> str:
+    """A long name without its middle."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
 
 
 def _canvas(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:

@@ -1,4 +1,4 @@
-"""Training a head on the features of a frozen backbone: seen once, and gone on with to the digit."""
+"""Training a head on a frozen backbone's features: seen once, gone on with to the digit."""
 
 import shutil
 import sqlite3
