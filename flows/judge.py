@@ -8,6 +8,7 @@ from pathlib import Path
 from flows.prepare import Prepared
 from flows.runs import StartedRun
 from flows.settings import is_presets_own
+from model.calibration import Calibration
 from model.evaluation import Resampling
 from storage.reports.report import Picture, Report
 from tasks.batches import KeptTriplets, draw_kept_triplets
@@ -83,7 +84,8 @@ def judge_on_test(
         prepared.dataset,
         kept,
         margin=settings.margin,
-        threshold=model.threshold,
+        calibration=Calibration(model.threshold, model.slope),
+        resampling=Resampling(settings.resamples, settings.seed),
     )
     evaluation_id = store_evaluation(
         run,

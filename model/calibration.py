@@ -84,5 +84,17 @@ def probability(distance: ArrayLike, calibration: Calibration) -> Float64:
     >>> probability([1.0, 2.0, 1e9], Calibration(threshold=2.0, slope=np.log(3))).round(6).tolist()
     [0.75, 0.5, 0.0]
     """
+    ratio = log_likelihood_ratio(distance, calibration)
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * ratio))  # the same logistic
+
+
+def log_likelihood_ratio(distance: ArrayLike, calibration: Calibration) -> Float64:
+    """How many times likelier `distance` is between images by one artist, as a natural logarithm.
+
+    The logit of `probability`, whose prior of 1/2 adds nothing to it; any shape, the same shape.
+
+    >>> log_likelihood_ratio([1.0, 2.0, 4.0], Calibration(threshold=2.0, slope=3.0)).tolist()
+    [3.0, 0.0, -6.0]
+    """
     gap = calibration.threshold - np.asarray(distance, dtype=np.float64)
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * calibration.slope * gap))  # the same logistic
+    return np.asarray(calibration.slope * gap)

@@ -1,30 +1,24 @@
-"""How good embeddings are, by triplets, by pairs (verification) and by neighbours (retrieval).
+"""How good embeddings are, by triplets and by pairs (verification); neighbours: see `retrieval`.
 
 Where a split lacks what a metric is about, the metric raises `ModelInputError` and says what.
 scikit-learn is imported where it is used: comparing two paintings need not wait for it.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
+from model.calibration import Calibration, log_likelihood_ratio
 from model.distances import (
-    NO_SAME_PAIR,
-    Float32,
     Float64,
-    Integers,
     Pairs,
     TripletDistances,
     all_pairs,
-    finite_points,
     predicted_same,
     require_both_kinds,
     require_triplets,
     triplet_distances,
 )
-from model.errors import ModelInputError
 
 __all__ = [
     "Pairs",
@@ -33,18 +27,17 @@ __all__ = [
     "Verdicts",
     "all_pairs",
     "balanced_accuracy",
+    "cllr",
     "count_verdicts",
     "eer",
-    "map_at_r",
-    "recall_at_1",
+    "pair_costs",
     "roc_auc",
     "roc_points",
+    "tar_at_far",
     "triplet_accuracy",
     "triplet_distances",
     "triplet_loss_value",
 ]
-
-QUERY_BLOCK = 256  # queries whose distances to the whole gallery are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,50 +169,52 @@ def roc_points(pairs: Pairs, limit: int = 1000) -> RocCurve:
     return RocCurve(false_positive[kept], true_positive[kept])
 
 
-def recall_at_1(embeddings: Float32, artists: Integers) -> float:
-    """Share of queries whose nearest other image is by the same artist.
+def tar_at_far(pairs: Pairs, far: float) -> float:
+    """True acceptance rate at the false acceptance rate `far`, both as shares.
 
-    Every row of `embeddings` (N, D) is a query, with every other row as its gallery. A query whose
-    artist, in `artists` (N,), has no other image is left out, though it stays in the others'
-    galleries. An image of another artist that is equally near makes the query a mistake, so
-    embeddings that are all alike earn nothing. Below, only 3 is nearer to a stranger, 1.
+    TAR(t) is the share of same-artist pairs at a distance of at most t, FAR(t) that of
+    different-artist pairs (Schroff et al. 2015, "FaceNet", section 4: VAL and FAR). The result is
+    TAR(t) at the largest t with FAR(t) <= `far`: just below the first distance at which accepting
+    the different-artist pairs there, all of those that tie, would exceed `far`. A same-artist pair
+    at that very distance is refused, as no threshold parts equal distances.
 
-    >>> recall_at_1(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1]))
-    0.75
+    Below, one of the different distances 2, 3, 6 and 7 may pass, so t lies just below 3, where one
+    of the same distances 1 and 4 passes.
+
+    >>> pairs = all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1]))
+    >>> tar_at_far(pairs, far=0.25)
+    0.5
     """
-    return float(np.mean([ahead[0] == 0 for ahead in _strangers_ahead(embeddings, artists)]))
+    require_both_kinds(pairs)
+    different_dist = np.sort(pairs.distance[~pairs.same_artist])
+    accepted = np.arange(1, len(different_dist) + 1) / len(different_dist)
+    refused_dist = different_dist[accepted > far]
+    refused_from = refused_dist[0] if len(refused_dist) else np.inf
+    return float(np.mean(pairs.distance[pairs.same_artist] < refused_from))
 
 
-def map_at_r(embeddings: Float32, artists: Integers) -> float:
-    """Mean average precision at R: Musgrave et al. 2020, "A Metric Learning Reality Check".
+def cllr(pairs: Pairs, calibration: Calibration) -> float:
+    """Cost of the log-likelihood ratios in bits: 0 is perfect, and knowing nothing costs 1.
 
-    R is the number of other images by the query's artist. A query scores the mean over the ranks
-    i = 1 ... R of (precision among the i nearest if the i-th is by the artist, else 0). Shapes,
-    queries left out and ties are as in `recall_at_1`. Below, R = 2: the queries 0 and 1 find right,
-    wrong (1/2 each), 5 finds wrong, right (1/4), and 3 is left out: 5/4 over 3.
+    Cllr is the mean of two means: of log2(1 + exp(-llr)) over same-artist pairs, and of
+    log2(1 + exp(llr)) over different-artist pairs (Brümmer & du Preez 2006,
+    "Application-independent evaluation of speaker detection"). It has no upper bound: a confident
+    mistake costs the more, the more confident it is.
 
-    >>> round(map_at_r(np.float32([[0], [1], [5], [3]]), np.array([0, 0, 0, 1])), 4)
-    0.4167
+    Below, llr is log 3 at the same distance 1; at the different distances 3 and 2 it is -log 3 and
+    0: half of log2(4/3) + (log2(4/3) + 1) / 2.
+
+    >>> pairs = all_pairs(np.float32([[0], [1], [3]]), np.array([7, 7, 8]))
+    >>> round(cllr(pairs, Calibration(threshold=2.0, slope=np.log(3))), 4)
+    0.5613
     """
-    scores = [_average_precision(ahead) for ahead in _strangers_ahead(embeddings, artists)]
-    return float(np.mean(scores))
+    require_both_kinds(pairs)
+    costs = pair_costs(pairs, calibration)
+    return float((costs[pairs.same_artist].mean() + costs[~pairs.same_artist].mean()) / 2)
 
 
-def _average_precision(ahead: Integers) -> float:
-    found = np.arange(1, len(ahead) + 1)
-    precision = found / (found + ahead)
-    return float(np.sum(precision[found + ahead <= len(ahead)]) / len(ahead))
-
-
-def _strangers_ahead(embeddings: Float32, artists: Integers) -> Iterator[Integers]:
-    """For each query's own images (R,), nearest first: how many strangers are at least as near."""
-    if len(np.unique(artists)) == len(artists):
-        raise ModelInputError(NO_SAME_PAIR)
-    points = finite_points(embeddings)
-    for start in range(0, len(points), QUERY_BLOCK):
-        for query, dist in enumerate(cdist(points[start : start + QUERY_BLOCK], points), start):
-            own = artists == artists[query]
-            strangers = np.sort(dist[~own])
-            own[query] = False
-            if own.any():
-                yield np.searchsorted(strangers, np.sort(dist[own]), side="right")
+def pair_costs(pairs: Pairs, calibration: Calibration) -> Float64:
+    """What each pair's log-likelihood ratio costs in bits (P,); see `cllr`."""
+    ratio = log_likelihood_ratio(pairs.distance, calibration)
+    against_truth = np.where(pairs.same_artist, -ratio, ratio)
+    return np.asarray(np.logaddexp(0, against_truth) / np.log(2))  # log2(1 + exp), no overflow

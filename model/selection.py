@@ -9,25 +9,30 @@ EpochMetric = Literal["triplet_accuracy", "roc_auc"]
 
 @dataclass(frozen=True, slots=True)
 class ValidatedEpoch:
-    """What an epoch's checkpoint reached on the kept validation triplets."""
+    """What an epoch's checkpoint reached on the kept validation triplets and on all pairs."""
 
     epoch: int
     accuracy: float
     loss: float
-    roc_auc: float | None = None
+    roc_auc: float | None = None  # None where it was not measured
 
 
 def best_epoch(
     history: Sequence[ValidatedEpoch], by: EpochMetric = "triplet_accuracy"
 ) -> ValidatedEpoch:
-    """The epoch of highest validation accuracy; among equals the lower loss, then the earlier.
+    """The epoch that is best on validation.
 
-    >>> best_epoch([ValidatedEpoch(1, 0.7, 2.0), ValidatedEpoch(2, 0.8, 1.9)]).epoch
-    2
+    By triplet accuracy it is the most accurate; among equals the lower loss, then the earlier. By
+    ROC AUC it is that of the highest; among equals the more accurate, then the earlier. Where some
+    epoch has no ROC AUC, triplet accuracy decides: one epoch's cannot be set against another's.
+
+    >>> history = [ValidatedEpoch(1, 0.7, 2.0, roc_auc=0.9), ValidatedEpoch(2, 0.8, 1.9, 0.8)]
+    >>> best_epoch(history).epoch, best_epoch(history, by="roc_auc").epoch
+    (2, 1)
     """
-    if by == "roc_auc" and all(one.roc_auc is not None for one in history):
-        return min(history, key=lambda one: (-(one.roc_auc or 0), -one.accuracy, one.epoch))
-    return min(history, key=lambda one: (-one.accuracy, one.loss, one.epoch))
+    if by == "triplet_accuracy" or any(one.roc_auc is None for one in history):
+        return min(history, key=lambda one: (-one.accuracy, one.loss, one.epoch))
+    return min(history, key=lambda one: (-(one.roc_auc or 0), -one.accuracy, one.epoch))
 
 
 def should_stop(

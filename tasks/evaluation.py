@@ -140,9 +140,15 @@ def judge_embeddings(
 
 @step()
 def verify_embeddings(
-    embeddings: Path, dataset: Dataset, kept: KeptTriplets, *, margin: float, threshold: float
+    embeddings: Path,
+    dataset: Dataset,
+    kept: KeptTriplets,
+    *,
+    margin: float,
+    calibration: Calibration,
+    resampling: Resampling,
 ) -> Verification:
-    """Judge the network's embeddings by its margin and threshold."""
+    """Judge the network's embeddings by its margin and calibration."""
     images = load_split(dataset, kept.split)
     vectors = load_arrays(embeddings)["embeddings"]
     return verify(
@@ -151,7 +157,8 @@ def verify_embeddings(
         all_pairs(vectors, images.artists),
         read_triplets(kept.triplets),
         margin=margin,
-        threshold=threshold,
+        calibration=calibration,
+        resampling=resampling,
     )
 
 

@@ -1,6 +1,6 @@
 """What an evaluation leaves in the results database: its metrics and every pairwise prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -9,11 +9,13 @@ from prefect import get_run_logger
 
 from model.evaluation import Discrimination, TripletScore, Verification
 from model.hardest import hardest_of_each_kind
+from model.measures import Measure
 from model.metrics import all_pairs
 from storage.arrays import load_arrays
 from storage.database import records, results
 from storage.database.datasets import image_ids
-from storage.database.evaluation_tables import HARDEST_KEPT, Baseline, Evaluation
+from storage.database.evaluation_tables import HARDEST_KEPT, NETWORK, Baseline, Evaluation
+from storage.database.evaluation_tables import Measure as MeasureRow
 from storage.database.pair_rows import PairColumns
 from storage.database.pair_writer import pair_writer
 from storage.database.partitions import PART
@@ -69,6 +71,10 @@ def store_evaluation(
                 **_discrimination_columns(baseline.result),
             )
             records.record_baseline(session, row)
+            rows = _measure_rows(evaluation_id, baseline.name, baseline.result.measures)
+            records.record_measures(session, rows)
+        of_network = (*network.result.measures, *verification.measures)
+        records.record_measures(session, _measure_rows(evaluation_id, NETWORK, of_network))
     ids = np.array([known[name] for name in images.names])
     columns = PairColumns(
         np.arange(len(pairs.distance)),
@@ -113,7 +119,24 @@ def _discrimination_columns(result: Discrimination) -> dict[str, float | None]:
 def _verification_columns(result: Verification) -> dict[str, float]:
     columns = asdict(result)
     verdicts: dict[str, int] = columns.pop("verdicts")
+    columns.pop("measures")  # rows of their own
     return {**columns, **verdicts}
+
+
+def _measure_rows(
+    evaluation_id: int, contender: str, measures: Iterable[Measure]
+) -> Iterator[MeasureRow]:
+    for measure in measures:
+        interval = measure.interval
+        yield MeasureRow(
+            evaluation_id=evaluation_id,
+            contender=contender,
+            scope=measure.scope,
+            metric=measure.name,
+            value=measure.value,
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+        )
 
 
 def _count(score: TripletScore | None) -> int | None:

@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 Split = Literal["train", "validation", "test", "excluded"]
 RunStatus = Literal["running", "complete", "failed", "cancelled", "crashed"]
 EvaluationStatus = Literal["writing", "complete", "failed"]
+Scope = Literal["all", "matched"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -78,4 +79,5 @@ class Base(DeclarativeBase):
         Split: one_of(Split, "split"),
         RunStatus: one_of(RunStatus, "status"),
         EvaluationStatus: one_of(EvaluationStatus, "status"),
+        Scope: one_of(Scope, "scope"),
     }

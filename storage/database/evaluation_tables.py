@@ -5,9 +5,11 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.database.base import Base, EvaluationStatus, Split, shares, utc_now
+from storage.database.base import Base, EvaluationStatus, Scope, Split, shares, utc_now
 
 VERDICTS = ("true_accepts", "false_rejects", "true_rejects", "false_accepts")
+NETWORK = "network"
+"""What the network is called among the contenders of its evaluation."""
 HARDEST_KEPT = 1_000
 """So many pairs of either kind are noted as an evaluation's hardest."""
 
@@ -97,6 +99,26 @@ class Baseline(Base):
     roc_auc_low: Mapped[float | None]
     roc_auc_high: Mapped[float | None]
     matched_triplet_accuracy: Mapped[float | None]
+
+
+class Measure(Base):
+    """A metric of the network or of a baseline, with its 95 % interval where it has one.
+
+    Over all pairs or triplets of the evaluation, or over those that are matched alone: their images
+    share a value of the evaluation's `matched_on`.
+    """
+
+    __tablename__ = "measures"
+
+    evaluation_id: Mapped[int] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True
+    )
+    contender: Mapped[str] = mapped_column(primary_key=True)  # NETWORK or a baseline's name
+    scope: Mapped[Scope] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
 
 
 class PairPrediction(Base):

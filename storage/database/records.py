@@ -15,11 +15,12 @@ from storage.database.evaluation_tables import (
     Baseline,
     Evaluation,
     HardestPair,
+    Measure,
     PairPrediction,
 )
 from storage.database.pair_rows import PairColumns, append_pairs, note_images
 from storage.database.partitions import attach_parts, discard_parts, partition_of, parts_there
-from storage.database.tables import Epoch, Model, Run
+from storage.database.tables import Epoch, Model, Run, SweepDifference, SweepTraining
 from storage.errors import InputError
 
 FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
@@ -153,6 +154,30 @@ def record_baseline(session: Session, baseline: Baseline) -> None:
         )
     )
     session.add(baseline)
+    session.flush()
+
+
+def record_measures(session: Session, measures: Iterable[Measure]) -> None:
+    """Record measures of evaluations, each in place of an earlier one of the same metric."""
+    for measure in measures:
+        session.merge(measure)
+    session.flush()
+
+
+def record_sweep_training(session: Session, training: SweepTraining) -> None:
+    """Record what a sweep trains.
+
+    Recorded again, a training takes over what `training` sets and keeps the rest: its run is known
+    before its evaluation is.
+    """
+    session.merge(training)
+    session.flush()
+
+
+def record_sweep_differences(session: Session, differences: Iterable[SweepDifference]) -> None:
+    """Record how recipes compare, each in place of an earlier comparison of the same metric."""
+    for difference in differences:
+        session.merge(difference)
     session.flush()
 
 

@@ -22,11 +22,13 @@ from sqlalchemy.orm import Session
 from storage.database import views
 from storage.database.evaluation_tables import (
     HARDEST_KEPT,
+    NETWORK,
     Evaluation,
     HardestPair,
+    Measure,
     PairPrediction,
 )
-from storage.database.tables import Artist, Epoch, Model, Run
+from storage.database.tables import Artist, Epoch, Model, Run, SweepDifference, SweepTraining
 from storage.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,6 +67,41 @@ def evaluations(session: Session) -> "pd.DataFrame":
     """Return all evaluations, unfinished ones too, newest first."""
     columns = Evaluation.__table__.columns
     return frame(session, select(*columns).order_by(Evaluation.id.desc()))
+
+
+def measures(session: Session, evaluation_id: int) -> "pd.DataFrame":
+    """Return what an evaluation measured, the network first, of everything before what is matched.
+
+    Empty where it is from before measures were stored.
+    """
+    is_baseline = Measure.contender != NETWORK
+    order = (is_baseline, Measure.contender, Measure.scope, Measure.metric)
+    columns = Measure.__table__.columns
+    of_evaluation = Measure.evaluation_id == evaluation_id
+    return frame(session, select(*columns).where(of_evaluation).order_by(*order))
+
+
+def sweep_trainings(session: Session, run_id: int) -> "pd.DataFrame":
+    """Return what a sweep trained, recipe by recipe, with the evaluation's figures once there."""
+    query = (
+        select(
+            *SweepTraining.__table__.columns,
+            Evaluation.triplet_accuracy,
+            Evaluation.roc_auc,
+            Evaluation.matched_triplet_accuracy,
+        )
+        .outerjoin(Evaluation, Evaluation.id == SweepTraining.evaluation_id)
+        .where(SweepTraining.run_id == run_id)
+        .order_by(SweepTraining.recipe, SweepTraining.fold, SweepTraining.seed)
+    )
+    return frame(session, query)
+
+
+def sweep_differences(session: Session, run_id: int) -> "pd.DataFrame":
+    """Return how the recipes of a sweep compare, metric by metric, the greatest gain first."""
+    row = SweepDifference
+    query = select(*row.__table__.columns).where(row.run_id == run_id)
+    return frame(session, query.order_by(row.metric, row.value.desc(), row.recipe, row.rival))
 
 
 def pairs(

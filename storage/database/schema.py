@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 FIRST = "0001"  # what databases had that were made before revisions were counted
-LATER = {"model_id", "wrong_by", *ADDED}  # columns after the first revision
+LATER = {"model_id", "wrong_by", "validation_roc_auc", *ADDED}  # columns after the first revision
 LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
     # Any number of our own; PostgreSQL lets go of it when the transaction ends.

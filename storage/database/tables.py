@@ -1,4 +1,4 @@
-"""The tables of what was done, one class for each: datasets, runs, epochs, models.
+"""The tables of what was done, one class for each: datasets, runs, epochs, models, sweeps.
 
 A class is also the value by which its row is handed over: `Run(flow_name=..., preset=...)`.
 Every metric and every pair leads back to a run, and a run to all that is needed to repeat it.
@@ -102,7 +102,7 @@ class Epoch(Base):
     __tablename__ = "epochs"
     __table_args__ = (
         CheckConstraint("epoch >= 0", name="epoch"),
-        *shares("train_accuracy", "validation_accuracy", "test_accuracy"),
+        *shares("train_accuracy", "validation_accuracy", "validation_roc_auc", "test_accuracy"),
     )
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
@@ -111,6 +111,7 @@ class Epoch(Base):
     train_accuracy: Mapped[float | None]
     validation_loss: Mapped[float | None]
     validation_accuracy: Mapped[float | None]
+    validation_roc_auc: Mapped[float | None]
     test_loss: Mapped[float | None]
     test_accuracy: Mapped[float | None]
     seconds: Mapped[float | None]
@@ -150,3 +151,36 @@ class Model(Base):
     validation_roc_auc: Mapped[float]
     validation_accuracy: Mapped[float]
     is_champion: Mapped[bool] = mapped_column(default=False)
+
+
+class SweepTraining(Base):
+    """One training of a sweep: a recipe on a fold of the artists, from a seed.
+
+    The run that trained it and its evaluation are NULL until they are there, or once they are gone.
+    """
+
+    __tablename__ = "sweeps"
+    __table_args__ = (CheckConstraint("fold >= 0", name="fold"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    recipe: Mapped[str] = mapped_column(primary_key=True)
+    fold: Mapped[int] = mapped_column(primary_key=True)
+    seed: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    training_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
+    evaluation_id: Mapped[int | None] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="SET NULL")
+    )
+
+
+class SweepDifference(Base):
+    """By how much a recipe is better than a rival on the same folds, with its 95 % interval."""
+
+    __tablename__ = "sweep_differences"
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    recipe: Mapped[str] = mapped_column(primary_key=True)
+    rival: Mapped[str] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[float]
+    low: Mapped[float]
+    high: Mapped[float]

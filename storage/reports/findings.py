@@ -1,14 +1,26 @@
 """What a report says about an evaluation, read from the results database."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.database import results
-from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.evaluation_tables import NETWORK, Baseline, Evaluation
+from storage.database.evaluation_tables import Measure as MeasureRow
 from storage.database.tables import Dataset, Model, Run
-from storage.reports.report import Contender, Fact, Picture, Report
+from storage.reports.report import (
+    MEASURES,
+    Contender,
+    Fact,
+    Figure,
+    Measure,
+    Picture,
+    Report,
+)
+
+Measured = Mapping[tuple[str, str], Figure]
+"""Figures of one contender by metric and scope."""
 
 
 def report_on(
@@ -28,12 +40,17 @@ def report_on(
     baselines = session.scalars(
         select(Baseline).where(Baseline.evaluation_id == evaluation_id).order_by(Baseline.id)
     )
-    network = _contender("trained network", evaluation)
-    simpler = [_contender(baseline.name, baseline) for baseline in baselines]
+    measured = _measured(session, evaluation_id, NETWORK)
+    network = _contender("trained network", evaluation, measured)
+    simpler = [
+        _contender(baseline.name, baseline, _measured(session, evaluation_id, baseline.name))
+        for baseline in baselines
+    ]
     return Report(
         title=f"Run {run.id}: {run.flow_name} on {run.source}",
-        verdict=_verdict(network, simpler),
+        verdict=_verdict(network, simpler, evaluation.n_triplets),
         contenders=[network, *simpler, *_rivals(session, evaluation, champion_id)],
+        measures=list(_measures(measured)),
         matched_on=evaluation.matched_on,
         facts=_facts(run, model, evaluation, session.get_one(Dataset, evaluation.dataset_id)),
         epochs=results.epochs(session, model.run_id),
@@ -41,17 +58,33 @@ def report_on(
     )
 
 
-def _contender(name: str, row: Evaluation | Baseline) -> Contender:
+def _measured(session: Session, evaluation_id: int, contender: str) -> Measured:
+    """Read the measures of a contender; there are none of evaluations from before."""
+    row = MeasureRow
+    of_contender = (row.evaluation_id == evaluation_id, row.contender == contender)
+    return {
+        (each.metric, each.scope): Figure(each.value, each.low, each.high)
+        for each in session.scalars(select(row).where(*of_contender))
+    }
+
+
+def _measures(measured: Measured) -> Iterator[Measure]:
+    for metric in MEASURES:
+        if overall := measured.get((metric, "all")):
+            yield Measure(metric, overall, measured.get((metric, "matched")))
+
+
+def _contender(name: str, row: Evaluation | Baseline, measured: Measured) -> Contender:
     """Read a row of a complete evaluation, whose metrics are all there."""
+    matched = measured.get(("triplet_accuracy", "matched"))
+    if matched is None and row.matched_triplet_accuracy is not None:
+        matched = Figure(row.matched_triplet_accuracy)  # from before its interval was stored
     return Contender(
         name,
-        _known(row.triplet_accuracy),
-        _known(row.triplet_accuracy_low),
-        _known(row.triplet_accuracy_high),
-        _known(row.roc_auc),
-        _known(row.roc_auc_low),
-        _known(row.roc_auc_high),
-        row.matched_triplet_accuracy,
+        Figure(_known(row.triplet_accuracy), row.triplet_accuracy_low, row.triplet_accuracy_high),
+        Figure(_known(row.roc_auc), row.roc_auc_low, row.roc_auc_high),
+        matched,
+        measured.get(("roc_auc", "matched")),
     )
 
 
@@ -61,25 +94,29 @@ def _rivals(
     """Read how the network was measured before, and how the champion was."""
     before = results.evaluation_before(session, evaluation)
     if before is not None:
-        yield _contender(_named(f"its evaluation {before.id}", before, evaluation), before)
+        yield _earlier(session, f"its evaluation {before.id}", before, evaluation)
     if champion_id is None or champion_id == evaluation.model_id:
         return
     best = results.last_evaluation(session, champion_id, dataset_id=evaluation.dataset_id)
     if best := best or results.last_evaluation(session, champion_id):
-        yield _contender(_named(f"champion, model {champion_id}", best, evaluation), best)
+        yield _earlier(session, f"champion, model {champion_id}", best, evaluation)
 
 
-def _named(name: str, row: Evaluation, evaluation: Evaluation) -> str:
-    return name if row.dataset_id == evaluation.dataset_id else f"{name}, on other paintings"
+def _earlier(session: Session, name: str, row: Evaluation, evaluation: Evaluation) -> Contender:
+    is_same = row.dataset_id == evaluation.dataset_id
+    name = name if is_same else f"{name}, on other paintings"
+    return _contender(name, row, _measured(session, row.id, NETWORK))
 
 
-def _verdict(network: Contender, baselines: Sequence[Contender]) -> str:
-    better = max(baselines, key=lambda one: one.triplet_accuracy)
-    gain = 100 * (network.triplet_accuracy - better.triplet_accuracy)
+def _verdict(network: Contender, baselines: Sequence[Contender], n_triplets: int | None) -> str:
+    better = max(baselines, key=lambda one: one.triplet_accuracy.value)
+    accuracy = 100 * network.triplet_accuracy.value
+    gain = accuracy - 100 * better.triplet_accuracy.value
+    triplets = "the triplets" if n_triplets is None else f"{n_triplets:,} triplets"
     return (
-        f"Of two paintings, one by the artist of a third and one not, the network finds the right "
-        f"one in **{100 * network.triplet_accuracy:.2f} %** of the triplets, by artists it has "
-        f"never seen: {gain:+.1f} points against the better baseline ({better.name})."
+        f"Given a painting, the network picks the other painting by the same artist over one by "
+        f"someone else in **{accuracy:.2f} %** of {triplets}, by artists it has never seen: "
+        f"{gain:+.1f} points against the better baseline ({better.name})."
     )
 
 

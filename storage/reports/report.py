@@ -5,19 +5,42 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+MEASURES = {
+    "tar_at_1_percent_far": "true acceptance at 1 % false acceptance",
+    "tar_at_5_percent_far": "true acceptance at 5 % false acceptance",
+    "map_at_r": "mean average precision of neighbours (MAP@R)",
+    "cllr": "cost of the probabilities in bits (Cllr; 0 is perfect, 1 is guessing)",
+}
+"""The network's further measures in words, in the order in which they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure, with its 95 % interval where it has one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of telling hands apart, judged on the test split; the bounds are a 95 % interval."""
+    """One way of telling hands apart, judged on the test split."""
 
     name: str
-    triplet_accuracy: float
-    triplet_accuracy_low: float
-    triplet_accuracy_high: float
-    roc_auc: float
-    roc_auc_low: float
-    roc_auc_high: float
-    matched_triplet_accuracy: float | None
+    triplet_accuracy: Figure
+    roc_auc: Figure
+    matched_triplet_accuracy: Figure | None = None
+    matched_roc_auc: Figure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One of `MEASURES`: of everything, and of what is matched where there is any."""
+
+    metric: str
+    overall: Figure
+    matched: Figure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +66,7 @@ class Report:
     title: str
     verdict: str
     contenders: Sequence[Contender]
+    measures: Sequence[Measure]
     matched_on: str | None
     facts: Sequence[Fact]
     epochs: pd.DataFrame
@@ -61,6 +85,7 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
         report.verdict,
         contender_table(report.contenders, report.matched_on),
         "Brackets hold 95 % intervals, from drawing the artists anew with replacement.",
+        *_measure_section(report),
         "## How it was measured",
         _table(["", ""], [[fact.name, fact.value] for fact in report.facts]),
         *[f"![{picture.caption}]({link(picture)})" for picture in report.pictures],
@@ -73,18 +98,26 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
 def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> str:
     """Tabulate the network beside the baselines, on the same triplets and pairs."""
     head = ["", "triplet accuracy", "ROC AUC"]
-    rows = [
-        [
-            one.name,
-            _interval(one.triplet_accuracy, one.triplet_accuracy_low, one.triplet_accuracy_high),
-            f"{one.roc_auc:.3f} [{one.roc_auc_low:.3f}, {one.roc_auc_high:.3f}]",
-        ]
-        for one in contenders
-    ]
+    rows = [[one.name, _share(one.triplet_accuracy), _decimal(one.roc_auc)] for one in contenders]
     if matched_on is not None:
-        head.append(f"matched on {matched_on}")
+        head.append(f"triplet accuracy, matched on {matched_on}")
         for row, one in zip(rows, contenders, strict=True):
-            row.append(_percent(one.matched_triplet_accuracy))
+            row.append(_share(one.matched_triplet_accuracy))
+    if any(one.matched_roc_auc for one in contenders):
+        head.append(f"ROC AUC, matched on {matched_on}")
+        for row, one in zip(rows, contenders, strict=True):
+            row.append(_decimal(one.matched_roc_auc))
+    return _table(head, rows)
+
+
+def measure_table(measures: Sequence[Measure], matched_on: str | None) -> str:
+    """Tabulate the network's further measures."""
+    head = ["", "all paintings"]
+    rows = [[MEASURES[one.metric], _worded(one.metric, one.overall)] for one in measures]
+    if any(one.matched for one in measures):
+        head.append(f"matched on {matched_on}")
+        for row, one in zip(rows, measures, strict=True):
+            row.append(_worded(one.metric, one.matched))
     return _table(head, rows)
 
 
@@ -103,6 +136,13 @@ def epoch_table(epochs: pd.DataFrame) -> str:
     return _table(["epoch", *(names[name] for name in shown)], rows)
 
 
+def _measure_section(report: Report) -> list[str]:
+    """Nothing where an evaluation is from before measures were stored."""
+    if not report.measures:
+        return []
+    return ["## More about the network", measure_table(report.measures, report.matched_on)]
+
+
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     ruled = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in ruled)
@@ -118,9 +158,27 @@ def _figure(name: str, value: float) -> str:
     return _percent(value) if name.endswith("accuracy") else f"{value:.3f}"
 
 
-def _interval(value: float, low: float, high: float) -> str:
-    return f"{_percent(value)} [{100 * low:.1f}, {100 * high:.1f}]"
+def _worded(metric: str, figure: Figure | None) -> str:
+    return _decimal(figure) if metric == "cllr" else _share(figure)
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f} %"
+def _share(figure: Figure | None) -> str:
+    if figure is None:
+        return "–"
+    return _percent(figure.value) + _bounds(figure, lambda bound: f"{100 * bound:.1f}")
+
+
+def _decimal(figure: Figure | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure.value:.3f}" + _bounds(figure, lambda bound: f"{bound:.3f}")
+
+
+def _bounds(figure: Figure, written: Callable[[float], str]) -> str:
+    if figure.low is None or figure.high is None:
+        return ""
+    return f" [{written(figure.low)}, {written(figure.high)}]"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"

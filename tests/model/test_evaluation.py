@@ -7,9 +7,19 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
+from model.calibration import Calibration
 from model.evaluation import Resampling, discriminate, distances_of, score_triplets, verify
 from model.intervals import roc_auc_interval, triplet_accuracy_interval
-from model.metrics import all_pairs, eer, map_at_r, recall_at_1
+from model.measures import (
+    TAR_AT_FAR,
+    Measure,
+    measure_calibration,
+    measure_ranking,
+    measure_retrieval,
+)
+from model.metrics import all_pairs, eer
+from model.resampling import draw_artists
+from model.retrieval import map_at_r, recall_at_1
 from model.triplets import Triplets, draw_triplets
 
 rng = np.random.default_rng(8)
@@ -18,7 +28,10 @@ EMBEDDINGS = (rng.normal(size=(5, 3))[ARTISTS] + rng.normal(size=(20, 3))).astyp
 TRIPLETS = draw_triplets(ARTISTS, 60, rng)
 MATCHED = draw_triplets(ARTISTS, 25, rng)
 PAIRS = all_pairs(EMBEDDINGS, ARTISTS)
+LABELS = rng.integers(-1, 2, len(ARTISTS))
 RESAMPLING = Resampling(resamples=50, seed=4)
+DRAWS = draw_artists(ARTISTS, 50, 4)
+KNOWN = Calibration(threshold=1.9, slope=1.2)
 
 
 def by_hand(triplets: Triplets) -> tuple[torch.Tensor, torch.Tensor]:
@@ -74,8 +87,41 @@ def test_without_matched_triplets_there_is_no_score_of_them() -> None:
     assert judged.matched is None
 
 
-def test_verification_uses_the_margin_and_the_threshold_given() -> None:
-    judged = verify(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, margin=2.0, threshold=1.9)
+def test_measures_are_those_of_all_images_and_of_what_shares_a_label() -> None:
+    judged = discriminate(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, MATCHED, RESAMPLING, LABELS)
+    assert judged.matched
+    assert judged.measures == (
+        Measure("triplet_accuracy", "all", judged.triplets.accuracy, judged.triplets.interval),
+        Measure("triplet_accuracy", "matched", judged.matched.accuracy, judged.matched.interval),
+        *measure_ranking(PAIRS, DRAWS, LABELS),
+        *measure_retrieval(EMBEDDINGS, ARTISTS, DRAWS, LABELS),
+    )
+    assert {(each.name, each.scope) for each in judged.measures} == {
+        (name, scope)
+        for name in ("triplet_accuracy", "roc_auc", *TAR_AT_FAR, "map_at_r")
+        for scope in ("all", "matched")
+    }
+
+
+def test_without_labels_only_the_matched_triplets_are_matched() -> None:
+    judged = discriminate(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, MATCHED, RESAMPLING)
+    matched = [each.name for each in judged.measures if each.scope == "matched"]
+    assert matched == ["triplet_accuracy"]
+
+
+def test_verification_uses_the_margin_and_the_calibration_given() -> None:
+    judged = verify(
+        EMBEDDINGS,
+        ARTISTS,
+        PAIRS,
+        TRIPLETS,
+        margin=2.0,
+        calibration=KNOWN,
+        resampling=RESAMPLING,
+        labels=LABELS,
+    )
+    assert judged.measures == tuple(measure_calibration(PAIRS, KNOWN, DRAWS, LABELS))
+    assert [each.scope for each in judged.measures] == ["all", "matched"]
     positive_dist, negative_dist = by_hand(TRIPLETS)
     loss = torch.relu(positive_dist - negative_dist + 2.0).mean()
     assert judged.triplet_loss == pytest.approx(loss.item(), rel=1e-5)

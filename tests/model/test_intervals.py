@@ -1,93 +1,28 @@
-"""Resampled figures against scikit-learn's weighted ones, and the intervals' coverage."""
+"""Intervals against a plain bootstrap, and how often they hold the truth."""
 
 import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from numpy.typing import NDArray
-from scipy.stats import f
-from sklearn.metrics import roc_auc_score
+from scipy.stats import chi2, f
 
 from model import intervals
 from model.errors import ModelInputError
 from model.intervals import (
     Interval,
+    percentile_interval,
     roc_auc_interval,
     triplet_accuracy_interval,
-    weighted_roc_auc,
-    weighted_triplet_accuracy,
 )
-from model.metrics import Pairs, TripletDistances, all_pairs, roc_auc, triplet_accuracy
+from model.metrics import TripletDistances, all_pairs, roc_auc, triplet_accuracy
+from model.resampling import draw_artists, weighted_tar_at_far
+from tests.model.resampled import naive_auc, painted, some_triplets
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     outcome = doctest.testmod(intervals)
     assert outcome.attempted > 0
     assert outcome.failed == 0
-
-
-def painted(
-    seed: int, artists: int, images: int, apart: float, dimensions: int = 4
-) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Images scattered by 1 about their artist, artists scattered by `apart`."""
-    rng = np.random.default_rng(seed)
-    artist = np.repeat(np.arange(artists), images)
-    points = rng.normal(scale=apart, size=(artists, dimensions))[artist]
-    points += rng.normal(size=points.shape)
-    return points.astype(np.float32), artist
-
-
-def some_triplets(
-    seed: int, artists: int = 10, count: int = 400
-) -> tuple[TripletDistances, NDArray[np.intp], NDArray[np.intp]]:
-    rng = np.random.default_rng(seed)
-    anchor = np.arange(count) % artists
-    negative = (anchor + rng.integers(1, artists, count)) % artists
-    positive_dist = rng.integers(0, 8, count).astype(np.float32)
-    negative_dist = (rng.integers(1, 8, count) + anchor / artists).astype(np.float32)
-    return TripletDistances(positive_dist, negative_dist), anchor, negative
-
-
-def naive_auc(pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64]) -> float:
-    first, second = times[artist[pairs.first_idx]], times[artist[pairs.second_idx]]
-    weight = np.where(pairs.same_artist, first, first * second)
-    kept = weight > 0
-    return float(
-        roc_auc_score(pairs.same_artist[kept], -pairs.distance[kept], sample_weight=weight[kept])
-    )
-
-
-@settings(max_examples=25, deadline=None)  # the machine may be busy
-@given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.booleans())
-def test_a_resample_s_auc_is_scikit_learn_s_weighted_auc(
-    seed: int, artists: int, with_ties: bool
-) -> None:
-    points, artist = painted(seed, artists, images=3, apart=1)
-    pairs = all_pairs(points.round() if with_ties else points, artist)
-    drawn = np.random.default_rng(seed).integers(1, 4, size=(5, artists)).astype(np.float64)
-    drawn[:, :-2] -= 1  # some artists are not drawn at all, two always are
-    expected = [naive_auc(pairs, artist, times) for times in drawn]
-    assert weighted_roc_auc(pairs, artist, drawn) == pytest.approx(expected)
-
-
-def test_the_undisturbed_draw_gives_the_plain_figures() -> None:
-    points, artist = painted(1, artists=12, images=5, apart=1)
-    pairs = all_pairs(points, artist)
-    once = np.ones((1, 12))
-    assert weighted_roc_auc(pairs, artist, once).item() == pytest.approx(roc_auc(pairs))
-    distances, anchor, negative = some_triplets(1)
-    figure = weighted_triplet_accuracy(distances, anchor, negative, np.ones((1, 10))).item()
-    assert figure == pytest.approx(triplet_accuracy(distances))
-
-
-def test_a_resample_s_triplet_accuracy_is_the_weighted_mean() -> None:
-    distances, anchor, negative = some_triplets(2)
-    drawn = np.random.default_rng(3).multinomial(10, [0.1] * 10, 20).astype(np.float64)
-    correct = distances.positive_dist < distances.negative_dist
-    expected = [np.average(correct, weights=times[anchor] * times[negative]) for times in drawn]
-    assert weighted_triplet_accuracy(distances, anchor, negative, drawn) == pytest.approx(expected)
 
 
 def test_the_interval_lies_between_percentiles_of_a_plain_bootstrap() -> None:
@@ -144,12 +79,17 @@ def test_a_perfect_split_has_no_width() -> None:
 
 
 def test_resamples_that_hold_nothing_are_skipped_unless_all_are() -> None:
+    figures = np.array([np.nan, 0.0, np.nan, 1.0])
+    assert percentile_interval(figures, 0.5) == Interval(0.25, 0.75)
+    assert percentile_interval(figures[:1]) is None
     points, artist = painted(9, artists=2, images=3, apart=1)
-    pairs = all_pairs(points, artist)
-    figures = weighted_roc_auc(pairs, artist, np.array([[2.0, 0.0], [1.0, 1.0]]))
-    assert figures.tolist() == pytest.approx([roc_auc(pairs)])
+    one_artist = next(seed for seed in range(99) if _draws_one_artist(seed))
     with pytest.raises(ModelInputError, match="more resamples or artists"):
-        weighted_roc_auc(pairs, artist, np.array([[2.0, 0.0]]))
+        roc_auc_interval(all_pairs(points, artist), artist, resamples=1, seed=one_artist)
+
+
+def _draws_one_artist(seed: int) -> bool:
+    return bool((draw_artists(np.arange(2), 1, seed).drawn == 0).any())
 
 
 def test_intervals_need_something_to_judge() -> None:
@@ -172,5 +112,20 @@ def test_about_95_of_100_intervals_hold_the_truth() -> None:
     for seed in range(200):
         points, artist = painted(seed, artists=40, images=4, apart=1)
         interval = roc_auc_interval(all_pairs(points, artist), artist, resamples=200, seed=seed)
+        held += interval.low <= truth <= interval.high
+    assert 0.9 <= held / 200 <= 0.99
+
+
+def test_about_95_of_100_intervals_hold_the_true_acceptance_rate() -> None:
+    # As above; a twentieth of the different pairs lies below the chi-squared's own twentieth.
+    truth = chi2.cdf(2 * chi2.ppf(0.05, df=4), df=4)
+    held = 0
+    for seed in range(200):
+        points, artist = painted(seed, artists=40, images=4, apart=1)
+        draws = draw_artists(artist, 200, seed)
+        pairs = all_pairs(points, artist)
+        figures = weighted_tar_at_far(pairs, draws.artist, draws.drawn, far=0.05)
+        interval = percentile_interval(figures)
+        assert interval
         held += interval.low <= truth <= interval.high
     assert 0.9 <= held / 200 <= 0.99

@@ -2,33 +2,31 @@
 
 import doctest
 from collections.abc import Callable
-from random import Random
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from sklearn.metrics import log_loss, roc_curve
 
 from model import metrics
+from model.calibration import Calibration, probability
 from model.errors import ModelInputError
 from model.metrics import (
     Pairs,
     TripletDistances,
-    all_pairs,
     balanced_accuracy,
+    cllr,
     eer,
-    map_at_r,
-    recall_at_1,
     roc_auc,
     roc_points,
+    tar_at_far,
     triplet_accuracy,
     triplet_loss_value,
 )
 
 quick = settings(max_examples=50, deadline=None)  # the machine may be busy
-Split = tuple[NDArray[np.float32], NDArray[np.intp]]
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
@@ -53,15 +51,6 @@ def whole_distances(draw: st.DrawFn) -> Pairs:
     """Pairs of both kinds at small whole distances, so that ties are common."""
     some = st.lists(st.integers(0, 12).map(float), min_size=1, max_size=12)
     return pairs_of(draw(some), draw(some))
-
-
-@st.composite
-def splits(draw: st.DrawFn) -> Split:
-    """Embeddings on a small grid, so that ties are common, of artists of whom one has two."""
-    artists = draw(st.lists(st.integers(0, 3), min_size=3, max_size=14))
-    assume(1 < len(set(artists)) < len(artists))
-    points = [draw(st.tuples(st.integers(0, 4), st.integers(0, 4))) for _ in artists]
-    return np.array(points, np.float32), np.array(artists)
 
 
 def rates(pairs: Pairs, threshold: float) -> tuple[float, float]:
@@ -187,95 +176,84 @@ def test_a_thinned_curve_keeps_its_ends_its_order_and_its_area() -> None:
     assert np.trapezoid(y, x) == pytest.approx(roc_auc(pairs), abs=1e-3)
 
 
-@pytest.mark.parametrize("metric", [roc_auc, eer, roc_points, lambda p: balanced_accuracy(p, 1)])
+KNOWN = Calibration(threshold=5.0, slope=0.7)
+shares = st.one_of(
+    st.just(0.0), st.just(1.0), st.floats(0, 1), st.integers(1, 12).map(lambda n: 1 / n)
+)
+
+
+@quick
+@given(whole_distances(), shares)
+def test_true_acceptance_is_the_highest_point_of_the_roc_curve_that_is_allowed(
+    pairs: Pairs, far: float
+) -> None:
+    false_positive, true_positive, _ = roc_curve(
+        pairs.same_artist, -pairs.distance, drop_intermediate=False
+    )
+    assert tar_at_far(pairs, far) == pytest.approx(true_positive[false_positive <= far].max())
+
+
+@pytest.mark.parametrize(
+    ("same", "different", "far", "expected"),
+    [
+        ([1, 4], [2, 3, 6, 7], 0.25, 0.5),  # 2 may pass, 3 may not: 1 passes
+        ([1, 4], [2, 3, 6, 7], 0.24, 0.5),  # not even 2 may pass
+        ([1, 4], [2, 3, 6, 7], 0.5, 1.0),
+        ([2, 3], [2, 3, 6, 7], 0.25, 0.5),  # 3 ties with what may not pass
+        ([1, 2], [2, 2, 6, 7], 0.25, 0.5),  # two that tie: both or neither
+        ([9, 9], [1, 2], 1.0, 1.0),  # all may pass
+        ([2, 9], [1, 1], 0.0, 0.0),
+    ],
+)
+def test_true_acceptance_worked_by_hand(
+    same: list[float], different: list[float], far: float, expected: float
+) -> None:
+    assert tar_at_far(pairs_of(same, different), far) == expected
+
+
+@quick
+@given(whole_distances(), st.floats(0, 1), st.floats(0, 1))
+def test_more_false_acceptance_never_costs_true_acceptance(
+    pairs: Pairs, one: float, other: float
+) -> None:
+    assert tar_at_far(pairs, min(one, other)) <= tar_at_far(pairs, max(one, other))
+
+
+@quick
+@given(whole_distances())
+def test_cllr_is_the_log_loss_in_bits_with_both_kinds_weighing_alike(pairs: Pairs) -> None:
+    same = pairs.same_artist
+    weight = np.where(same, 1 / same.sum(), 1 / (~same).sum())
+    loss = log_loss(same, probability(pairs.distance, KNOWN), sample_weight=weight, labels=[0, 1])
+    assert cllr(pairs, KNOWN) == pytest.approx(loss / np.log(2))
+
+
+def test_ratios_that_say_nothing_cost_one_bit() -> None:
+    assert cllr(pairs_of([1, 7], [2, 3, 9]), Calibration(5.0, slope=1e-12)) == pytest.approx(1)
+    assert cllr(pairs_of([5], [5]), KNOWN) == 1
+
+
+def test_cllr_of_extreme_ratios_neither_overflows_nor_warns() -> None:
+    sure = Calibration(threshold=5.0, slope=1e6)
+    assert cllr(pairs_of([1], [1e30]), sure) == 0
+    # Wrong by 1e36 nats on the one kind, right on the other.
+    mistaken = cllr(pairs_of([1e30], [1e31]), sure)
+    assert mistaken == pytest.approx(float(np.float32(1e30)) * 1e6 / np.log(2) / 2)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        roc_auc,
+        eer,
+        roc_points,
+        lambda pairs: balanced_accuracy(pairs, 1),
+        lambda pairs: tar_at_far(pairs, 0.5),
+        lambda pairs: cllr(pairs, KNOWN),
+    ],
+)
 def test_a_split_without_one_kind_of_pair_is_told_so(metric: Callable[[Pairs], object]) -> None:
     with pytest.raises(ModelInputError, match="no two images by one artist"):
         metric(pairs_of([], [1, 2]))
     with pytest.raises(ModelInputError, match="no two images by different artists"):
         metric(pairs_of([1, 2], []))
-
-
-# Retrieval
-
-
-def ranked(split: Split, query: int) -> list[bool]:
-    """Whether each other image is by the query's artist: nearest first, in a tie strangers."""
-    points, artists = split
-    others = [row for row in range(len(artists)) if row != query]
-    others.sort(
-        key=lambda row: (((points[row] - points[query]) ** 2).sum(), artists[row] == artists[query])
-    )
-    return [artists[row] == artists[query] for row in others]
-
-
-def queries(split: Split) -> list[list[bool]]:
-    return [hits for row in range(len(split[1])) if any(hits := ranked(split, row))]
-
-
-def precision_at_r(split: Split) -> float:
-    return float(np.mean([np.mean(hits[: sum(hits)]) for hits in queries(split)]))
-
-
-@quick
-@given(splits())
-def test_recall_at_1_is_the_share_of_first_hits(split: Split) -> None:
-    assert recall_at_1(*split) == pytest.approx(np.mean([hits[0] for hits in queries(split)]))
-
-
-@quick
-@given(splits())
-def test_map_at_r_follows_the_paper_s_sum(split: Split) -> None:
-    scores = []
-    for hits in queries(split):
-        r = sum(hits)
-        precisions = [sum(hits[:i]) / i if hits[i - 1] else 0 for i in range(1, r + 1)]
-        scores.append(sum(precisions) / r)
-    assert map_at_r(*split) == pytest.approx(np.mean(scores))
-    assert map_at_r(*split) <= precision_at_r(split) + 1e-12
-
-
-@quick
-@given(st.integers(0, 2**32 - 1), st.integers(2, 12))
-def test_with_two_images_an_artist_both_retrieval_metrics_are_one(seed: int, artists: int) -> None:
-    points = np.random.default_rng(seed).normal(size=(2 * artists, 3)).astype(np.float32)
-    numbers = np.repeat(np.arange(artists), 2)
-    assert map_at_r(points, numbers) == pytest.approx(recall_at_1(points, numbers))
-
-
-@quick
-@given(splits(), st.randoms())
-def test_the_order_of_the_images_changes_nothing(split: Split, random: Random) -> None:
-    order = list(range(len(split[1])))
-    random.shuffle(order)
-    points, artists = split
-    mixed = points[order], artists[order]
-    for metric in (recall_at_1, map_at_r):
-        assert metric(*mixed) == pytest.approx(metric(*split))
-    for judged in (roc_auc, eer):
-        assert judged(all_pairs(*mixed)) == pytest.approx(judged(all_pairs(*split)))
-
-
-def test_embeddings_that_are_all_alike_earn_nothing() -> None:
-    points, artists = np.ones((6, 4), np.float32), np.array([0, 0, 0, 1, 1, 1])
-    assert recall_at_1(points, artists) == 0
-    assert map_at_r(points, artists) == 0
-    assert roc_auc(all_pairs(points, artists)) == 0.5
-
-
-def test_galleries_larger_than_a_block_are_searched_whole() -> None:
-    rng = np.random.default_rng(5)
-    artists = np.arange(3 * metrics.QUERY_BLOCK // 2) // 3
-    points = rng.normal(size=(len(artists) // 3, 8))[artists] * 1.5
-    points += rng.normal(size=points.shape)
-    gap = np.linalg.norm(points[:, None] - points[None], axis=2)
-    np.fill_diagonal(gap, np.inf)
-    expected = np.mean(artists[gap.argmin(axis=1)] == artists)
-    assert 0.1 < expected < 0.95
-    assert recall_at_1(points.astype(np.float32), artists) == pytest.approx(expected)
-
-
-def test_retrieval_without_any_match_is_told_so() -> None:
-    points = np.eye(3, dtype=np.float32)
-    for metric in (recall_at_1, map_at_r):
-        with pytest.raises(ModelInputError, match="no two images by one artist"):
-            metric(points, np.arange(3))

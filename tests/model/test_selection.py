@@ -33,6 +33,39 @@ def test_the_best_epoch_is_the_most_accurate(figures: list[tuple[float, float]],
     assert best_epoch(history(*figures)[::-1]).epoch == best
 
 
+def judged(*figures: tuple[float | None, float, float]) -> list[ValidatedEpoch]:
+    """Epochs 1, 2, ... of the given (ROC AUC, accuracy, loss)."""
+    return [
+        ValidatedEpoch(epoch, accuracy, loss, roc_auc)
+        for epoch, (roc_auc, accuracy, loss) in enumerate(figures, start=1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("figures", "best"),
+    [
+        ([(0.5, 0.9, 1.0), (0.8, 0.5, 2.0), (0.7, 0.9, 0.1)], 2),  # ROC AUC goes before accuracy
+        ([(0.8, 0.5, 1.0), (0.8, 0.6, 2.0), (0.8, 0.55, 1.0)], 2),  # of equals the most accurate
+        ([(0.8, 0.6, 2.0), (0.8, 0.6, 1.0)], 1),  # of equals in both the earlier
+        ([(0.0, 0.5, 1.0), (0.0, 0.6, 1.0)], 2),  # nought is a figure, too
+        ([(None, 0.6, 1.0), (0.9, 0.5, 1.0)], 1),  # one lacks it: accuracy decides
+        ([(None, 0.6, 2.0), (None, 0.6, 1.0)], 2),  # as it does where all do, with the loss
+    ],
+)
+def test_the_best_epoch_by_roc_auc(
+    figures: list[tuple[float | None, float, float]], best: int
+) -> None:
+    assert best_epoch(judged(*figures), by="roc_auc").epoch == best
+    assert best_epoch(judged(*figures)[::-1], by="roc_auc").epoch == best
+
+
+def test_training_stops_by_the_figure_that_it_is_told() -> None:
+    epochs = judged((0.9, 0.5, 1.0), (0.8, 0.6, 1.0), (0.7, 0.7, 1.0))
+    assert should_stop(epochs, patience=2, by="roc_auc")
+    assert not should_stop(epochs[:2], patience=2, by="roc_auc")
+    assert not should_stop(epochs, patience=2)
+
+
 def test_training_stops_after_as_many_epochs_without_a_better_one_as_patience_allows() -> None:
     epochs = history((0.6, 2.0), (0.8, 2.0), (0.7, 1.0), (0.8, 2.0), (0.8, 1.9), (0.1, 9.0))
     stops = [should_stop(epochs[:count], patience=2) for count in range(1, 7)]

@@ -26,10 +26,13 @@ def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
         "evaluations",
         "hardest_pairs",
         "images",
+        "measures",
         "models",
         "pair_predictions",
         "rejected_images",
         "runs",
+        "sweep_differences",
+        "sweeps",
     }
     assert views == {"leaderboard", "pair_results", "pairs_by_image", "provenance"}
 

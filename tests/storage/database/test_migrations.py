@@ -24,7 +24,7 @@ from storage.database.schema import _configuration, is_current, newest_revision
 from storage.database.views import VIEWS
 from storage.errors import InputError
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 FILLING = """
 INSERT INTO datasets (id, source, content_hash, created_at) VALUES (1, 's', 'c', '2026-01-01');
 INSERT INTO images (id, dataset_id, filename, split) VALUES (1, 1, 'a.jpg', 'test');
@@ -36,6 +36,7 @@ validation_roc_auc, validation_accuracy, is_champion) VALUES
 (1, 1, 1, 'm.pt', 'aa', 2.0, 3.0, 0.8, 0.7, true);
 INSERT INTO evaluations (id, run_id, model_id, dataset_id, split, status, created_at)
 VALUES (7, 1, 1, 1, 'test', 'complete', '2026-01-01');
+INSERT INTO epochs (run_id, epoch, validation_accuracy) VALUES (1, 1, 0.5);
 INSERT INTO pair_predictions (evaluation_id, pair_index, image_a_id, image_b_id, distance,
 same_artist) VALUES (7, 0, 1, 1, 0.5, true)
 """
@@ -55,6 +56,7 @@ MORE = (
         for index, (distance, same) in enumerate(JUDGED, start=1)
     ),
 )
+EPOCHS = "SELECT epoch, validation_accuracy, validation_roc_auc FROM epochs"
 UPGRADER = """
 import sys
 from storage.database.engine import open_database
@@ -147,6 +149,8 @@ def test_a_database_upgraded_from_any_revision_equals_a_fresh_one(
         hardest = connection.execute(text("SELECT * FROM hardest_pairs")).all()
         counted = connection.execute(text(COUNTED)).one()
         images = connection.execute(text("SELECT dataset_id FROM images")).scalars().all()
+        epochs = connection.execute(text(EPOCHS)).all()
+        measures = connection.execute(text("SELECT * FROM measures")).all()
     engine.dispose()
     assert [tuple(pair) for pair in pairs] == [(7, 0, 1, 1, 0.5, True)]
     if revision < "0006":  # which notes what was there; later it is noted by who writes
@@ -155,6 +159,8 @@ def test_a_database_upgraded_from_any_revision_equals_a_fresh_one(
         assert [tuple(each) for each in hardest] == [(7, 0)]
         assert tuple(counted) == (1, 0, 0, 0)
     assert images == [1]
+    assert [tuple(epoch) for epoch in epochs] == [(1, 0.5, None)]
+    assert measures == []
 
 
 def test_what_was_judged_before_is_counted_and_its_hardest_pairs_noted(
@@ -307,7 +313,7 @@ def test_a_database_of_a_newer_samehand_is_refused_and_left_alone(database_url: 
     execute(database_url, "UPDATE alembic_version SET version_num = '9999'")
     before = description(database_url)
     with pytest.raises(
-        InputError, match=r"made by a newer samehand .*9999.* up to 0007"
+        InputError, match=r"made by a newer samehand .*9999.* up to 0008"
     ) as refusal:
         open_database(database_url)
     assert "\n" not in str(refusal.value)

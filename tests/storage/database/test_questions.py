@@ -14,17 +14,20 @@ from sqlalchemy.orm import Session
 from storage.database.base import Base
 from storage.database.datasets import image_ids
 from storage.database.engine import open_database
-from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.evaluation_tables import Baseline, Evaluation, Measure
 from storage.database.pair_rows import PairColumns
 from storage.database.questions import changes
 from storage.database.records import (
     complete_evaluation,
     record_baseline,
     record_epoch,
+    record_measures,
+    record_sweep_differences,
+    record_sweep_training,
     start_evaluation,
     write_pairs,
 )
-from storage.database.tables import Epoch
+from storage.database.tables import Epoch, SweepDifference, SweepTraining
 
 PAGE = Path("docs/results.md").read_text(encoding="utf-8")
 QUESTIONS = {
@@ -67,6 +70,22 @@ def values(session: Session, dataset_id: int, run_id: int, model_id: int) -> dic
     before, evaluation = numbers
     record_baseline(session, Baseline(evaluation_id=before, name="mean colour", roc_auc=0.625))
     record_epoch(session, Epoch(run_id=run_id, epoch=1, train_loss=4.0, validation_loss=5.0))
+    for contender, metric, value in (("network", "cllr", 0.5), ("mean colour", "map_at_r", 0.25)):
+        row = {"evaluation_id": evaluation, "contender": contender, "metric": metric}
+        record_measures(
+            session,
+            [
+                Measure(**row, scope="all", value=value, low=0.125, high=0.75),
+                Measure(**row, scope="matched", value=2 * value, low=None, high=None),
+            ],
+        )
+    for recipe, number in (("best", before), ("plain", evaluation), ("plain", None)):
+        fold = 0 if number else 1
+        row = {"run_id": run_id, "recipe": recipe, "fold": fold, "seed": 0}
+        record_sweep_training(session, SweepTraining(**row, evaluation_id=number))
+    key = {"run_id": run_id, "recipe": "best", "rival": "plain", "metric": "roc_auc"}
+    gain = SweepDifference(**key, value=0.25, low=-0.125, high=0.5)
+    record_sweep_differences(session, [gain])
     return {
         "before": before,
         "evaluation": evaluation,
@@ -81,8 +100,8 @@ def ask(session: Session, number: int, values: dict[str, Any]) -> list[dict[str,
     return [dict(row) for row in session.execute(text(QUESTIONS[number]), needed).mappings()]
 
 
-def test_there_are_a_dozen_questions() -> None:
-    assert sorted(QUESTIONS) == list(range(1, 14))
+def test_there_are_fifteen_questions() -> None:
+    assert sorted(QUESTIONS) == list(range(1, 16))
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
@@ -120,6 +139,14 @@ def test_the_answers_are_right(session: Session, values: dict[str, Any]) -> None
     assert {"crops_hash", "device", "library_versions", "code_version", "settings"} <= {*origin}
     assert [row["name"] for row in ask(session, 11, first)] == ["network", "mean colour"]
     assert ask(session, 13, values)[0]["for_example"] == "torn.jpg"
+    assert [tuple(row.values()) for row in ask(session, 14, values)] == [
+        ("cllr", "network", 0.5, 0.125, 0.75, 1.0, None, None),
+        ("map_at_r", "mean colour", 0.25, 0.125, 0.75, 0.5, None, None),
+    ]
+    assert [tuple(row.values()) for row in ask(session, 15, values)] == [
+        ("best", 1, 0.75, "plain", 0.25, -0.125, 0.5),
+        ("plain", 1, 0.5, None, None, None, None),
+    ]
 
 
 def test_what_changed_is_told_metric_by_metric(session: Session, values: dict[str, Any]) -> None:

@@ -14,8 +14,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from storage.database.base import Scope
 from storage.database.datasets import artist_splits, image_ids, record_dataset
-from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.evaluation_tables import Baseline, Evaluation, Measure
 from storage.database.pair_rows import PairColumns
 from storage.database.records import (
     attach_dataset,
@@ -25,13 +26,16 @@ from storage.database.records import (
     promote,
     record_baseline,
     record_epoch,
+    record_measures,
     record_model,
+    record_sweep_differences,
+    record_sweep_training,
     reopen_run,
     start_evaluation,
     start_run,
     write_pairs,
 )
-from storage.database.tables import Epoch
+from storage.database.tables import Epoch, SweepDifference, SweepTraining
 from storage.errors import InputError
 from tests.storage.conftest import new_model, new_run
 
@@ -267,6 +271,50 @@ def test_a_baseline_recorded_again_replaces_its_row(session: Session, evaluation
     assert rows(session, "SELECT name, roc_auc FROM baselines ORDER BY name") == [
         ("mean colour", 0.55),
         ("untrained network", 0.6),
+    ]
+
+
+def test_a_measure_recorded_again_replaces_its_row(session: Session, evaluation_id: int) -> None:
+    def measure(contender: str, scope: Scope, value: float, low: float | None) -> Measure:
+        row = {"evaluation_id": evaluation_id, "contender": contender, "metric": "cllr"}
+        return Measure(**row, scope=scope, value=value, low=low, high=low and value + 1)
+
+    first = [measure("network", "all", 0.5, 0.25), measure("network", "matched", 1.5, 1.25)]
+    record_measures(session, first)
+    record_measures(session, [measure("network", "matched", np.float64(2.5), None)])
+    record_measures(session, [measure("colour", "matched", 3.5, 3.25)])
+    columns = "contender, scope, metric, value, low, high"
+    assert rows(session, f"SELECT {columns} FROM measures ORDER BY value") == [
+        ("network", "all", "cllr", 0.5, 0.25, 1.5),
+        ("network", "matched", "cllr", 2.5, None, None),
+        ("colour", "matched", "cllr", 3.5, 3.25, 4.5),
+    ]
+
+
+def test_a_sweep_learns_what_it_trained_step_by_step(
+    session: Session, run_id: int, evaluation_id: int
+) -> None:
+    sweep = start_run(session, new_run(flow_name="sweep-flow"))
+    key = {"run_id": sweep, "recipe": "best:margin=2", "fold": 1, "seed": 2**40}
+    for known in ({}, {"training_run_id": run_id}, {"evaluation_id": evaluation_id}, {}):
+        record_sweep_training(session, SweepTraining(**key, **known))
+    record_sweep_training(session, SweepTraining(**key | {"fold": 0}))
+    assert rows(session, "SELECT * FROM sweeps ORDER BY fold") == [
+        (sweep, "best:margin=2", 0, 2**40, None, None),
+        (sweep, "best:margin=2", 1, 2**40, run_id, evaluation_id),
+    ]
+
+
+def test_a_sweep_compared_again_replaces_its_rows(session: Session, run_id: int) -> None:
+    def difference(rival: str, value: float) -> SweepDifference:
+        key = {"run_id": run_id, "recipe": "best", "rival": rival, "metric": "roc_auc"}
+        return SweepDifference(**key, value=value, low=value - 0.5, high=value + 0.5)
+
+    record_sweep_differences(session, [difference("plain", 0.5), difference("old", -0.25)])
+    record_sweep_differences(session, [difference("plain", 0.75)])
+    assert rows(session, "SELECT * FROM sweep_differences ORDER BY value") == [
+        (run_id, "best", "old", "roc_auc", -0.25, -0.75, 0.25),
+        (run_id, "best", "plain", "roc_auc", 0.75, 0.25, 1.25),
     ]
 
 

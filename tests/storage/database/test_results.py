@@ -20,10 +20,13 @@ from storage.database.results import (
     find_stopped_run,
     last_evaluation,
     leaderboard,
+    measures,
     pairs,
     run_of_flow_run,
     running_runs,
     runs,
+    sweep_differences,
+    sweep_trainings,
 )
 from storage.errors import InputError
 
@@ -108,6 +111,55 @@ def test_evaluations_are_listed_newest_first(filled: Session) -> None:
     table = evaluations(filled)
     assert list(table["id"]) == [2, 1]
     assert list(table["status"]) == ["writing", "complete"]
+
+
+def test_measures_are_listed_with_the_network_first(filled: Session) -> None:
+    evaluate(filled, 1)
+    evaluate(filled, 2)
+    for row in (
+        "1, 'colour', 'all', 'roc_auc', 0.5, NULL, NULL",
+        "1, 'network', 'matched', 'cllr', 1.5, 1.25, 1.75",
+        "2, 'network', 'all', 'roc_auc', 0.75, 0.5, 1",
+        "1, 'network', 'all', 'roc_auc', 0.75, 0.5, 1",
+        "1, 'network', 'all', 'cllr', 0.5, 0.25, 0.75",
+    ):
+        run_sql(filled, f"INSERT INTO measures VALUES ({row})")
+    table = measures(filled, 1)
+    assert table[["contender", "scope", "metric"]].to_numpy().tolist() == [
+        ["network", "all", "cllr"],
+        ["network", "all", "roc_auc"],
+        ["network", "matched", "cllr"],
+        ["colour", "all", "roc_auc"],
+    ]
+    assert table["value"].tolist() == [0.5, 0.75, 1.5, 0.5]
+    assert table["high"].tolist()[:3] == [0.75, 1, 1.75]
+    assert math.isnan(table["low"].tolist()[3])
+    assert measures(filled, 3).empty
+
+
+def test_a_sweep_is_listed_recipe_by_recipe_with_what_was_reached(filled: Session) -> None:
+    evaluate(filled, 1, roc_auc=0.75)
+    for row in ("2, 'plain', 1, 0, NULL, NULL", "2, 'plain', 0, 0, 1, 1", "2, 'best', 0, 0, 1, 1"):
+        run_sql(filled, f"INSERT INTO sweeps VALUES ({row})")
+    table = sweep_trainings(filled, 2)
+    assert table["recipe"].tolist() == ["best", "plain", "plain"]
+    assert table["fold"].tolist() == [0, 0, 1]
+    assert table["roc_auc"].tolist()[:2] == [0.75, 0.75]
+    assert table["training_run_id"].isna().tolist() == [False, False, True]
+    assert sweep_trainings(filled, 1).empty
+
+
+def test_differences_of_a_sweep_are_listed_with_the_greatest_gain_first(filled: Session) -> None:
+    for row in (
+        "'plain', 'best', 'roc_auc', -0.25, -0.5, 0",
+        "'best', 'plain', 'roc_auc', 0.25, 0, 0.5",
+        "'best', 'plain', 'map_at_r', 0.125, 0, 0.25",
+    ):
+        run_sql(filled, f"INSERT INTO sweep_differences VALUES (2, {row})")
+    table = sweep_differences(filled, 2)
+    assert table["value"].tolist() == [0.125, 0.25, -0.25]
+    assert table["metric"].tolist() == ["map_at_r", "roc_auc", "roc_auc"]
+    assert sweep_differences(filled, 1).empty
 
 
 @pytest.fixture

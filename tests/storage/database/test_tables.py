@@ -37,7 +37,7 @@ def test_tables_and_views_have_the_columns_of_the_contract(session: Session) -> 
 
 
 SHARES = {
-    "epochs": "train_accuracy, validation_accuracy, test_accuracy",
+    "epochs": "train_accuracy, validation_accuracy, validation_roc_auc, test_accuracy",
     "models": "validation_roc_auc, validation_accuracy",
     "evaluations": "triplet_accuracy, triplet_accuracy_low, triplet_accuracy_high, roc_auc, "
     "roc_auc_low, roc_auc_high, eer, balanced_accuracy, recall_at_1, map_at_r, "
@@ -77,6 +77,17 @@ FORBIDDEN = [
     "runs SET dataset_id = 999",
     "runs SET model_id = 999",
     "rejected_images SET dataset_id = 999",
+    "measures SET scope = 'some'",
+    "measures SET value = NULL",
+    "measures SET evaluation_id = 999",
+    "sweeps SET fold = -1",
+    "sweeps SET run_id = 999",
+    "sweeps SET training_run_id = 999",
+    "sweeps SET evaluation_id = 999",
+    "sweep_differences SET run_id = 999",
+    "sweep_differences SET value = NULL",
+    "sweep_differences SET low = NULL",
+    "sweep_differences SET high = NULL",
 ]
 
 
@@ -89,6 +100,11 @@ def filled(session: Session, evaluation_id: int) -> Session:
         "INSERT INTO baselines (evaluation_id, name) SELECT id, 'mean colour' FROM evaluations",
         "INSERT INTO pair_predictions (evaluation_id, pair_index, image_a_id, image_b_id, distance)"
         f" SELECT id, 0, {image}, {image}, 1 FROM evaluations",
+        "INSERT INTO measures (evaluation_id, contender, scope, metric, value)"
+        " SELECT id, 'network', 'all', 'cllr', 1.5 FROM evaluations",
+        "INSERT INTO sweeps (run_id, recipe, fold, seed, training_run_id, evaluation_id)"
+        " SELECT run_id, 'best', 0, 1, run_id, id FROM evaluations",
+        "INSERT INTO sweep_differences SELECT id, 'best', 'plain', 'roc_auc', -1, -2, 0 FROM runs",
     ):
         session.execute(text(statement))
     return session
@@ -124,11 +140,33 @@ def test_only_one_model_can_be_champion(filled: Session) -> None:
         filled.execute(text("UPDATE models SET is_champion = true"))
 
 
+TAKEN_ALONG = (
+    "epochs",
+    "models",
+    "evaluations",
+    "baselines",
+    "pair_predictions",
+    "measures",
+    "sweeps",
+    "sweep_differences",
+)
+
+
 def test_a_run_takes_along_all_that_it_made(filled: Session) -> None:
     filled.execute(text("DELETE FROM runs"))
-    for table in ("epochs", "models", "evaluations", "baselines", "pair_predictions"):
+    for table in TAKEN_ALONG:
         assert filled.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
     assert filled.execute(text("SELECT count(*) FROM images")).scalar_one() == 4
+
+
+def test_a_sweep_keeps_what_it_trained_when_its_evaluations_go(filled: Session) -> None:
+    filled.execute(text("DELETE FROM evaluations"))
+    found = filled.execute(text("SELECT recipe, training_run_id, evaluation_id FROM sweeps"))
+    ((recipe, training_run_id, evaluation_id),) = found
+    assert recipe == "best"
+    assert training_run_id is not None
+    assert evaluation_id is None
+    assert filled.execute(text("SELECT count(*) FROM measures")).scalar_one() == 0
 
 
 def test_a_run_that_used_a_model_stays_when_the_model_goes(filled: Session) -> None:

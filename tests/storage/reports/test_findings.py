@@ -4,18 +4,20 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from storage.database.evaluation_tables import Baseline, Evaluation
+from storage.database.evaluation_tables import Baseline, Evaluation, Measure
 from storage.database.records import (
     complete_evaluation,
     record_baseline,
     record_epoch,
+    record_measures,
     record_model,
     start_evaluation,
     start_run,
 )
 from storage.database.tables import Epoch
 from storage.reports.findings import report_on
-from storage.reports.report import Contender, Picture, render_report
+from storage.reports.report import Contender, Figure, Picture, render_report
+from storage.reports.report import Measure as Reported
 from tests.storage.conftest import new_model, new_run
 
 PICTURES = [Picture("roc.png", "ROC")]
@@ -30,7 +32,7 @@ def judged(session: Session, evaluation_id: int, run_id: int) -> int:
     }  # fmt: skip
     others = {
         "eer": 0.2, "balanced_accuracy": 0.79, "recall_at_1": 0.4, "map_at_r": 0.25,
-        "triplet_loss": 1.5, "threshold": 2.25, "n_images": 40, "n_pairs": 780, "n_triplets": 100,
+        "triplet_loss": 1.5, "threshold": 2.25, "n_images": 40, "n_pairs": 780, "n_triplets": 6000,
     }  # fmt: skip
     complete_evaluation(session, evaluation_id, Evaluation(**measured, **others))
     for name, accuracy in (("untrained network", 0.55), ("colour", 0.605)):
@@ -46,15 +48,18 @@ def test_the_network_is_set_beside_the_better_baseline(
 ) -> None:
     report = report_on(session, run_id, judged, PICTURES)
     assert report.title == f"Run {run_id}: train-flow on sample"
-    assert "**81.00 %**" in report.verdict
-    assert "+20.5 points against the better baseline (colour)" in report.verdict
+    assert report.verdict == (
+        "Given a painting, the network picks the other painting by the same artist over one by "
+        "someone else in **81.00 %** of 6,000 triplets, by artists it has never seen: "
+        "+20.5 points against the better baseline (colour)."
+    )
     assert [one.name for one in report.contenders] == [
         "trained network",
         "untrained network",
         "colour",
     ]
     assert report.contenders[0] == Contender(
-        "trained network", 0.81, 0.8, 0.82, 0.9, 0.88, 0.91, None
+        "trained network", Figure(0.81, 0.8, 0.82), Figure(0.9, 0.88, 0.91)
     )
     assert report.pictures == PICTURES
 
@@ -67,7 +72,7 @@ def test_the_champion_that_was_met_is_told_even_where_it_was_beaten(
     measured = {"triplet_accuracy": 0.7, "triplet_accuracy_low": 0.6, "triplet_accuracy_high": 0.8}
     complete_evaluation(session, start_evaluation(session, earlier), Evaluation(**measured))
     beaten = report_on(session, run_id, judged, [], champion_id=champion).contenders[-1]
-    assert (beaten.name, beaten.triplet_accuracy) == (f"champion, model {champion}", 0.7)
+    assert (beaten.name, beaten.triplet_accuracy.value) == (f"champion, model {champion}", 0.7)
 
 
 def test_a_network_that_is_no_better_is_not_flattered(
@@ -88,7 +93,7 @@ def test_facts_are_those_of_the_rows(
         "recall@1": "40.00 %",
         "MAP@R": "25.00 %",
         "triplet loss": "1.5000",
-        "test split": "40 images, 780 pairs, 100 triplets",
+        "test split": "40 images, 780 pairs, 6000 triplets",
         "model": f"{model_id}, epoch 1 of run {run_id}, epoch-01.pt",
         "champion": "another model",
         "dataset": f"{dataset_id}, content c0ffee",
@@ -106,10 +111,40 @@ def test_matched_negatives_are_told_where_there_are_any(
     session.expire_all()
     report = report_on(session, run_id, judged, [])
     facts = {fact.name: fact.value for fact in report.facts}
-    assert facts["negatives of the same style"] == "60 of 100 triplets"
+    assert facts["negatives of the same style"] == "60 of 6000 triplets"
     assert list(facts).index("negatives of the same style") == list(facts).index("test split") + 1
     assert report.matched_on == "style"
-    assert report.contenders[0].matched_triplet_accuracy == 0.7
+    assert report.contenders[0].matched_triplet_accuracy == Figure(0.7)
+
+
+def test_measures_are_told_of_everything_and_of_what_is_matched(
+    session: Session, run_id: int, judged: int
+) -> None:
+    for contender, shift in (("network", 0), ("colour", -0.25)):
+        row = {"evaluation_id": judged, "contender": contender}
+        for number, metric in enumerate(("triplet_accuracy", "roc_auc", "map_at_r", "cllr")):
+            value = 0.5 + number / 8 + shift
+            bounds = {"low": value - 0.125, "high": value + 0.125}
+            measures = [Measure(**row, metric=metric, scope="matched", value=value, **bounds)]
+            if metric == "map_at_r":
+                measures += [Measure(**row, metric=metric, scope="all", value=0.25)]
+            record_measures(session, measures)
+    report = report_on(session, run_id, judged, [])
+    network, untrained, colour = report.contenders
+    assert network.matched_triplet_accuracy == Figure(0.5, 0.375, 0.625)
+    assert network.matched_roc_auc == Figure(0.625, 0.5, 0.75)
+    assert (untrained.matched_triplet_accuracy, untrained.matched_roc_auc) == (None, None)
+    assert colour.matched_roc_auc == Figure(0.375, 0.25, 0.5)
+    # Cllr of everything is missing here, so there is nothing to set its matched one beside.
+    assert report.measures == [Reported("map_at_r", Figure(0.25), Figure(0.75, 0.625, 0.875))]
+
+
+def test_an_evaluation_from_before_measures_is_reported_without_them(
+    session: Session, run_id: int, judged: int
+) -> None:
+    report = report_on(session, run_id, judged, [])
+    assert report.measures == []
+    assert "More about the network" not in render_report(report)
 
 
 def test_epochs_are_those_of_the_run_that_trained_the_model(

@@ -6,17 +6,27 @@ from dataclasses import replace
 import pandas as pd
 
 from storage.reports.report import (
+    MEASURES,
     Contender,
     Fact,
+    Figure,
+    Measure,
     Picture,
     Report,
     contender_table,
     epoch_table,
+    measure_table,
     render_report,
 )
 
-NETWORK = Contender("trained network", 0.8125, 0.78, 0.8449, 0.9, 0.875, 0.92549, 2 / 3)
-PLAIN = Contender("untrained network", 0.5, 0.4, 0.6, 0.55, 0.5, 0.6, None)
+NETWORK = Contender(
+    "trained network",
+    Figure(0.8125, 0.78, 0.8449),
+    Figure(0.9, 0.875, 0.92549),
+    Figure(2 / 3, 0.5, 0.75),
+    Figure(0.8, 0.7, 0.9),
+)
+PLAIN = Contender("untrained network", Figure(0.5, 0.4, 0.6), Figure(0.55, 0.5, 0.6))
 
 
 def cells(line: str) -> list[str]:
@@ -56,7 +66,8 @@ def epochs() -> pd.DataFrame:
 REPORT = Report(
     title="Run 7: train-flow on sample",
     verdict="It **works**.",
-    contenders=[NETWORK, PLAIN],
+    contenders=[replace(NETWORK, matched_roc_auc=None), PLAIN],
+    measures=[Measure("map_at_r", Figure(0.25, 0.2, 0.3)), Measure("cllr", Figure(0.5, 0.4, 0.6))],
     matched_on=None,
     facts=[Fact("source", "a|b\nc"), Fact("device", "cpu")],
     epochs=epochs(),
@@ -65,7 +76,8 @@ REPORT = Report(
 
 
 def test_contenders_stand_side_by_side_in_per_cent() -> None:
-    assert tables(contender_table([NETWORK, PLAIN], None)) == [
+    contenders = [replace(NETWORK, matched_roc_auc=None), PLAIN]
+    assert tables(contender_table(contenders, None)) == [
         [
             ["", "triplet accuracy", "ROC AUC"],
             ["trained network", "81.25 % [78.0, 84.5]", "0.900 [0.875, 0.925]"],
@@ -74,10 +86,34 @@ def test_contenders_stand_side_by_side_in_per_cent() -> None:
     ]
 
 
-def test_matched_negatives_get_a_column_of_their_own() -> None:
+def test_what_is_matched_gets_columns_of_its_own() -> None:
     head, network, plain = tables(contender_table([NETWORK, PLAIN], "style"))[0]
-    assert head[-1] == "matched on style"
-    assert (network[-1], plain[-1]) == ("66.67 %", "–")
+    assert head[3:] == ["triplet accuracy, matched on style", "ROC AUC, matched on style"]
+    assert network[3:] == ["66.67 % [50.0, 75.0]", "0.800 [0.700, 0.900]"]
+    assert plain[3:] == ["–", "–"]
+
+
+def test_an_older_evaluation_shows_its_matched_accuracy_without_an_interval() -> None:
+    older = replace(NETWORK, matched_triplet_accuracy=Figure(2 / 3), matched_roc_auc=None)
+    head, network, plain = tables(contender_table([older, PLAIN], "style"))[0]
+    assert head[3:] == ["triplet accuracy, matched on style"]
+    assert (network[3:], plain[3:]) == (["66.67 %"], ["–"])
+
+
+def test_further_measures_are_told_in_words() -> None:
+    measures = [
+        Measure("tar_at_1_percent_far", Figure(0.125, 0.1, 0.1549), Figure(0.1)),
+        Measure("cllr", Figure(0.8125, 0.75, 1.2)),
+    ]
+    first, second = (MEASURES[name] for name in ("tar_at_1_percent_far", "cllr"))
+    assert tables(measure_table(measures, "style")) == [
+        [
+            ["", "all paintings", "matched on style"],
+            [first, "12.50 % [10.0, 15.5]", "10.00 %"],
+            [second, "0.812 [0.750, 1.200]", "–"],
+        ]
+    ]
+    assert tables(measure_table(measures[1:], "style"))[0][0] == ["", "all paintings"]
 
 
 def test_epochs_show_only_what_was_measured() -> None:
@@ -99,6 +135,8 @@ def test_the_report_says_all_of_it_in_its_order() -> None:
             "It **works**.",
             "| trained network |",
             "95 % intervals",
+            "## More about the network",
+            "| mean average precision of neighbours (MAP@R) | 25.00 % [20.0, 30.0] |",
             "## How it was measured",
             "| device | cpu |",
             "![Loss](loss.png)",
@@ -108,17 +146,23 @@ def test_the_report_says_all_of_it_in_its_order() -> None:
         )
     ]
     assert places == sorted(places)
-    assert [len(table) for table in tables(text)] == [3, 3, 3]
+    assert [len(table) for table in tables(text)] == [3, 3, 3, 3]
     assert text.endswith("|\n")
 
 
 def test_a_cell_keeps_its_pipes_and_to_one_line() -> None:
-    facts = tables(render_report(REPORT))[1]
+    facts = tables(render_report(REPORT))[2]
     assert facts[1] == ["source", r"a\|b c"]
+
+
+def test_a_report_on_an_evaluation_without_measures_has_no_table_of_them() -> None:
+    text = render_report(replace(REPORT, measures=[]))
+    assert "More about the network" not in text
+    assert len(tables(text)) == 3
 
 
 def test_a_report_without_epochs_has_no_heading_for_them() -> None:
     text = render_report(replace(REPORT, epochs=epochs().head(0), pictures=[]))
     assert "Epochs" not in text
     assert "![" not in text
-    assert len(tables(text)) == 2
+    assert len(tables(text)) == 3

@@ -1,0 +1,113 @@
+"""Measures against the metrics called by themselves, on all and on hand-picked matched pairs."""
+
+import doctest
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from model import measures
+from model.calibration import Calibration
+from model.intervals import percentile_interval, roc_auc_interval
+from model.measures import (
+    Measure,
+    matched_pairs,
+    measure_calibration,
+    measure_ranking,
+    measure_retrieval,
+)
+from model.metrics import all_pairs, cllr, tar_at_far
+from model.resampling import draw_artists, weighted_tar_at_far
+from model.retrieval import map_at_r
+from tests.model.resampled import painted
+
+POINTS, ARTIST = painted(1, artists=8, images=5, apart=2)
+PAIRS = all_pairs(POINTS, ARTIST)
+LABELS = np.random.default_rng(2).integers(-1, 3, len(ARTIST))
+DRAWS = draw_artists(ARTIST, 200, seed=3)
+KNOWN = Calibration(threshold=2.5, slope=1.5)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    outcome = doctest.testmod(measures)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
+
+
+def found(labels: NDArray[np.integer] | None) -> dict[tuple[str, str], Measure]:
+    """Every measure by name and scope."""
+    every = [
+        *measure_ranking(PAIRS, DRAWS, labels),
+        *measure_retrieval(POINTS, ARTIST, DRAWS, labels),
+        *measure_calibration(PAIRS, KNOWN, DRAWS, labels),
+    ]
+    return {(each.name, each.scope): each for each in every}
+
+
+def test_measures_of_everything_are_the_metrics_with_their_intervals() -> None:
+    every = found(None)
+    values = {name: measure.value for (name, _), measure in every.items()}
+    assert values == {
+        "roc_auc": pytest.approx(roc_auc_score(PAIRS.same_artist, -PAIRS.distance)),
+        "tar_at_1_percent_far": tar_at_far(PAIRS, 0.01),
+        "tar_at_5_percent_far": tar_at_far(PAIRS, 0.05),
+        "map_at_r": map_at_r(POINTS, ARTIST),
+        "cllr": cllr(PAIRS, KNOWN),
+    }
+    assert {scope for _, scope in every} == {"all"}
+    assert every["roc_auc", "all"].interval == roc_auc_interval(
+        PAIRS, ARTIST, resamples=200, seed=3
+    )
+    figures = weighted_tar_at_far(PAIRS, DRAWS.artist, DRAWS.drawn, 0.01)
+    assert every["tar_at_1_percent_far", "all"].interval == percentile_interval(figures)
+
+
+def test_every_value_lies_within_its_interval() -> None:
+    for measure in found(LABELS).values():
+        assert measure.interval
+        assert measure.interval.low < measure.value < measure.interval.high
+
+
+def test_matched_pairs_are_those_whose_images_share_a_label() -> None:
+    kept = [
+        at
+        for at, (first, second) in enumerate(zip(PAIRS.first_idx, PAIRS.second_idx, strict=True))
+        if LABELS[first] == LABELS[second] != -1
+    ]
+    assert 0 < len(kept) < len(PAIRS.distance) / 3
+    matched = matched_pairs(PAIRS, LABELS)
+    assert matched.distance.tolist() == PAIRS.distance[kept].tolist()
+    assert matched.first_idx.tolist() == PAIRS.first_idx[kept].tolist()
+    assert matched.second_idx.tolist() == PAIRS.second_idx[kept].tolist()
+    assert found(LABELS)["roc_auc", "matched"].value == pytest.approx(
+        roc_auc_score(PAIRS.same_artist[kept], -PAIRS.distance[kept])
+    )
+
+
+def test_one_label_for_all_matches_everything() -> None:
+    every = found(np.zeros_like(ARTIST))
+    for (name, scope), measure in every.items():
+        if scope == "all":
+            matched = every[name, "matched"]
+            assert (matched.value, matched.interval) == (measure.value, measure.interval)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [np.full_like(ARTIST, -1), ARTIST, np.arange(len(ARTIST)), np.arange(len(ARTIST)) % 5],
+    ids=["blank", "no two artists share one", "no two images do", "no two by one artist do"],
+)
+def test_what_has_no_matched_pairs_of_both_kinds_is_left_out(labels: NDArray[np.intp]) -> None:
+    assert {scope for _, scope in found(labels)} == {"all"}
+
+
+def test_what_no_resample_can_judge_has_a_value_without_an_interval() -> None:
+    draws = draw_artists(ARTIST, 1, seed=0)
+    draws.drawn[:] = [8, *[0] * 7]
+    for measure in (
+        *measure_ranking(PAIRS, draws, None),
+        *measure_calibration(PAIRS, KNOWN, draws, None),
+    ):
+        assert measure.value > 0
+        assert measure.interval is None

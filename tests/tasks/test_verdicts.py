@@ -1,0 +1,122 @@
+"""An evaluation leaves its metrics, its measures and every pair in the database, once."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from prefect.logging import disable_run_logger
+from sqlalchemy.orm import Session
+
+from model.calibration import Calibration
+from model.evaluation import Resampling, discriminate, verify
+from model.metrics import all_pairs
+from model.triplets import draw_triplets
+from storage.arrays import save_arrays
+from storage.catalogs.catalog import write_catalog
+from storage.database import results
+from storage.database.datasets import record_dataset
+from storage.database.engine import open_database
+from storage.database.evaluation_tables import Evaluation
+from storage.database.records import record_model, start_run
+from storage.database.session import transaction
+from storage.database.tables import Model
+from storage.datasets.dataset import CROPPED, Dataset
+from storage.run_folder import RunFolder
+from storage.workspace import Workspace
+from tasks.records import OpenRun, kept_model
+from tasks.verdicts import Judgement, store_evaluation
+from tests.storage.conftest import new_model, new_run
+
+RNG = np.random.default_rng(3)
+ARTISTS = np.repeat(np.arange(4), 3)
+IMAGES = pd.DataFrame(
+    {
+        "image_name": [f"{number}.jpg" for number in range(12)],
+        "artist_name": [f"Artist {artist}" for artist in ARTISTS],
+        "split": "test",
+        "file": [f"{number}.jpg" for number in range(12)],
+        "sha256": "aa",
+        CROPPED: [str(number) for number in range(12)],
+    }
+)
+TRIPLETS = draw_triplets(ARTISTS, 40, RNG)
+LABELS = np.arange(12) % 2
+RESAMPLING = Resampling(resamples=50, seed=0)
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Workspace:
+    """A workspace with an SQLite database."""
+    return Workspace(tmp_path, f"sqlite:///{tmp_path / 'results.db'}")
+
+
+def test_measures_of_the_network_and_of_baselines_are_stored_once(space: Workspace) -> None:
+    dataset = Dataset(space.home / "dataset")
+    dataset.directory.mkdir()
+    write_catalog(IMAGES, dataset.catalog)
+    vectors, noise = RNG.normal(size=(2, 12, 5)).astype(np.float32)
+    vectors += ARTISTS[:, None]
+    embeddings = space.home / "embeddings.npz"
+    save_arrays(embeddings, {"embeddings": vectors})
+    pairs = all_pairs(vectors, ARTISTS)
+    network, plain = (
+        discriminate(each, ARTISTS, all_pairs(each, ARTISTS), TRIPLETS, None, RESAMPLING, LABELS)
+        for each in (vectors, noise)
+    )
+    calibration = Calibration(2.0, 3.0)
+    verification = verify(
+        vectors,
+        ARTISTS,
+        pairs,
+        TRIPLETS,
+        margin=1.0,
+        calibration=calibration,
+        resampling=RESAMPLING,
+        labels=LABELS,
+    )
+    with transaction(space.database_url) as session:
+        nothing = pd.DataFrame({"image_name": [], "reason": []})
+        dataset_id = record_dataset(
+            session, source="s", content_hash="c", images=IMAGES, rejected=nothing
+        )
+        run_id = start_run(session, new_run(dataset_id=dataset_id))
+        model_id = record_model(session, new_model(run_id=run_id))
+        model = kept_model(session, session.get_one(Model, model_id), space)
+    run = OpenRun(run_id, RunFolder(space.home / "run"), "s", "demo", {})
+
+    def store() -> int:
+        with disable_run_logger():
+            return store_evaluation.fn(
+                run,
+                model,
+                dataset,
+                dataset_id,
+                embeddings,
+                Judgement("network", network),
+                verification,
+                [Judgement("mean colour", plain)],
+                "style",
+                space,
+            )
+
+    evaluation_id = store()
+    assert store() == evaluation_id
+    engine = open_database(space.database_url)
+    with Session(engine) as session:
+        row = session.get_one(Evaluation, evaluation_id)
+        assert (row.status, row.n_pairs, row.roc_auc) == ("complete", 66, network.roc_auc)
+        assert row.map_at_r == verification.map_at_r
+        table = results.measures(session, evaluation_id)
+    engine.dispose()
+    expected = [
+        (contender, each.scope, each.name, each.value, each.interval and each.interval.low)
+        for contender, measures in (
+            ("network", (*network.measures, *verification.measures)),
+            ("mean colour", plain.measures),
+        )
+        for each in measures
+    ]
+    columns = ["contender", "scope", "metric", "value", "low"]
+    assert sorted(table[columns].itertuples(index=False, name=None)) == sorted(expected)
+    assert len(expected) == 9 + 2 + 9
