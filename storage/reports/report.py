@@ -87,7 +87,7 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
         "Brackets hold 95 % intervals, from drawing the artists anew with replacement.",
         *_measure_section(report),
         "## How it was measured",
-        _table(["", ""], [[fact.name, fact.value] for fact in report.facts]),
+        fact_table(report.facts),
         *[f"![{picture.caption}]({link(picture)})" for picture in report.pictures],
     ]
     if len(report.epochs):
@@ -107,7 +107,7 @@ def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> 
         head.append(f"ROC AUC, matched on {matched_on}")
         for row, one in zip(rows, contenders, strict=True):
             row.append(_decimal(one.matched_roc_auc))
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def measure_table(measures: Sequence[Measure], matched_on: str | None) -> str:
@@ -118,7 +118,7 @@ def measure_table(measures: Sequence[Measure], matched_on: str | None) -> str:
         head.append(f"matched on {matched_on}")
         for row, one in zip(rows, measures, strict=True):
             row.append(_worded(one.metric, one.matched))
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def epoch_table(epochs: pd.DataFrame) -> str:
@@ -133,7 +133,7 @@ def epoch_table(epochs: pd.DataFrame) -> str:
         [str(epoch), *(_figure(name, value) for name, value in zip(shown, values, strict=True))]
         for epoch, *values in epochs[["epoch", *shown]].itertuples(index=False)
     ]
-    return _table(["epoch", *(names[name] for name in shown)], rows)
+    return table(["epoch", *(names[name] for name in shown)], rows)
 
 
 def _measure_section(report: Report) -> list[str]:
@@ -143,7 +143,13 @@ def _measure_section(report: Report) -> list[str]:
     return ["## More about the network", measure_table(report.measures, report.matched_on)]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def fact_table(facts: Sequence[Fact]) -> str:
+    """Tabulate facts, a line each."""
+    return table(["", ""], [[fact.name, fact.value] for fact in facts])
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write a table in Markdown."""
     ruled = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in ruled)
 
