@@ -78,7 +78,7 @@ def prepare(
 ) -> None:
     """Read a source, divide its artists, crop its images to one zip."""
     with one_line_errors(debug):
-        from flows.cli_settings import check_settings, parse_assignments, usual_preset
+        from flows.assignments import check_settings, parse_assignments, usual_preset
         from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
@@ -108,7 +108,7 @@ def train(
 ) -> None:
     """Train a network and judge it on artists it has never seen."""
     with one_line_errors(debug, "samehand train --resume last"):
-        from flows.cli_settings import check_settings, parse_assignments, usual_preset
+        from flows.assignments import check_settings, parse_assignments, usual_preset
         from flows.settings import preset_name
         from storage.sources import check_source
 
@@ -144,7 +144,7 @@ def evaluate(
 ) -> None:
     """Evaluate a stored model on artists it was not trained on."""
     with one_line_errors(debug):
-        from flows.cli_settings import parse_assignments
+        from flows.assignments import parse_assignments
         from flows.settings import check_overrides
 
         overrides = parse_assignments(assignments)

@@ -45,7 +45,7 @@ def draw_for_test(started: StartedRun, prepared: Prepared) -> KeptTriplets:
         "test",
         settings.test_triplets,
         settings.seed,
-        started.run.folder.triplets,
+        started.run.folder,
         settings.matched_on,
         is_optional=is_presets_own(started.run.preset, "matched_on", settings.matched_on),
     )

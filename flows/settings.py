@@ -20,7 +20,7 @@ from pydantic import (
 from flows.errors import SettingsError
 from model.errors import ModelInputError
 from model.recipe import Batching, LossName, OptimizerName, Recipe, SamplerName, Schedule
-from model.selection import EpochMetric
+from model.selection import Criterion
 from model.shape import FeatureKind, HeadKind, NetworkShape
 from model.warp_draws import BOUNDS, WarpRanges
 from storage.datasets.crop import CropRules
@@ -161,7 +161,7 @@ class Settings(BaseModel):
         ge=0,
         description="Stop after so many epochs without a better validation; 0: never.",
     )
-    choose_epoch_by: EpochMetric = Field(
+    choose_epoch_by: Criterion = Field(
         default="triplet_accuracy", description="Validation metric by which the epoch is chosen."
     )
     sampler: SamplerName = Field(

@@ -49,6 +49,7 @@ def train_flow(
     preset: PresetName = "demo",
     settings: Overrides | None = None,
     resume: int | None = None,
+    promote: bool = True,
 ) -> Judged:
     """Train a network on a source, and judge it on artists it has never seen.
 
@@ -59,6 +60,7 @@ def train_flow(
         settings: single settings that differ from the preset.
         resume: the number of a run that was stopped; it goes on after its last finished epoch,
             with its own source and settings.
+        promote: whether the model may become the champion.
     """
     if resume is None:
         run = new_run("train-flow", source, preset, settings)
@@ -74,7 +76,7 @@ def train_flow(
         kept = draw_kept(started, prepared)
         history = train_epochs(started, prepared, kept, untrained, features)
         model = calibrate(started, prepared, history, features)
-        champion = crown(started, prepared, model)
+        champion = crown(started, prepared, model) if promote else None
         pictures = plot_training(started.run, model.epoch, started.space)
         return judge_on_test(
             started, prepared, model, untrained, kept.test, champion, features, pictures
@@ -97,7 +99,7 @@ def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
         "validation",
         settings.validation_triplets,
         settings.seed,
-        started.run.folder.triplets,
+        started.run.folder,
     )
     test = draw_for_test(started, prepared)
     return KeptDraws(validation, test)

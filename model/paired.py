@@ -33,18 +33,20 @@ def paired_roc_auc(
     *,
     resamples: int,
     seed: int,
+    folds: Sequence[int] | None = None,
 ) -> Difference:
     """Difference in `metrics.roc_auc`, given the pairs of each fold and its images' artists (N,).
 
-    A resample that leaves some fold without pairs of both kinds is skipped for both alike.
+    `folds` number the folds where several trainings are of one: they share its draws. A resample
+    that leaves some fold without pairs of both kinds is skipped for both alike.
     Raises `ModelInputError` where all are, or where a fold's pairs are not of the same images.
     """
     values, figures = [], []
-    rngs = np.random.default_rng(seed).spawn(len(artists))
-    for one, other, names, rng in zip(ours, theirs, artists, rngs, strict=True):
+    places = range(len(ours)) if folds is None else folds
+    for one, other, names, fold in zip(ours, theirs, artists, places, strict=True):
         _require_same_images(one, other)
         values.append(roc_auc(one) - roc_auc(other))
-        draws = draw_artists(names, resamples, rng)
+        draws = draw_artists(names, resamples, fold_stream(seed, fold))
         judged = [weighted_roc_auc(each, draws.artist, draws.drawn) for each in (one, other)]
         figures.append(judged[0] - judged[1])
     return _difference(values, figures)
@@ -58,24 +60,31 @@ def paired_triplet_accuracy(
     *,
     resamples: int,
     seed: int,
+    folds: Sequence[int] | None = None,
 ) -> Difference:
     """Difference in `metrics.triplet_accuracy`, given each fold's triplets and their artists (T,).
 
-    A resample that leaves some fold without triplets is skipped for both alike. Raises
-    `ModelInputError` where all are.
+    `folds` are as in `paired_roc_auc`. A resample that leaves some fold without triplets is skipped
+    for both alike. Raises `ModelInputError` where all are.
     """
     values, figures = [], []
-    rngs = np.random.default_rng(seed).spawn(len(anchor_artists))
-    folds = zip(ours, theirs, anchor_artists, negative_artists, rngs, strict=True)
-    for one, other, anchors, negatives, rng in folds:
+    places = range(len(ours)) if folds is None else folds
+    judged_on = zip(ours, theirs, anchor_artists, negative_artists, places, strict=True)
+    for one, other, anchors, negatives, fold in judged_on:
         values.append(triplet_accuracy(one) - triplet_accuracy(other))
-        draws = draw_artists(np.concatenate([anchors, negatives]), resamples, rng)
+        both = np.concatenate([anchors, negatives])
+        draws = draw_artists(both, resamples, fold_stream(seed, fold))
         anchor, negative = draws.artist.reshape(2, -1)
         judged = [
             weighted_triplet_accuracy(each, anchor, negative, draws.drawn) for each in (one, other)
         ]
         figures.append(judged[0] - judged[1])
     return _difference(values, figures)
+
+
+def fold_stream(seed: int, fold: int) -> np.random.Generator:
+    """The random numbers by which a fold's artists are drawn: the same for whatever is compared."""
+    return np.random.default_rng((seed, fold))
 
 
 def _difference(values: Sequence[float], figures: Sequence[Float64]) -> Difference:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-EpochMetric = Literal["triplet_accuracy", "roc_auc"]
+Criterion = Literal["triplet_accuracy", "roc_auc"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ValidatedEpoch:
 
 
 def best_epoch(
-    history: Sequence[ValidatedEpoch], by: EpochMetric = "triplet_accuracy"
+    history: Sequence[ValidatedEpoch], by: Criterion = "triplet_accuracy"
 ) -> ValidatedEpoch:
     """The epoch that is best on validation.
 
@@ -36,7 +36,7 @@ def best_epoch(
 
 
 def should_stop(
-    history: Sequence[ValidatedEpoch], patience: int, by: EpochMetric = "triplet_accuracy"
+    history: Sequence[ValidatedEpoch], patience: int, by: Criterion = "triplet_accuracy"
 ) -> bool:
     """Whether the last ``patience`` epochs all failed to better the best one; 0: never stop.
 

@@ -27,6 +27,10 @@ class RunFolder:
         """The folder of the triplets as they were drawn."""
         return self.directory / "triplets"
 
+    def kept_triplets(self, split: str, *, matched: bool = False) -> Path:
+        """The triplets of a split that are drawn once, or those with matched negatives."""
+        return self.triplets / f"{split}{'-matched' * matched}.npz"
+
     def inner(self, name: str) -> "RunFolder":
         """A folder of the same kind inside, for what a run does once more."""
         return RunFolder(self.directory / name)

@@ -10,6 +10,7 @@ from model.samplers import ArtistBatches, Batches, TripletBatches, draw_epoch
 from model.triplets import Triplets, draw_triplets, match_negatives, stream
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, has_column, load_split
+from storage.run_folder import RunFolder
 from tasks.step import step
 
 
@@ -40,7 +41,7 @@ def draw_kept_triplets(
     split: str,
     count: int,
     seed: int,
-    folder: Path,
+    folder: RunFolder,
     matched_on: str | None = None,
     is_optional: bool = False,
 ) -> KeptTriplets:
@@ -53,7 +54,7 @@ def draw_kept_triplets(
         matched_on = None
     images = load_split(dataset, split, matched_on)
     triplets = draw_triplets(images.artists, count, stream(seed, f"{split} triplets"))
-    kept = KeptTriplets(split, folder / f"{split}.npz")
+    kept = KeptTriplets(split, folder.kept_triplets(split))
     save_arrays(kept.triplets, asdict(triplets))
     if matched_on is None:
         return kept
@@ -66,7 +67,7 @@ def draw_kept_triplets(
         split,
         matched_on,
     )
-    path = folder / f"{split}-matched.npz"
+    path = folder.kept_triplets(split, matched=True)
     save_arrays(path, asdict(matched.triplets))
     return KeptTriplets(split, kept.triplets, path, matched_on)
 

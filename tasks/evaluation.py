@@ -126,7 +126,7 @@ def judge_embeddings(
     embeddings: Path, dataset: Dataset, kept: KeptTriplets, resampling: Resampling
 ) -> Discrimination:
     """Judge how well embeddings, a baseline's too, tell hands apart."""
-    images = load_split(dataset, kept.split)
+    images = load_split(dataset, kept.split, kept.matched_on)
     vectors = load_arrays(embeddings)["embeddings"]
     return discriminate(
         vectors,
@@ -135,6 +135,7 @@ def judge_embeddings(
         read_triplets(kept.triplets),
         read_triplets(kept.matched) if kept.matched else None,
         resampling,
+        images.labels if kept.matched_on else None,
     )
 
 
@@ -149,7 +150,7 @@ def verify_embeddings(
     resampling: Resampling,
 ) -> Verification:
     """Judge the network's embeddings by its margin and calibration."""
-    images = load_split(dataset, kept.split)
+    images = load_split(dataset, kept.split, kept.matched_on)
     vectors = load_arrays(embeddings)["embeddings"]
     return verify(
         vectors,
@@ -159,6 +160,7 @@ def verify_embeddings(
         margin=margin,
         calibration=calibration,
         resampling=resampling,
+        labels=images.labels if kept.matched_on else None,
     )
 
 

@@ -259,8 +259,8 @@ def _history(session: Session, run: OpenRun) -> tuple[ValidatedEpoch, ...]:
     epochs = results.epochs(session, run.id)
     columns = ["epoch", "validation_accuracy", "validation_loss", "validation_roc_auc"]
     return tuple(
-        ValidatedEpoch(int(epoch), *rest)
-        for epoch, *rest in epochs[columns].itertuples(index=False)
+        ValidatedEpoch(int(epoch), accuracy, loss, None if pd.isna(roc_auc) else roc_auc)
+        for epoch, accuracy, loss, roc_auc in epochs[columns].itertuples(index=False)
     )
 
 

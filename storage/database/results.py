@@ -212,6 +212,15 @@ def find_model(session: Session, model_id: int | str | None = None) -> Model:
     return _find(session, Model, "model", model_id)
 
 
+def stopped_training(
+    session: Session, source: str, settings: dict[str, Any], after: int
+) -> int | None:
+    """Return the newest training run after a run that was stopped, of these very settings."""
+    begun = (Run.flow_name == "train-flow", Run.source == source, Run.id > after)
+    query = select(Run).where(*begun, Run.status != "complete").order_by(Run.id.desc())
+    return next((run.id for run in session.scalars(query) if run.settings == settings), None)
+
+
 def run_of_flow_run(session: Session, prefect_flow_run_id: str) -> Run | None:
     """Return the run that a flow run began, to go on with or to end."""
     query = select(Run).where(Run.prefect_flow_run_id == prefect_flow_run_id)

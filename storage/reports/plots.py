@@ -80,6 +80,31 @@ def plot_verdicts(verdicts: Sequence[Verdict], title: str, target: Path) -> None
     _save(figure, target)
 
 
+def plot_differences(differences: pd.DataFrame, target: Path) -> None:
+    """Draw by how much recipes differ, metric by metric, with their intervals."""
+    names = [f"{row.recipe}\nagainst {row.rival}" for row in differences.itertuples()]
+    figure = Figure(figsize=(8, 1.2 + 0.5 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color="grey", linestyle="--")
+    for place, (metric, rows) in enumerate(differences.groupby("metric", sort=False)):
+        values, low, high = (100 * rows[name] for name in ("value", "low", "high"))
+        axes.errorbar(
+            values,
+            rows.index + 0.0,
+            xerr=[values - low, high - values],
+            fmt="o",
+            capsize=3,
+            color=f"C{place}",
+            label=str(metric).replace("_", " "),
+        )
+    axes.set_yticks(range(len(names)), names, fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel("points, the first better on the right")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=8)
+    _save(figure, target)
+
+
 def _canvas(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
     # No pyplot: it keeps every figure in a global list, and flows may draw from several threads.
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")

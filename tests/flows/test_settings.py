@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli_settings import parse_assignments
+from flows.assignments import parse_assignments
 from flows.errors import SettingsError
 from flows.settings import PRESETS, Settings, check_overrides, resolve
 from model.errors import ModelInputError

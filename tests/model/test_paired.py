@@ -8,7 +8,7 @@ from model.distances import Pairs, TripletDistances
 from model.errors import ModelInputError
 from model.intervals import roc_auc_interval
 from model.metrics import all_pairs, roc_auc
-from model.paired import paired_roc_auc, paired_triplet_accuracy
+from model.paired import fold_stream, paired_roc_auc, paired_triplet_accuracy
 from model.resampling import draw_artists
 from tests.model.resampled import naive_auc, painted, some_triplets
 
@@ -24,7 +24,7 @@ def fold(seed: int, artists: int = 10) -> Fold:
 
 def naive_difference(folds: list[Fold], resamples: int, seed: int) -> NDArray[np.float64]:
     """Difference of every resample: each fold's artists drawn once for both, its pairs weighed."""
-    rngs = np.random.default_rng(seed).spawn(len(folds))
+    rngs = [fold_stream(seed, place) for place in range(len(folds))]
     drawn = [
         draw_artists(artist, resamples, rng).drawn
         for (_, _, artist), rng in zip(folds, rngs, strict=True)
@@ -60,7 +60,7 @@ def test_the_difference_in_triplet_accuracy_is_that_of_a_plain_loop() -> None:
         resamples=100,
         seed=6,
     )
-    rngs = np.random.default_rng(6).spawn(2)
+    rngs = [fold_stream(6, place) for place in range(2)]
     values, figures = [], []
     for (ours, anchor, negative), theirs, rng in zip(folds, others, rngs, strict=True):
         right = [each.positive_dist < each.negative_dist for each in (ours, theirs)]
@@ -98,7 +98,7 @@ def test_a_resample_that_leaves_a_fold_without_pairs_is_dropped_for_both() -> No
     # Of two artists every other draw takes only one: it has no pairs by two.
     folds = [fold(6, artists=2), fold(7, artists=2)]
     ours, theirs, artists = zip(*folds, strict=True)
-    rngs = np.random.default_rng(8).spawn(2)
+    rngs = [fold_stream(8, place) for place in range(2)]
     usable = np.all([(draw_artists(np.arange(2), 40, rng).drawn > 0).all(1) for rng in rngs], 0)
     assert 0 < usable.sum() < 20
     found = paired_roc_auc(ours, theirs, artists, resamples=40, seed=8)
@@ -110,8 +110,7 @@ def test_a_resample_that_leaves_a_fold_without_pairs_is_dropped_for_both() -> No
 
 
 def _is_usable(seed: int) -> bool:
-    (rng,) = np.random.default_rng(seed).spawn(1)
-    return bool((draw_artists(np.arange(2), 1, rng).drawn > 0).all())
+    return bool((draw_artists(np.arange(2), 1, fold_stream(seed, 0)).drawn > 0).all())
 
 
 def test_only_what_was_judged_on_the_same_images_is_compared() -> None:
@@ -128,3 +127,14 @@ def test_only_what_was_judged_on_the_same_images_is_compared() -> None:
             resamples=5,
             seed=0,
         )
+
+
+def test_trainings_of_one_fold_share_its_draws() -> None:
+    ours, theirs, artist = fold(10, artists=12)
+    once = paired_roc_auc([ours], [theirs], [artist], resamples=60, seed=3, folds=[4])
+    twice = paired_roc_auc(
+        [ours, ours], [theirs, theirs], [artist, artist], resamples=60, seed=3, folds=[4, 4]
+    )
+    apart = paired_roc_auc([ours, ours], [theirs, theirs], [artist, artist], resamples=60, seed=3)
+    assert twice == once
+    assert apart.high - apart.low < once.high - once.low

@@ -8,6 +8,7 @@ from prefect.logging import disable_run_logger
 
 from storage.datasets.dataset import Dataset
 from storage.errors import InputError
+from storage.run_folder import RunFolder
 from tasks.batches import KeptTriplets, draw_kept_triplets
 
 
@@ -25,7 +26,7 @@ def draw(folder: Path, *, matched_on: str, is_optional: bool) -> KeptTriplets:
     images.to_csv(folder / "catalog.csv", index=False)
     with disable_run_logger():
         return draw_kept_triplets.fn(
-            Dataset(folder), "test", 30, 0, folder, matched_on, is_optional=is_optional
+            Dataset(folder), "test", 30, 0, RunFolder(folder), matched_on, is_optional=is_optional
         )
 
 
