@@ -65,6 +65,11 @@ def exported_beside(checkpoint: Path) -> Path:
     return checkpoint.with_suffix(EXPORTED)
 
 
+def checkpoint_beside(exported: Path) -> Path:
+    """The checkpoint that a network was exported from; a checkpoint is its own."""
+    return exported.with_suffix(".pt")
+
+
 def optimizer_beside(checkpoint: Path) -> Path:
     """The state of the optimizer that belongs to a checkpoint."""
     return checkpoint.with_suffix(".optimizer.pt")
