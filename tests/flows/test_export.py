@@ -123,3 +123,24 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     assert_mistake(samehand("export", "last", str(tmp_path / "folder.onnx")), "is a folder")
     assert_mistake(samehand("export", "7", usable), "there is no model 7")
     assert [path.name for path in tmp_path.iterdir()] == ["folder.onnx"]
+
+
+def test_a_model_that_was_kept_as_a_checkpoint_alone_is_exported_when_it_is_wanted(
+    samehand: Samehand, in_copy: Trained, paintings: Path
+) -> None:
+    images = [str(paintings / artist / "0.png") for artist in ("Artist 1", "Artist 7")]
+    before = json.loads(samehand("compare", *images, "--json").stdout)
+    (kept,) = in_copy.home.glob("runs/*/checkpoints/*.onnx")
+    kept.unlink()
+    after = json.loads(samehand("compare", *images, "--json").stdout)
+    assert after["distance"] == pytest.approx(before["distance"], rel=1e-5)
+    assert kept.is_file()
+
+
+def test_a_model_whose_files_are_gone_is_one_line(
+    samehand: Samehand, in_copy: Trained, tmp_path: Path
+) -> None:
+    for file in in_copy.home.glob("runs/*/checkpoints/*"):
+        file.unlink()
+    refused = samehand("export", "last", str(tmp_path / "hand.onnx"))
+    assert_mistake(refused, "the checkpoint of model 1 is gone")
