@@ -72,6 +72,7 @@ def test_the_card_says_what_the_database_holds(exported: Path, in_trained: Train
             "SELECT roc_auc, roc_auc_low, roc_auc_high FROM evaluations"
         )
         ((threshold,),) = database.execute("SELECT threshold FROM models")
+        ((settings,),) = database.execute("SELECT settings FROM runs")
     assert f"| source | {source} |" in card
     assert content in card
     assert len(counts) == 3
@@ -80,7 +81,8 @@ def test_the_card_says_what_the_database_holds(exported: Path, in_trained: Train
     assert f"{auc:.3f} [{low:.3f}, {high:.3f}]" in card
     assert f"at most **{threshold:.4f}**" in card
     assert "| mean colour |" in card
-    assert "The backbone started from" in card or "random weights" in card
+    is_random = json.loads(settings)["weights"] == "none"
+    assert ("random weights" if is_random else "pretrained weights") in card
 
 
 def test_the_cards_program_gives_the_verdict_of_compare(
