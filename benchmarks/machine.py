@@ -10,7 +10,15 @@ import torch
 
 from storage.threads import available_cores
 
-LIBRARIES = ("torch", "torchvision", "pillow", "numpy", "nvidia-nvimgcodec-cu13", "prefect")
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "onnxruntime",
+    "pillow",
+    "numpy",
+    "nvidia-nvimgcodec-cu13",
+    "prefect",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,6 +259,22 @@ def promote(
 
 
 @app.command()
+def export(
+    model: Annotated[str, typer.Argument(help="Number of a model, last, or champion.")],
+    file: Annotated[Path, typer.Argument(help="Where to write it: FILE.onnx.")],
+    debug: Debug = False,
+) -> None:
+    """Write a model to an ONNX file for use elsewhere, with a model card beside it."""
+    with one_line_errors(debug):
+        from flows.environment import workspace
+        from flows.export import export_model
+
+        written = export_model(model, file, workspace())
+        typer.echo(f"model  {written.model_id}, in {written.file}")
+        typer.echo(f"card   {written.card}")
+
+
+@app.command()
 def compare(
     image_a: Path,
     image_b: Path,

@@ -9,8 +9,7 @@ from flows.kept_network import kept_network
 from model.calibration import Calibration, probability
 from model.distances import finite_points, row_distances
 from model.exported import embed_exported
-from storage.database import results
-from storage.database.session import transaction
+from storage.database.handed_out import hand_out
 from storage.datasets.crop import CropRules
 from storage.datasets.loose_crops import crop_loose
 from storage.errors import InputError
@@ -37,9 +36,8 @@ def compare_images(
 
     Raises InputError if an image cannot be used, or if there is no model yet.
     """
-    with transaction(space.database_url) as session:
-        model = results.find_model(session, model_id)
-        network = kept_network(session, model, space)
+    model = hand_out(space.database_url, model_id)
+    network = kept_network(model, space)
     files = [(str(path), str(path)) for path in (image_a, image_b)]
     rules = CropRules(**network.description["crop"])
     crops = crop_loose(files, _read, rules, lambda done, total: None)

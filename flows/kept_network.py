@@ -3,18 +3,21 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
 from model.exported import ExportedNetwork, open_exported
-from storage.database.tables import Model, Run
+from storage.database.handed_out import HandedOut
 from storage.errors import InputError
 from storage.files import replacing
 from storage.run_folder import exported_beside
 from storage.workspace import Workspace
 
 
-def kept_network(session: Session, model: Model, space: Workspace) -> ExportedNetwork:
+def kept_network(model: HandedOut, space: Workspace) -> ExportedNetwork:
     """Open the exported network of a model. Raises InputError where its files are gone."""
+    return open_exported(exported_file(model, space))
+
+
+def exported_file(model: HandedOut, space: Workspace) -> Path:
+    """The file of a model's exported network. Raises InputError where its files are gone."""
     checkpoint = space.home / model.path
     exported = exported_beside(checkpoint)
     if not exported.is_file():
@@ -23,16 +26,20 @@ def kept_network(session: Session, model: Model, space: Workspace) -> ExportedNe
                 f"{checkpoint}: the checkpoint of model {model.id} is gone; put it back or name"
                 " another model"
             )
-        _export(checkpoint, exported, session.get_one(Run, model.run_id).settings)
-    return open_exported(exported)
+        _export(checkpoint, exported, model.run_id, space)
+    return exported
 
 
-def _export(checkpoint: Path, target: Path, settings: dict[str, object]) -> None:
+def _export(checkpoint: Path, target: Path, run_id: int, space: Workspace) -> None:
     """Export a model of an earlier version, which kept its checkpoint alone."""
     from flows.settings import Settings
     from model.checkpoint import load_checkpoint  # takes torch along, this once
     from model.export import export_network
+    from storage.database.session import transaction
+    from storage.database.tables import Run
 
+    with transaction(space.database_url) as session:
+        settings = session.get_one(Run, run_id).settings
     rules = Settings.model_validate(settings).crop_rules()
     with replacing(target) as partial:
         export_network(load_checkpoint(checkpoint).network, partial, {"crop": asdict(rules)})

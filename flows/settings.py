@@ -127,6 +127,9 @@ class Settings(BaseModel):
         description="What the head gets: the last feature map, or statistics of several.",
     )
     head: HeadKind = Field(default="flatten", description="Layers between features and embedding.")
+    heads: int = Field(
+        default=1, ge=1, le=100, description="Heads side by side, each trained by its own loss."
+    )
     normalised: bool = Field(default=False, description="Scale every embedding to length 1.")
     hidden_size: Count = Field(default=256, description="Width of the hidden layer of the head.")
     embedding_size: Count = Field(default=64, description="Length of an embedding.")
@@ -173,6 +176,12 @@ class Settings(BaseModel):
     )
     images_per_batch_artist: int = Field(
         default=4, ge=2, description="Images of each artist in a batch; sampler artists."
+    )
+    artist_power: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Artists are drawn by the number of their images to this power; 0: all alike.",
     )
     batching: Batching = Field(
         default="roles",
@@ -260,6 +269,7 @@ class Settings(BaseModel):
             backbone=self.backbone,
             features=self.features,
             head=self.head,
+            heads=self.heads,
             normalised=self.normalised,
             frozen=not self.train_backbone,
         )
@@ -284,6 +294,7 @@ class Settings(BaseModel):
             batch_size=self.batch_size,
             artists_per_batch=self.artists_per_batch,
             images_per_batch_artist=self.images_per_batch_artist,
+            artist_power=self.artist_power,
             batching=self.batching,
             compile_network=self.compile_network,
             gradient_checkpointing=self.gradient_checkpointing,
@@ -304,19 +315,23 @@ BEST: Mapping[str, JsonValue] = MappingProxyType(
         "backbone": "tf_efficientnet_lite0+tf_efficientnet_lite2",
         "train_backbone": False,
         "features": "statistics",
-        "hidden_size": 1024,
+        "hidden_size": 512,
         "embedding_size": 256,
         "backbone_dropout": 0.5,
         "head_dropout": 0.5,
+        "head": "residual",
+        "heads": 3,
         "normalised": True,
         "sampler": "artists",
+        "artist_power": 0.75,
         "loss": "contrastive",
+        "temperature": 0.07,
         "optimizer": "adamw",
         "schedule": "one-cycle",
-        "learning_rate": 1e-3,
+        "learning_rate": 2e-3,
         "weight_decay": 1e-2,
         "margin": 0.5,
-        "epochs": 30,
+        "epochs": 18,
         "choose_epoch_by": "roc_auc",
         "matched_on": "style",
     }

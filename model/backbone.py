@@ -17,8 +17,8 @@ class Trunk(nn.Module):
     """A network of timm's without its classifier, and what its weights expect of an image.
 
     ``kind`` says what it gives of an image: ``map``, its last feature map (B, C, H, W), or
-    ``statistics``, a vector (B, D) of channel statistics: the last map's means, and the means and
-    deviations of the maps in the middle, which tell more of brushwork than of what is painted.
+    ``statistics``, the means and deviations (B, D) of the channels of every level's map: the first
+    levels tell of brushwork, the last of what is painted.
     """
 
     mean: Tensor
@@ -39,10 +39,8 @@ class Trunk(nn.Module):
         if self.kind == "map":
             last_map: Tensor = self.network.forward_features(images)
             return last_map
-        middle = _middle_levels(self.network)
-        last_map, maps = self.network.forward_intermediates(images, indices=middle)
-        statistics = [_means_and_deviations(each.flatten(2)) for each in maps]
-        return torch.cat([_rooted_means(self.by_channel(last_map)), *statistics], dim=1)
+        maps = self.network.forward_intermediates(images, intermediates_only=True)
+        return torch.cat([_means_and_deviations(each.flatten(2)) for each in maps], dim=1)
 
     def by_channel(self, last_map: Tensor) -> Tensor:
         """The last map as (B, C, places), in whichever order the network has it."""
@@ -121,23 +119,6 @@ def _create(name: str) -> nn.Module:
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelInputError(f"backbone: timm cannot build {name!r}: {error}") from error
     return network
-
-
-def _middle_levels(network: Any) -> list[int]:
-    """The feature maps between the first and the last."""
-    info = network.feature_info
-    count = len(info.info if hasattr(info, "info") else info)
-    return list(range(1, count - 1))
-
-
-def _rooted_means(features: Tensor) -> Tensor:
-    """Means of each channel of (B, C, places): (B, C), their roots taken with the sign kept.
-
-    The root lets no few strong channels decide (Perronnin et al. 2010, "Improving the Fisher
-    Kernel for Large-Scale Image Classification").
-    """
-    means = features.mean(dim=2)
-    return means.sign() * means.abs().sqrt()
 
 
 def _means_and_deviations(features: Tensor) -> Tensor:

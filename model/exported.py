@@ -2,7 +2,7 @@
 several times as fast where convolutions are depthwise."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,11 @@ class ExportedNetwork:
         (vectors,) = self.session.run(None, {"pixels": pixels})
         return np.asarray(vectors, dtype=np.float32)
 
+    @property
+    def embedding_size(self) -> int:
+        """The length of a vector."""
+        return int(self.session.get_outputs()[0].shape[1])
+
 
 def open_exported(path: Path) -> ExportedNetwork:
     """Open an ONNX file that samehand wrote. Raises ModelInputError where it is none."""
@@ -41,12 +46,23 @@ def open_exported(path: Path) -> ExportedNetwork:
         raise ModelInputError(f"there is no exported network {path}")
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors alone
+    # Threads that wait for each other by spinning take the core that another would work on.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         described = session.get_modelmeta().custom_metadata_map[DESCRIBED_BY]
         return ExportedNetwork(session, json.loads(described))
     except Exception as error:  # ONNX Runtime has no common class for what a file can lack
         raise ModelInputError(f"{path} is not a network exported by samehand") from error
+
+
+def describe_anew(source: Path, target: Path, description: Mapping[str, Any]) -> None:
+    """Write the network in ``source`` to ``target`` with another description."""
+    import onnx  # a third of a second, for the few files that are handed on
+
+    written = onnx.load(source)
+    onnx.helper.set_model_props(written, {DESCRIBED_BY: json.dumps(dict(description))})
+    onnx.save(written, target)
 
 
 def embed_exported(

@@ -4,7 +4,7 @@ A loss takes the embeddings (M, D) of a batch and its targets, and also says in 
 batch's triplets the anchor is nearer to the positive: what people can read beside any loss.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -43,6 +43,15 @@ def loss_of(recipe: Recipe) -> Loss:
             return partial(triplet_margin, margin=recipe.margin)
         case "contrastive":
             return partial(supervised_contrastive, temperature=recipe.temperature)
+
+
+def mean_outcome(outcomes: Sequence[Outcome]) -> Outcome:
+    """The mean loss of several heads, and what they count together."""
+    return Outcome(
+        torch.stack([one.loss for one in outcomes]).mean(),
+        torch.stack([one.correct for one in outcomes]).sum(),
+        torch.stack([one.n_triplets for one in outcomes]).sum(),
+    )
 
 
 def triplet_margin(embeddings: Tensor, targets: Targets, margin: float) -> Outcome:

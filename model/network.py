@@ -1,5 +1,7 @@
 """The Siamese network: a backbone that sees, and a small head that embeds."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,6 +11,10 @@ from model.heads import build_head
 from model.shape import NetworkShape
 
 __all__ = ["NetworkShape", "SiameseNetwork", "Standardise", "build_network"]
+
+
+FURTHEST = 8.0  # deviations from the mean: what lies further tells nothing more
+LEAST_DEVIATION = 1e-4  # of the features' size: less is noise
 
 
 class Standardise(nn.Module):
@@ -26,11 +32,12 @@ class Standardise(nn.Module):
     def fit(self, mean: Tensor, deviation: Tensor) -> None:
         """Take over mean and deviation (D,) of the training images' features."""
         self.mean.copy_(mean)
-        self.deviation.copy_(deviation.clamp(min=1e-6))
+        least = LEAST_DEVIATION * mean.abs().mean().item() + 1e-6
+        self.deviation.copy_(deviation.clamp(min=least))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, D) → (B, D)."""
-        return features.sub(self.mean).div(self.deviation)
+        """(B, D) → (B, D), within `FURTHEST` deviations."""
+        return features.sub(self.mean).div(self.deviation).clamp(-FURTHEST, FURTHEST)
 
 
 class SiameseNetwork(nn.Module):
@@ -48,11 +55,12 @@ class SiameseNetwork(nn.Module):
         size = self.backbone.feature_shape(shape.crop_size).numel()
         is_vector = shape.features == "statistics"
         self.standardise: nn.Module = Standardise(size) if is_vector else nn.Identity()
-        self.head = build_head(size, shape)
+        heads = [build_head(size, shape) for _ in range(shape.heads)]
+        self.head: nn.Module = heads[0] if shape.heads == 1 else nn.ModuleList(heads)
         self.backbone.requires_grad_(not shape.frozen)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Embed crops: (B, S, S, 3) uint8 → (B, embedding_size) float32."""
+        """Embed crops: (B, S, S, 3) uint8 → (B, heads * embedding_size) float32."""
         return self.embed(self.features(pixels))
 
     def features(self, pixels: Tensor) -> Tensor:
@@ -63,9 +71,16 @@ class SiameseNetwork(nn.Module):
         return features
 
     def embed(self, features: Tensor) -> Tensor:
-        """Make embeddings of features: → (B, embedding_size) float32."""
-        embeddings: Tensor = self.head(self.standardise(features)).float()
-        return functional.normalize(embeddings) if self.shape.normalised else embeddings
+        """Make embeddings of features: → (B, heads * embedding_size) float32.
+
+        The squared distance of two is the mean of what each head finds.
+        """
+        features = self.standardise(features)
+        heads = self.head if isinstance(self.head, nn.ModuleList) else [self.head]
+        parts = [head(features).float() for head in heads]
+        if self.shape.normalised:
+            parts = [functional.normalize(part) for part in parts]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1) / math.sqrt(len(parts))
 
     def train(self, mode: bool = True) -> "SiameseNetwork":
         """Set the mode; a frozen backbone stays as it is when it embeds."""

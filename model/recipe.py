@@ -18,7 +18,8 @@ class Recipe:
     """How the network is trained; the defaults are the reference's.
 
     ``sampler`` makes batches of ``batch_size`` triplets, or of ``artists_per_batch`` artists with
-    ``images_per_batch_artist`` images each. ``batching`` says how a batch of triplets goes through
+    ``images_per_batch_artist`` images each, drawn by the number of their images to
+    ``artist_power``. ``batching`` says how a batch of triplets goes through
     the network: anchors, positives and negatives in passes of their own (``roles``), or each of its
     images once, in one pass. With ``shared`` the triplets, too, are to be drawn so that they share
     images (`model.triplets`). ``compile_network`` translates the network for the device first,
@@ -40,6 +41,7 @@ class Recipe:
     batch_size: int = 200
     artists_per_batch: int = 32
     images_per_batch_artist: int = 4
+    artist_power: float = 0.0
     warps: WarpRanges = field(default_factory=WarpRanges)
     batching: Batching = "roles"
     compile_network: bool = False

@@ -6,6 +6,7 @@ again sees the same batches.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,23 +68,25 @@ class TripletBatches:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArtistBatches:
-    """An epoch's images by artist: ``rows`` (S, M) of S batches, and who painted them."""
+    """An epoch's images by artist: ``rows`` (M,) of all batches, one after the other, ``labels``
+    (M,) that number the artists, and ``ends`` (S,) of the S batches."""
 
     rows: Rows
     labels: NDArray[np.int64]
+    ends: NDArray[np.int64]
 
     def __len__(self) -> int:
         """How many images."""
-        return self.rows.size
+        return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches in their order."""
-        for rows, labels in zip(self.rows, self.labels, strict=True):
-            yield Batch((rows,), len(rows), labels=labels)
+        for start, end in pairwise([0, *self.ends.tolist()]):
+            yield Batch((self.rows[start:end],), end - start, labels=self.labels[start:end])
 
     def of_rows(self, rows: NDArray[np.int64]) -> "ArtistBatches":
         """The same batches of ``rows`` (N,), which are what the row numbers now stand for."""
-        return ArtistBatches(rows[self.rows].astype(np.int32), self.labels)
+        return replace(self, rows=rows[self.rows].astype(np.int32))
 
 
 Batches = TripletBatches | ArtistBatches
@@ -103,49 +106,39 @@ def draw_epoch(
             return shuffled(draw_triplets(artists, n_triplets, rng), rng)
         case "artists":
             return draw_artist_batches(
-                artists, recipe.artists_per_batch, recipe.images_per_batch_artist, rng
+                artists,
+                recipe.artists_per_batch,
+                recipe.images_per_batch_artist,
+                recipe.artist_power,
+                rng,
             )
 
 
 def draw_artist_batches(
-    artists: Integers, per_batch: int, images_each: int, rng: np.random.Generator
+    artists: Integers, per_batch: int, images_each: int, power: float, rng: np.random.Generator
 ) -> ArtistBatches:
     """Draw batches of ``per_batch`` different artists with ``images_each`` of their images.
 
-    There are as many batches as hold N images, one at least. Artists come in turn in an order that
-    is drawn anew after each turn; where there are fewer than ``per_batch``, a batch has them all.
-    Of an artist different images are drawn, and all of them once more where there are too few.
-    Raises ModelInputError unless there are two artists, one of them with two images.
+    There are as many batches as hold N images. An artist is drawn by the number of their images to
+    ``power``: 0 treats all alike, 1 all images. Where there are fewer artists or images than asked
+    for, a batch has them all. Raises ModelInputError unless there are two artists, one of them with
+    two images.
     """
     names, artist, counts = np.unique(artists, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.max() < 2:
         raise ModelInputError(
             "batches need two artists at least, one with two images; add images of another"
         )
-    if images_each < 2:
-        raise ModelInputError(
-            "images_per_batch_artist: set it to 2 or more, or no image has a twin"
-        )
     by_artist = np.split(np.argsort(artist, kind="stable"), np.cumsum(counts)[:-1])
-    together = min(per_batch, len(names))
-    n_batches = max(1, -(-len(artists) // (together * images_each)))
-    order: list[int] = []
-    rows, labels = [], []
-    for _ in range(n_batches):
-        if len(order) < together:
-            # Those left of this turn come first, and late in the next: never twice in a batch.
-            turn, left = rng.permutation(len(names)).tolist(), set(order)
-            order += sorted(turn, key=left.__contains__)
-        chosen, order = order[:together], order[together:]
-        rows.append(np.concatenate([_some(by_artist[one], images_each, rng) for one in chosen]))
-        labels.append(np.repeat(chosen, images_each))
-    return ArtistBatches(np.array(rows, dtype=np.int32), np.array(labels, dtype=np.int64))
-
-
-def _some(images: Integers, count: int, rng: np.random.Generator) -> Integers:
-    """So many of the images, none twice before all were once."""
-    turns = [rng.permutation(images) for _ in range(-(-count // len(images)))]
-    return np.concatenate(turns)[:count]
+    together, chance = min(per_batch, len(names)), counts**power / np.sum(counts**power)
+    batches = []
+    for _ in range(max(1, -(-len(artists) // (together * images_each)))):
+        chosen = rng.choice(len(names), together, replace=False, p=chance)
+        drawn = [rng.permutation(by_artist[one])[:images_each] for one in chosen]
+        batches.append((np.concatenate(drawn), np.repeat(chosen, [len(one) for one in drawn])))
+    rows, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+    ends = np.cumsum([len(one) for one, _ in batches])
+    return ArtistBatches(rows.astype(np.int32), labels.astype(np.int64), ends.astype(np.int64))
 
 
 def _in_passes(rows: Rows, batching: Batching) -> Batch:

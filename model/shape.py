@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 FeatureKind = Literal["map", "statistics"]
-HeadKind = Literal["flatten"]
+HeadKind = Literal["flatten", "residual"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,7 @@ class NetworkShape:
     ``crop_size`` in pixels; ``backbone_dropout`` before the first linear layer and
     ``head_dropout`` before the second, as probabilities; ``backbone`` a name of timm's, or several
     joined by ``+``. A ``frozen`` backbone is not trained; a ``normalised`` embedding has length 1.
+    Of several ``heads`` each gives ``embedding_size`` values, side by side.
     """
 
     crop_size: int = 224
@@ -24,5 +25,6 @@ class NetworkShape:
     backbone: str = "resnet18.tv_in1k"
     features: FeatureKind = "map"
     head: HeadKind = "flatten"
+    heads: int = 1
     normalised: bool = False
     frozen: bool = False

@@ -14,7 +14,7 @@ from model.compute import Compute, send
 from model.errors import ModelInputError
 from model.gradient_checkpointing import Forward, gone_through_twice
 from model.inputs import Inputs
-from model.losses import Loss, Outcome, Targets, loss_of
+from model.losses import Loss, Outcome, Targets, loss_of, mean_outcome
 from model.network import SiameseNetwork
 from model.recipe import Batching, Recipe
 from model.samplers import Batch, Batches
@@ -22,7 +22,7 @@ from model.triplets import stream
 
 __all__ = ["Batching", "EpochResult", "Recipe", "build_optimizer", "learning_rate", "train_epoch"]
 
-WARM_UP, START, END = 0.3, 1 / 25, 1e-4
+WARM_UP, START, END = 0.2, 1 / 25, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,12 @@ def build_optimizer(network: SiameseNetwork, recipe: Recipe) -> torch.optim.Adam
 def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
     """The share of the recipe's learning rate for step ``step`` of ``steps``, counted from 0.
 
-    ``one-cycle`` rises from 1/25 over 30 % of the steps, then falls to almost nothing, both along
+    ``one-cycle`` rises from 1/25 over 20 % of the steps, then falls to almost nothing, both along
     a cosine (Smith & Topin 2017, "Super-Convergence"; as ``torch.optim.lr_scheduler.OneCycleLR``).
 
     >>> recipe = Recipe(schedule="one-cycle")
-    >>> [round(learning_rate(step, 101, recipe), 3) for step in (0, 30, 65, 100)]
-    [0.04, 1.0, 0.505, 0.0]
+    >>> [round(learning_rate(step, 101, recipe), 3) for step in (0, 19, 60, 100)]
+    [0.04, 1.0, 0.497, 0.0]
     """
     if recipe.schedule == "constant":
         return 1.0
@@ -94,7 +94,8 @@ def train_epoch(
         for step, batch in enumerate(planned, start=(epoch - 1) * len(planned)):
             _set_pace(optimizer, learning_rate(step, recipe.epochs * len(planned), recipe))
             passes = [inputs.gather(rows, draws) for rows in batch.passes]
-            outcome = _step(forward, optimizer, passes, _targets(batch, inputs), loss, compute)
+            targets = _targets(batch, inputs)
+            outcome = _step(forward, optimizer, passes, targets, loss, network.shape.heads, compute)
             # Nothing of a step is read before the epoch ends, so no step waits for a GPU.
             total_loss += outcome.loss.detach() * batch.size
             n_correct += outcome.correct
@@ -123,12 +124,16 @@ def _step(
     passes: list[Tensor],
     targets: Targets,
     loss: Loss,
+    heads: int,
     compute: Compute,
 ) -> Outcome:
-    """One step of the optimizer. Batch statistics are those of each pass."""
+    """One step of the optimizer, each head by its own loss.
+
+    Batch statistics are those of each pass.
+    """
     with compute.autocast():
         embeddings = torch.cat([forward(images) for images in passes])
-    outcome = loss(embeddings, targets)
+    outcome = mean_outcome([loss(part, targets) for part in embeddings.chunk(heads, dim=1)])
     optimizer.zero_grad(set_to_none=True)
     outcome.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     optimizer.step()

@@ -76,9 +76,9 @@ def exported_beside(checkpoint: Path) -> Path:
     return checkpoint.with_suffix(EXPORTED)
 
 
-def checkpoint_of(network: Path) -> Path:
-    """The checkpoint that an exported network was made of; a checkpoint itself stays."""
-    return network.with_suffix(".pt")
+def checkpoint_beside(exported: Path) -> Path:
+    """The checkpoint that a network was exported from; a checkpoint is its own."""
+    return exported.with_suffix(".pt")
 
 
 def optimizer_beside(checkpoint: Path) -> Path:

@@ -25,7 +25,7 @@ from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, load_split
 from storage.datasets.features import open_features
 from storage.datasets.pixels import open_pixels
-from storage.run_folder import EXPORTED, checkpoint_of
+from storage.run_folder import EXPORTED, checkpoint_beside
 from tasks.batches import KeptTriplets, read_triplets
 from tasks.features import Features
 from tasks.progress import progress_bar
@@ -171,7 +171,7 @@ def _embed(
     images = load_split(dataset, split)
     if features is not None:
         seen = open_features(features.plain)[images.rows]
-        return embed_features(load_checkpoint(checkpoint_of(network)).network, seen)
+        return embed_features(load_checkpoint(checkpoint_beside(network)).network, seen)
     with progress_bar(f"embedding {split}") as progress:
         return embed_pixels(network, open_pixels(dataset.pixels), compute, images.rows, progress)
 

@@ -6,7 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks import cold, cropping, evaluation, learning, limits, memory, training, triplets
+from benchmarks import (
+    cold,
+    cropping,
+    evaluation,
+    exported,
+    learning,
+    limits,
+    memory,
+    training,
+    triplets,
+)
 from benchmarks.amount import Amount, amount_on
 from benchmarks.limits import Rates
 from benchmarks.machine import this_machine
@@ -84,6 +94,17 @@ def test_evaluation() -> None:
     assert rows["bfloat16: relative error of the embeddings"].value < 0.02
     assert rows["float32: triplet accuracy apart"].value < 0.1
     assert rows["bfloat16: triplet accuracy apart"].value <= 0.3
+
+
+def test_exported() -> None:
+    rows = rows_of(exported.measure(images=24, rounds=1))
+    for name in ("EfficientNet-Lite0", "ResNet-18"):
+        slow, fast = rows[f"{name}, torch, channels last"], rows[f"{name}, exported"]
+        assert fast.ratio == pytest.approx(slow.value / fast.value)
+        assert rows[f"{name}: relative error of the embeddings"].value < 1e-5
+        same = rows[f"{name}: pairs with the same verdict"]
+        assert same.note.endswith(f" of {24 * 23 // 2}")
+        assert same.value > 99
 
 
 @pytest.mark.parametrize("given", [True, False])

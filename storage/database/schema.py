@@ -1,11 +1,11 @@
 """The schema of an open database: whose it is, its revision, its upgrade to ours."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine.reflection import ObjectKind
 
+from storage.database.revisions import MIGRATIONS, VERSION_TABLE, newest_revision
 from storage.database.views import ADDED, SCHEMA
 from storage.errors import InputError
 
@@ -13,8 +13,6 @@ from storage.errors import InputError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-VERSION_TABLE = "alembic_version"
 FIRST = "0001"  # what databases had that were made before revisions were counted
 LATER = {"model_id", "wrong_by", "validation_roc_auc", *ADDED}  # columns after the first revision
 LOCK = {
@@ -41,12 +39,6 @@ def is_current(connection: Connection, shown: str) -> bool:
             f"knows up to {newest_revision()}); install the newer one"
         )
     return False
-
-
-def newest_revision() -> str:
-    """The revision that our schema is, by the names of the files that upgrade to each."""
-    newest = max(file.name for file in MIGRATIONS.glob("versions/r*.py"))
-    return newest.removeprefix("r").partition("_")[0]
 
 
 def upgrade(connection: Connection, shown: str) -> None:

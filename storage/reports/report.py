@@ -87,7 +87,7 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
         "Brackets hold 95 % intervals, from drawing the artists anew with replacement.",
         *_measure_section(report),
         "## How it was measured",
-        table(["", ""], [[fact.name, fact.value] for fact in report.facts]),
+        fact_table(report.facts),
         *[f"![{picture.caption}]({link(picture)})" for picture in report.pictures],
     ]
     if len(report.epochs):
@@ -143,8 +143,13 @@ def _measure_section(report: Report) -> list[str]:
     return ["## More about the network", measure_table(report.measures, report.matched_on)]
 
 
+def fact_table(facts: Sequence[Fact]) -> str:
+    """Tabulate facts, a line each."""
+    return table(["", ""], [[fact.name, fact.value] for fact in facts])
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Write a table in Markdown."""
     ruled = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in ruled)
 

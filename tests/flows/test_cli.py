@@ -14,6 +14,8 @@ import yaml
 from PIL import Image
 from typer.testing import Result
 
+from flows.compare import compare_images
+from flows.environment import workspace
 from flows.printing import readable
 from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
 
@@ -43,6 +45,8 @@ def assert_mistake(result: Result, *named: str) -> None:
         (["results", "epochs", "3"], "no run of train-flow"),
         (["results", "pairs", "last"], "no complete evaluation"),
         (["compare", "a.jpg", "b.jpg"], "no model"),
+        (["export", "last", "model.onnx"], "no model"),
+        (["export", "champion", "model.onnx"], "no champion"),
         (["score", "nowhere.csv"], "no model"),
     ],
 )
@@ -229,23 +233,43 @@ def test_compare_gives_the_distance_that_the_database_holds(
     assert json.loads(answer.stdout)["distance"] == pytest.approx(stored, rel=1e-4)
 
 
-def test_compare_loads_nothing_that_two_images_need_not_wait_for(
-    in_trained: Trained, paintings: Path
+def test_compare_imports_neither_torch_nor_prefect_nor_a_way_to_many_rows(
+    in_trained: Trained, paintings: Path, tmp_path: Path
 ) -> None:
     image = str(paintings / "Artist 1" / "0.png")
-    program = (
-        "import sys; from flows.cli import app; app(sys.argv[1:], standalone_mode=False);"
-        "print(*{name.partition('.')[0] for name in sys.modules})"
+    program = tmp_path / "compare.py"
+    program.write_text(
+        "import atexit, sys\n"
+        "from flows.cli import main\n"
+        "atexit.register(lambda: print(*{name.partition('.')[0] for name in sys.modules}))\n"
+        "main()\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", program, "compare", image, image],
+        [sys.executable, str(program), "compare", image, image],
+        env=environment_of(in_trained.home) | {"PYTHONPATH": str(Path.cwd())},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     *answer, loaded = ran.stdout.splitlines()
     assert "by the same artist" in answer[-1]
-    unneeded = {"prefect", "pandas", "pyarrow", "scipy", "sklearn", "alembic", "torchvision"}
-    assert {"torch", "sqlalchemy"} <= set(loaded.split())
-    assert not (unneeded | {"matplotlib"}) & set(loaded.split())
+    assert {"onnxruntime", "numpy", "flows"} <= set(loaded.split())
+    unneeded = {"torch", "torchvision", "timm", "onnx", "prefect", "pandas", "pyarrow", "scipy"}
+    unneeded |= {"sklearn", "sqlalchemy", "alembic", "psycopg", "matplotlib"}
+    assert not unneeded & set(loaded.split())
+
+
+def test_two_images_get_the_verdict_that_their_evaluation_gave_them(
+    in_trained: Trained, paintings: Path
+) -> None:
+    with sqlite3.connect(in_trained.database) as database:
+        rows = database.execute(
+            "SELECT filename_a, filename_b, distance, predicted_same, threshold FROM pair_results"
+        ).fetchall()
+    assert len(rows) == 66
+    for first, second, stored, predicted_same, threshold in rows:
+        found = compare_images(paintings / first, paintings / second, None, workspace())
+        assert found.distance == pytest.approx(stored, rel=1e-4, abs=1e-5)
+        if abs(stored - threshold) > 1e-4 * threshold:
+            assert found.same_artist == predicted_same
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all"])

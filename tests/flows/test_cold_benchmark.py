@@ -11,7 +11,10 @@ from tests.flows.conftest import Trained, environment_of, tiny_settings
 def test_commands_are_timed_in_processes_of_their_own(trained: Trained) -> None:
     table = time_commands({"SAMEHAND_HOME": str(trained.home)}, ["compare"], rounds=1)
     assert [row.what for row in table.rows] == ["python with torch", "samehand compare"]
-    assert all(row.value > 0 for row in table.rows)
+    by_torch, compare = table.rows
+    assert by_torch.value > 0
+    assert compare.ratio == pytest.approx(by_torch.value / compare.value)
+    assert compare.note == f"{compare.value / by_torch.value:.2f} of torch's time"
 
 
 @pytest.mark.slow

@@ -44,7 +44,7 @@ def ask(trained: Trained, question: str) -> list[tuple[object, ...]]:
 
 
 def test_every_recipe_is_trained_on_every_fold(swept: Trained) -> None:
-    rows = ask(swept, "SELECT recipe, fold, seed, runs.status FROM sweeps"
+    rows = ask(swept, "SELECT recipe, fold, sweeps.seed, runs.status FROM sweeps"
                " JOIN runs ON runs.id = training_run_id ORDER BY recipe, fold")  # fmt: skip
     assert rows == [
         (recipe, fold, 0, "complete") for recipe in (CONTRASTIVE, TRIPLET) for fold in (1, 2)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 
 from model.compute import Compute
 from model.embedding import embed, embed_features, pool_features
 from model.errors import ModelInputError
 from model.export import check_export, export_features, export_network
-from model.exported import ExportedNetwork, embed_exported, open_exported
+from model.exported import ExportedNetwork, describe_anew, embed_exported, open_exported
 from model.network import NetworkShape, SiameseNetwork, build_network
 
 SHAPES = {
@@ -50,6 +51,17 @@ def crops(count: int) -> NDArray[np.uint8]:
     return drawn
 
 
+def paintings(artists: int, each: int) -> NDArray[np.uint8]:
+    """Crops of stripes, of which each artist has a width."""
+    generator, columns = np.random.default_rng(5), np.arange(64)
+    drawn = [
+        (columns // (artist + 1) % 2)[None, :, None] * 90 + generator.integers(0, 120, (64, 64, 3))
+        for artist in range(artists)
+        for _ in range(each)
+    ]
+    return np.stack(drawn).astype(np.uint8)
+
+
 def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) -> float:
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
@@ -65,6 +77,24 @@ def test_any_number_of_crops_is_embedded_as_torch_embeds_them(
     assert relative_error(found, embed(network, pixels, rows, CPU)) < 1e-5
 
 
+def test_every_pair_gets_the_verdict_of_torch_but_those_at_the_threshold(
+    exported: tuple[SiameseNetwork, Path],
+) -> None:
+    network, path = exported
+    pixels, rows = paintings(artists=8, each=4), np.arange(32)
+    by_torch, by_file = (
+        pdist(vectors.astype(np.float64))
+        for vectors in (
+            embed(network, pixels, rows, CPU),
+            embed_exported(open_exported(path), pixels, rows),
+        )
+    )
+    threshold = float(np.median(by_torch))  # where most is decided
+    clear = np.abs(by_torch - threshold) > 1e-4
+    assert clear.sum() > 400
+    np.testing.assert_array_equal(by_file[clear] <= threshold, by_torch[clear] <= threshold)
+
+
 def test_the_rows_asked_for_are_embedded_and_progress_is_told(
     exported: tuple[SiameseNetwork, Path],
 ) -> None:
@@ -78,6 +108,16 @@ def test_the_rows_asked_for_are_embedded_and_progress_is_told(
 
 def test_what_has_to_be_known_goes_along(exported: tuple[SiameseNetwork, Path]) -> None:
     assert open_exported(exported[1]).description == {"crop": {"size": 64}}
+
+
+def test_a_network_described_anew_is_the_same_network(
+    exported: tuple[SiameseNetwork, Path], tmp_path: Path
+) -> None:
+    describe_anew(exported[1], tmp_path / "anew.onnx", {"threshold": 0.5})
+    anew, before = open_exported(tmp_path / "anew.onnx"), open_exported(exported[1])
+    assert anew.description == {"threshold": 0.5}
+    assert anew.embedding_size == before.embedding_size == 8
+    np.testing.assert_array_equal(anew(crops(3)), before(crops(3)))
 
 
 def test_the_file_has_no_companion(exported: tuple[SiameseNetwork, Path]) -> None:

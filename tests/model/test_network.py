@@ -183,7 +183,7 @@ def test_features_are_standardised_by_what_was_seen_in_training() -> None:
         features = network.features(crops(5, 64))
     network.fit_features(features.mean(dim=0), features.std(dim=0, correction=0))
     seen = network.standardise(features)
-    varied = features.std(dim=0) > 1e-3
+    varied = features.std(dim=0) > 1e-2
     torch.testing.assert_close(
         seen.mean(dim=0)[varied], torch.zeros(int(varied.sum())), atol=1e-3, rtol=0
     )

@@ -1,6 +1,11 @@
 from pathlib import Path
 
-from storage.run_folder import RunFolder, optimizer_beside
+from storage.run_folder import (
+    RunFolder,
+    checkpoint_beside,
+    exported_beside,
+    optimizer_beside,
+)
 
 FOLDER = RunFolder(Path("runs/7"))
 
@@ -31,3 +36,10 @@ def test_no_two_files_of_a_run_share_a_path() -> None:
 def test_the_optimizer_lies_beside_its_checkpoint() -> None:
     beside = optimizer_beside(FOLDER.checkpoint(3))
     assert beside == Path("runs/7/checkpoints/epoch-003.optimizer.pt")
+
+
+def test_a_checkpoint_and_its_exported_network_lead_to_each_other() -> None:
+    checkpoint = Path("runs/7/checkpoints/epoch-003.pt")
+    assert exported_beside(checkpoint) == Path("runs/7/checkpoints/epoch-003.onnx")
+    assert checkpoint_beside(exported_beside(checkpoint)) == checkpoint
+    assert checkpoint_beside(checkpoint) == checkpoint

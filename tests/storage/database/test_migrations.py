@@ -20,7 +20,8 @@ from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
 from storage.database.records import complete_evaluation, start_evaluation, write_pairs
-from storage.database.schema import _configuration, is_current, newest_revision
+from storage.database.revisions import newest_revision
+from storage.database.schema import _configuration, is_current
 from storage.database.views import VIEWS
 from storage.errors import InputError
 
