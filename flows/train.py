@@ -86,8 +86,7 @@ def train_flow(
 def see_crops(started: StartedRun, prepared: Prepared, untrained: Path) -> Features | None:
     """Show every crop to a frozen backbone once; a backbone that is trained sees them anew."""
     features = features_to_train_on(prepared.dataset, untrained, started.settings, started.space)
-    if features is not None:
-        standardise_features(untrained, prepared.dataset, features)
+    standardise_features(untrained, prepared.dataset, started.compute, features)
     return features
 
 

@@ -11,6 +11,8 @@ from model.pretrained import IMAGENET, PACKAGED, Normalisation, load_weights
 from model.shape import FeatureKind
 
 SIDE_BY_SIDE = "+"
+REVISION = 1
+"""Of what features are: raised when the same weights begin to give others."""
 
 
 class Trunk(nn.Module):

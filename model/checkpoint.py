@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from model.backbone import REVISION
 from model.errors import ModelInputError
 from model.network import SiameseNetwork
 from model.shape import NetworkShape
@@ -47,7 +48,8 @@ def save_backbone(path: Path, network: SiameseNetwork) -> None:
 
 def backbone_hash(network: SiameseNetwork) -> str:
     """SHA-256 of what a backbone is: its names, the kind of its features, its weights."""
-    digest = hashlib.sha256(f"{network.shape.backbone} {network.shape.features}".encode())
+    named = f"{network.shape.backbone} {network.shape.features} {REVISION}"
+    digest = hashlib.sha256(named.encode())
     for name, value in network.backbone.state_dict().items():
         digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -11,7 +11,9 @@ import torch
 from prefect import get_run_logger
 
 from model.checkpoint import Checkpoint, backbone_hash, load_checkpoint, save_checkpoint
+from model.compute import Compute
 from model.crops import streamed
+from model.embedding import pool_features
 from model.export import check_export, export_features
 from model.exported import embed_exported, open_exported
 from model.inputs import WarpedCrops
@@ -34,6 +36,7 @@ from tasks.progress import progress_bar
 from tasks.step import step
 
 SHARD = 512
+TELLING = 512  # images whose features tell the mean and deviation of all
 CHECKED = 4  # crops on which an export is compared with the network it was made of
 
 
@@ -138,11 +141,23 @@ def pack_features(plan: FeaturePlan, shards: Sequence[Path]) -> None:
 
 
 @step()
-def standardise_features(checkpoint: Path, dataset: Dataset, features: Features) -> None:
-    """Have the network see features as the training images have them: mean 0, deviation 1."""
-    kept = load_checkpoint(checkpoint)
-    seen = open_features(features.plain)[load_split(dataset, "train").rows].astype(np.float64)
-    mean, deviation = (one.astype(np.float32) for one in (seen.mean(axis=0), seen.std(axis=0)))
+def standardise_features(
+    checkpoint: Path, dataset: Dataset, compute: Compute, features: Features | None
+) -> None:
+    """Have the head see features as the training images have them: mean 0, deviation 1.
+
+    Where none are stored, as the backbone is trained, some of the images tell enough.
+    """
+    kept, rows = load_checkpoint(checkpoint, compute.device), load_split(dataset, "train").rows
+    if kept.network.shape.features == "map":
+        return
+    if features is not None:
+        seen = open_features(features.plain)[rows]
+    else:
+        some = rows[:: max(1, len(rows) // TELLING)]
+        seen = pool_features(kept.network, open_pixels(dataset.pixels), some, compute)
+    wide = seen.astype(np.float64)
+    mean, deviation = (one.astype(np.float32) for one in (wide.mean(axis=0), wide.std(axis=0)))
     kept.network.fit_features(torch.from_numpy(mean), torch.from_numpy(deviation))
     with replacing(checkpoint) as partial:
         save_checkpoint(partial, Checkpoint(kept.network, kept.epoch))

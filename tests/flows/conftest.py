@@ -28,7 +28,7 @@ Samehand = Callable[..., Result]
 
 def tiny_settings(**changes: str) -> list[str]:
     """Settings for a run of seconds, as command-line options."""
-    return [f"--set={name}={value}" for name, value in (TINY | changes).items()]
+    return ["--preset=demo", *(f"--set={name}={value}" for name, value in (TINY | changes).items())]
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def frozen(
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMEHAND_HOME", str(workplace))
         patch.delenv("SAMEHAND_DATABASE_URL", raising=False)
-        result = CliRunner().invoke(app, ["train", str(paintings), "--preset", "demo", *FROZEN])
+        result = CliRunner().invoke(app, ["train", str(paintings), *FROZEN])
     assert result.exit_code == 0, result.output
     return Trained(workplace, result.output)
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from pytorch_metric_learning.losses import SupConLoss
 from torch import Tensor, nn
 
 from benchmarks.reference import reference_optimizer, train_reference
@@ -27,12 +28,20 @@ from model.checkpoint import (
 )
 from model.compute import Compute, Precision
 from model.crops import streamed
+from model.embedding import pool_features
 from model.errors import ModelInputError
-from model.inputs import WarpedCrops
+from model.inputs import StoredFeatures, WarpedCrops
 from model.network import NetworkShape, SiameseNetwork, build_network
 from model.pretrained import IMAGENET
-from model.samplers import TripletBatches
-from model.training import Batching, EpochResult, Recipe, build_optimizer, train_epoch
+from model.samplers import ArtistBatches, TripletBatches, draw_artist_batches
+from model.training import (
+    Batching,
+    EpochResult,
+    Recipe,
+    build_optimizer,
+    learning_rate,
+    train_epoch,
+)
 from model.triplets import Triplets, draw_triplets
 from model.warp import WarpRanges
 
@@ -418,3 +427,116 @@ def test_a_loss_that_is_no_longer_a_number_is_blamed_on_the_learning_rate() -> N
 
 def columns(triplets: Triplets) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
     return triplets.anchor_idx, triplets.positive_idx, triplets.negative_idx
+
+
+def test_a_backbone_is_trained_at_a_rate_of_its_own() -> None:
+    shape = NetworkShape(
+        crop_size=32, hidden_size=8, embedding_size=4, features="statistics", normalised=True
+    )
+    network = build_network(shape, "none", seed=1)
+    recipe = replace(UNWARPED, learning_rate=1e-2, backbone_learning_rate=1e-4, batch_size=7)
+    after = trained(network, recipe)
+    moved = {
+        name: (value - network.state_dict()[name]).abs().max().item()
+        for name, value in after.named_parameters()
+    }
+    # A first step of Adam moves a weight by about the learning rate.
+    head = [far for name, far in moved.items() if name.startswith("head")]
+    backbone = [far for name, far in moved.items() if name.startswith("backbone")]
+    assert max(head) == pytest.approx(1e-2, rel=0.05)
+    assert max(backbone) == pytest.approx(1e-4, rel=0.05)
+
+
+def batches_of_artists(seed: int) -> ArtistBatches:
+    rng = np.random.default_rng(seed)
+    return draw_artist_batches(ARTISTS, 3, 3, 0.0, rng)
+
+
+FROZEN = NetworkShape(
+    crop_size=32,
+    hidden_size=8,
+    embedding_size=4,
+    backbone_dropout=0,
+    head_dropout=0,
+    features="statistics",
+    head="residual",
+    heads=2,
+    normalised=True,
+    frozen=True,
+)
+CONTRASTIVE = Recipe(
+    learning_rate=1e-2, loss="contrastive", sampler="artists", optimizer="adamw", epochs=4
+)
+
+
+def stored_features(network: SiameseNetwork, copies: int = 1) -> StoredFeatures:
+    features = pool_features(network, PIXELS, np.arange(len(PIXELS)), FLOAT32)
+    return StoredFeatures(tuple(features + copy for copy in range(copies)), torch.device("cpu"))
+
+
+def test_each_head_on_stored_features_is_trained_by_its_own_loss() -> None:
+    network = build_network(FROZEN, "none", seed=1)
+    features, batches = stored_features(network), batches_of_artists(1)
+    by_hand, recipe = copy.deepcopy(network).train(), replace(CONTRASTIVE, learning_rate=0.0)
+    optimizer = build_optimizer(network, recipe)
+    result = train_epoch(network, optimizer, features, batches, recipe, FLOAT32, seed=1, epoch=1)
+    costs = []
+    for batch in batches:
+        (rows,), labels = batch.passes, torch.from_numpy(np.asarray(batch.labels))
+        seen = torch.from_numpy(features.copies[0][rows])
+        with torch.no_grad():
+            halves = by_hand.embed(seen).chunk(2, dim=1)
+        costs.append(np.mean([SupConLoss(0.1)(half, labels).item() for half in halves]))
+    weights = [batch.size for batch in batches]
+    assert result.loss == pytest.approx(np.average(costs, weights=weights), rel=1e-4)
+
+
+def test_training_on_features_leaves_the_backbone_alone_and_brings_the_loss_down() -> None:
+    network = build_network(FROZEN, "none", seed=1)
+    before = {name: value.clone() for name, value in network.backbone_state().items()}
+    features, optimizer = stored_features(network), build_optimizer(network, CONTRASTIVE)
+    losses = [
+        train_epoch(
+            network,
+            optimizer,
+            features,
+            batches_of_artists(epoch),
+            CONTRASTIVE,
+            FLOAT32,
+            seed=1,
+            epoch=epoch,
+        ).loss
+        for epoch in range(1, 5)
+    ]
+    assert losses[-1] < losses[0]
+    assert all(torch.equal(value, before[name]) for name, value in network.backbone_state().items())
+
+
+def test_one_of_the_copies_is_drawn_for_each_image() -> None:
+    features = StoredFeatures(
+        tuple(np.full((40, 2), copy, np.float32) for copy in range(3)), torch.device("cpu")
+    )
+    found = features.gather(np.arange(40), np.random.default_rng(1))[:, 0]
+    again = features.gather(np.arange(40), np.random.default_rng(1))[:, 0]
+    assert set(found.tolist()) == {0, 1, 2}
+    assert torch.equal(found, again)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 7, 100])
+def test_one_cycle_is_torchs_own(steps: int) -> None:
+    weight = nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    recipe = Recipe(schedule="one-cycle")
+    if steps > 2:  # torch's divides by zero below
+        theirs = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, 1.0, total_steps=steps, pct_start=0.2, cycle_momentum=False
+        )
+        for step in range(steps):
+            assert learning_rate(step, steps, recipe) == pytest.approx(
+                theirs.get_last_lr()[0], abs=1e-6
+            )
+            optimizer.step()
+            if step < steps - 1:
+                theirs.step()
+    shares = [learning_rate(step, steps, recipe) for step in range(steps)]
+    assert all(0 <= share <= 1 for share in shares)
