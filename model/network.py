@@ -14,7 +14,7 @@ __all__ = ["NetworkShape", "SiameseNetwork", "Standardise", "build_network"]
 
 
 FURTHEST = 8.0  # deviations from the mean: what lies further tells nothing more
-LEAST_DEVIATION = 1e-4  # of the features' size: less is noise
+LEAST_DEVIATION = 0.01  # of the mean one: what varies less is taken for noise
 
 
 class Standardise(nn.Module):
@@ -32,7 +32,7 @@ class Standardise(nn.Module):
     def fit(self, mean: Tensor, deviation: Tensor) -> None:
         """Take over mean and deviation (D,) of the training images' features."""
         self.mean.copy_(mean)
-        least = LEAST_DEVIATION * mean.abs().mean().item() + 1e-6
+        least = LEAST_DEVIATION * deviation.mean().item() + 1e-6
         self.deviation.copy_(deviation.clamp(min=least))
 
     def forward(self, features: Tensor) -> Tensor:

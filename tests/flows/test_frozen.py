@@ -74,7 +74,7 @@ def test_every_crop_is_seen_once_and_every_training_crop_once_more_for_each_copy
     frozen: Trained,
 ) -> None:
     shapes = sorted(np.load(path, mmap_mode="r").shape for path in stored(frozen))
-    assert shapes == [(24, 1632), (24, 1632), (48, 1632)]
+    assert shapes == [(24, 1024), (24, 1024), (48, 1024)]
     assert not list(frozen.home.glob("features/*/shards"))
 
 

@@ -35,8 +35,10 @@ def test_every_epoch_has_its_row_and_its_checkpoint(trained: Trained) -> None:
         " AND images_per_second > 0 ORDER BY 1",
     )
     assert len(rows) == 2
-    kept = sorted(path.name for path in (trained.home / "runs/0001-train/checkpoints").glob("*"))
-    assert kept == ["epoch-001.pt", "epoch-002.pt"]
+    folder = trained.home / "runs/0001-train/checkpoints"
+    assert sorted(path.name for path in folder.glob("*.pt")) == ["epoch-001.pt", "epoch-002.pt"]
+    ((epoch,),) = ask(trained, "SELECT epoch FROM models")
+    assert [path.name for path in folder.glob("*.onnx")] == [f"epoch-{epoch:03d}.onnx"]
 
 
 def test_no_artist_is_in_two_splits(trained: Trained) -> None:
@@ -95,7 +97,7 @@ def test_probability_is_half_or_more_exactly_where_the_verdict_is_the_same(
 
 def test_baselines_stand_beside_the_evaluation(trained: Trained) -> None:
     names = ask(trained, "SELECT name FROM baselines WHERE triplet_accuracy > 0 ORDER BY name")
-    assert names == [("mean colour",), ("untrained network",)]
+    assert names == [("features without a head",), ("mean colour",), ("untrained network",)]
 
 
 def test_training_triplets_are_drawn_anew_for_every_epoch(trained: Trained) -> None:
