@@ -26,7 +26,10 @@ def features_of(
     if settings.train_backbone:
         return None
     backbone = export_backbone(network, dataset, space)
-    return Features(_make(plan_features(dataset, backbone, space)))
+    plain = _make(plan_features(dataset, backbone, space))
+    if not settings.mirrored:
+        return Features(plain)
+    return Features(plain, _make(plan_features(dataset, backbone, space, "mirrored")))
 
 
 def features_to_train_on(

@@ -131,6 +131,9 @@ class Settings(BaseModel):
         default=1, ge=1, le=100, description="Heads side by side, each trained by its own loss."
     )
     normalised: bool = Field(default=False, description="Scale every embedding to length 1.")
+    mirrored: bool = Field(
+        default=False, description="Embed a picture as the mean of itself and its mirror image."
+    )
     hidden_size: Count = Field(default=256, description="Width of the hidden layer of the head.")
     embedding_size: Count = Field(default=64, description="Length of an embedding.")
     backbone_dropout: Dropout = Field(
@@ -271,6 +274,7 @@ class Settings(BaseModel):
             head=self.head,
             heads=self.heads,
             normalised=self.normalised,
+            mirrored=self.mirrored,
             frozen=not self.train_backbone,
         )
 
@@ -323,6 +327,7 @@ BEST: Mapping[str, JsonValue] = MappingProxyType(
         "head": "residual",
         "heads": 3,
         "normalised": True,
+        "mirrored": True,
         "sampler": "artists",
         "artist_power": 0.75,
         "loss": "contrastive",

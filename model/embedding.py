@@ -42,24 +42,27 @@ def pool_features(
 
     def forward(crops: Tensor) -> Tensor:
         features = network.features(crops)
-        if network.shape.features == "map":
-            return network.backbone.parts[0].by_channel(features).mean(dim=2)
-        found: Tensor = network.standardise(features)
-        return found
+        is_map = network.shape.features == "map"
+        return network.backbone.parts[0].by_channel(features).mean(dim=2) if is_map else features
 
     return _run(network, forward, pixels, rows, compute, progress)
 
 
-def embed_features(network: SiameseNetwork, features: Float32) -> Float32:
-    """Embed images by their stored features: (N, D) float32 → (N, embedding size) float32."""
+def embed_features(
+    network: SiameseNetwork, features: Float32, of_mirror_images: Float32 | None = None
+) -> Float32:
+    """Embed images by their stored features, and by those of their mirror images where they count:
+    (N, D) float32 → (N, embedding size) float32."""
     network.eval().cpu()
     with torch.inference_mode():
         found = network.embed(torch.from_numpy(np.array(features)))
+        if of_mirror_images is not None:
+            found = network.join(found, network.embed(torch.from_numpy(np.array(of_mirror_images))))
     return found.numpy()
 
 
 def standardised(network: SiameseNetwork, features: Float32) -> Float32:
-    """Stored features (N, D) as the head sees them: what a frozen backbone tells without it."""
+    """Features (N, D) as the head sees them: what a backbone tells without it."""
     with torch.inference_mode():
         found: Tensor = network.cpu().standardise(torch.from_numpy(np.array(features)))
     return found.numpy()

@@ -61,7 +61,10 @@ class SiameseNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Embed crops: (B, S, S, 3) uint8 → (B, heads * embedding_size) float32."""
-        return self.embed(self.features(pixels))
+        embeddings = self.embed(self.features(pixels))
+        if self.training or not self.shape.mirrored:
+            return embeddings
+        return self.join(embeddings, self.embed(self.features(pixels.flip(2))))
 
     def features(self, pixels: Tensor) -> Tensor:
         """What the backbone sees in crops: (B, S, S, 3) uint8 → (B, C, H, W) or (B, D)."""
@@ -81,6 +84,11 @@ class SiameseNetwork(nn.Module):
         if self.shape.normalised:
             parts = [functional.normalize(part) for part in parts]
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1) / math.sqrt(len(parts))
+
+    def join(self, embeddings: Tensor, of_mirror_images: Tensor) -> Tensor:
+        """One embedding of a picture and its mirror image: (B, D) and (B, D) → (B, D)."""
+        mean = (embeddings + of_mirror_images) / 2
+        return functional.normalize(mean) if self.shape.normalised else mean
 
     def train(self, mode: bool = True) -> "SiameseNetwork":
         """Set the mode; a frozen backbone stays as it is when it embeds."""

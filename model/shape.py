@@ -14,7 +14,8 @@ class NetworkShape:
     ``crop_size`` in pixels; ``backbone_dropout`` before the first linear layer and
     ``head_dropout`` before the second, as probabilities; ``backbone`` a name of timm's, or several
     joined by ``+``. A ``frozen`` backbone is not trained; a ``normalised`` embedding has length 1.
-    Of several ``heads`` each gives ``embedding_size`` values, side by side.
+    Of several ``heads`` each gives ``embedding_size`` values, side by side. ``mirrored``: a picture
+    is embedded as the mean of itself and its mirror image.
     """
 
     crop_size: int = 224
@@ -27,4 +28,5 @@ class NetworkShape:
     head: HeadKind = "flatten"
     heads: int = 1
     normalised: bool = False
+    mirrored: bool = False
     frozen: bool = False

@@ -79,10 +79,10 @@ def measure_features(
         load_split(dataset, split),
     )
     if features is not None:
-        seen = standardised(network, open_features(features.plain)[images.rows])
+        seen: npt.NDArray[np.float32] = open_features(features.plain)[images.rows]
     else:
         seen = pool_features(network, open_pixels(dataset.pixels), images.rows, compute)
-    save_arrays(target, {"embeddings": seen})
+    save_arrays(target, {"embeddings": standardised(network, seen)})
     return target
 
 
@@ -170,8 +170,9 @@ def _embed(
     """Embed a split by the shortest way: stored features, an exported network, or torch."""
     images = load_split(dataset, split)
     if features is not None:
-        seen = open_features(features.plain)[images.rows]
-        return embed_features(load_checkpoint(checkpoint_beside(network)).network, seen)
+        kept = load_checkpoint(checkpoint_beside(network)).network
+        seen = [open_features(path)[images.rows] for path in features.of_all]
+        return embed_features(kept, *seen)
     with progress_bar(f"embedding {split}") as progress:
         return embed_pixels(network, open_pixels(dataset.pixels), compute, images.rows, progress)
 

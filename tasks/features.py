@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,13 +43,20 @@ CHECKED = 4  # crops on which an export is compared with the network it was made
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Where the features of a dataset lie: ``plain`` of all crops, ``copies`` of warped ones.
+    """Where the features of a dataset lie: ``plain`` of all crops, ``mirrored`` of their mirror
+    images, ``copies`` of warped ones.
 
     A copy has the features of the training images alone, in the split's order.
     """
 
     plain: Path
+    mirrored: Path | None = None
     copies: tuple[Path, ...] = ()
+
+    @property
+    def of_all(self) -> tuple[Path, ...]:
+        """Those that an image is embedded by."""
+        return (self.plain,) if self.mirrored is None else (self.plain, self.mirrored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +68,16 @@ class WarpedCopy:
     number: int
 
 
+Copy = WarpedCopy | Literal["plain", "mirrored"]
+
+
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """What is embedded, by which backbone, and whereto."""
+    """What is embedded, by which backbone, and whereto; a copy is mirrored, warped, or plain."""
 
     dataset: Dataset
     backbone: Path
-    copy: WarpedCopy | None
+    copy: Copy
     store: FeatureStore
 
 
@@ -86,7 +97,7 @@ def export_backbone(checkpoint: Path, dataset: Dataset, space: Workspace) -> Pat
 
 @step()
 def plan_features(
-    dataset: Dataset, backbone: Path, space: Workspace, copy: WarpedCopy | None = None
+    dataset: Dataset, backbone: Path, space: Workspace, copy: Copy = "plain"
 ) -> FeaturePlan:
     """Find out where features go, or lie from an earlier run that made the very same."""
     made_by = f"{backbone.stem} {copy}"
@@ -118,12 +129,13 @@ def embed_features_shard(plan: FeaturePlan, shard: Shard[int]) -> Path:
         return target
     rows = np.array(shard.items, dtype=np.int64)
     pixels = open_pixels(plan.dataset.pixels)[rows]
-    if plan.copy is not None:
+    if plan.copy == "mirrored":
+        pixels = pixels[:, :, ::-1]
+    elif plan.copy != "plain":
         draws = stream(plan.copy.seed, f"warped copy {plan.copy.number}", shard.number)
         crops = WarpedCrops(streamed(pixels, "cpu"), plan.copy.ranges)
         pixels = crops.gather(np.arange(len(rows)), draws).numpy()
-    title = "features" if plan.copy is None else f"features of warped copy {plan.copy.number}"
-    with progress_bar(title) as progress:
+    with progress_bar(_title(plan.copy)) as progress:
         features = embed_exported(
             open_exported(plan.backbone),
             pixels,
@@ -163,8 +175,14 @@ def standardise_features(
         save_checkpoint(partial, Checkpoint(kept.network, kept.epoch))
 
 
-def _rows(dataset: Dataset, copy: WarpedCopy | None) -> npt.NDArray[np.int64]:
+def _rows(dataset: Dataset, copy: Copy) -> npt.NDArray[np.int64]:
     """The crops that are embedded: all of them, of a warped copy those that are trained on."""
-    if copy is None:
-        return np.arange(len(open_pixels(dataset.pixels)), dtype=np.int64)
-    return load_split(dataset, "train").rows
+    if isinstance(copy, WarpedCopy):
+        return load_split(dataset, "train").rows
+    return np.arange(len(open_pixels(dataset.pixels)), dtype=np.int64)
+
+
+def _title(copy: Copy) -> str:
+    if isinstance(copy, WarpedCopy):
+        return f"features of warped copy {copy.number}"
+    return "features" if copy == "plain" else "features of mirror images"

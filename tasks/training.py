@@ -137,6 +137,6 @@ def _inputs(
     """What is trained on: crops by their row, or features of the split's images in its order."""
     if features is None:
         return WarpedCrops(resident(open_pixels(dataset.pixels), compute.device), recipe.warps)
-    plain = open_features(features.plain)[images.rows]
+    seen = [open_features(path)[images.rows] for path in features.of_all]
     copies = [open_features(copy) for copy in features.copies]
-    return StoredFeatures((plain, *copies), torch.device(compute.device))
+    return StoredFeatures((*seen, *copies), torch.device(compute.device))

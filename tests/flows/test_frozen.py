@@ -16,6 +16,7 @@ FROZEN = tiny_settings(
     train_backbone="false",
     features="statistics",
     normalised="true",
+    mirrored="true",
     hidden_size="32",
     embedding_size="16",
     sampler="artists",
@@ -74,7 +75,7 @@ def test_every_crop_is_seen_once_and_every_training_crop_once_more_for_each_copy
     frozen: Trained,
 ) -> None:
     shapes = sorted(np.load(path, mmap_mode="r").shape for path in stored(frozen))
-    assert shapes == [(24, 1024), (24, 1024), (48, 1024)]
+    assert shapes == [(24, 1024), (24, 1024), (48, 1024), (48, 1024)]
     assert not list(frozen.home.glob("features/*/shards"))
 
 

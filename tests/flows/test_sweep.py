@@ -69,7 +69,7 @@ def test_the_folds_part_the_artists_and_are_the_same_for_every_recipe(swept: Tra
 
 
 def test_features_are_shared_by_all(swept: Trained) -> None:
-    assert len(list(swept.home.glob("features/*"))) == 1
+    assert len(list(swept.home.glob("features/*"))) == 2
     assert len(list(swept.home.glob("backbones/*"))) == 1
 
 

@@ -1,5 +1,6 @@
 """The network against torchvision's own layers, and what is frozen in it."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +201,23 @@ def test_an_unknown_backbone_is_named_with_those_alike() -> None:
 def test_maps_of_several_backbones_are_not_joined() -> None:
     with pytest.raises(ModelInputError, match=r"^features: "):
         build_network(NetworkShape(backbone="resnet18+resnet18"), "none", seed=1)
+
+
+def test_a_picture_and_its_mirror_image_are_embedded_alike() -> None:
+    network = build_network(replace(FROZEN, mirrored=True), "none", seed=1).eval()
+    plain = build_network(FROZEN, "none", seed=1).eval()
+    pixels = crops(3, 64)
+    with torch.inference_mode():
+        embeddings, of_mirror_images = network(pixels), network(pixels.flip(2))
+        mean = plain(pixels) + plain(pixels.flip(2))
+    torch.testing.assert_close(embeddings, of_mirror_images)
+    torch.testing.assert_close(embeddings, functional.normalize(mean))
+
+
+def test_the_squared_distance_is_the_mean_of_what_the_heads_find() -> None:
+    network = build_network(replace(FROZEN, heads=3, head="residual"), "none", seed=1).eval()
+    with torch.inference_mode():
+        first, second = network(crops(2, 64))
+    parts = zip(first.chunk(3), second.chunk(3), strict=True)
+    each = [3 * (one - other).square().sum() for one, other in parts]  # heads of length 1
+    torch.testing.assert_close((first - second).square().sum(), torch.stack(each).mean())
