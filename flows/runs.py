@@ -90,7 +90,9 @@ def run_of_model(
     flow_name: str, source: str, model: KeptModel, overrides: Mapping[str, Any]
 ) -> AbstractContextManager[StartedRun]:
     """Record a run of a stored model, with the settings that it was trained with."""
-    return new_run(flow_name, source, model.preset, {**model.settings, **overrides}, model.id)
+    # Complete: what a run of an earlier version does not say is not what its preset says now.
+    trained_with = Settings.model_validate(model.settings).model_dump(mode="json")
+    return new_run(flow_name, source, model.preset, {**trained_with, **overrides}, model.id)
 
 
 @contextmanager

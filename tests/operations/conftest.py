@@ -257,8 +257,11 @@ def kill_group(pid: int) -> None:
 
 def tiny(**changes: Any) -> Json:
     """Settings for a run of seconds, as the UI's form sends them."""
-    return {name: json.loads(value) if value[0].isdigit() or value == "null" else value
+    return {name: json.loads(value) if value[0].isdigit() or value in PLAIN else value
             for name, value in TINY.items()} | changes  # fmt: skip
+
+
+PLAIN = ("null", "true", "false")
 
 
 @dataclass(frozen=True)
