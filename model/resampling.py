@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from model.calibration import Calibration
 from model.distances import Float32, Float64, Integers, Pairs, TripletDistances
 from model.metrics import pair_costs
-from model.weights import Kinds, mean_by_artist, shares, sort_pairs, sum_by_artists, weigh
+from model.weighing import Kinds, mean_by_artist, shares, sort_pairs, sum_by_artists, weigh
 
 BLOCKS = 256  # pieces of the sorted pairs, in one of which a draw's threshold is then looked for
 

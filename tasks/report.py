@@ -33,8 +33,11 @@ def plot_training(run: OpenRun, best_epoch: int, space: Workspace) -> tuple[Pict
     """Draw loss and accuracy by epoch."""
     with transaction(space.database_url) as session:
         epochs = results.epochs(session, run.id)
-    for measure in ("loss", "accuracy"):
-        plot_epochs(epochs, measure, best_epoch, run.folder.directory / f"{measure}.png")
+    folder, is_triplet = run.folder.directory, run.settings.get("loss", "triplet") == "triplet"
+    # Another loss in training cannot be compared with the triplet loss of the other splits.
+    compared = ("train", "validation", "test") if is_triplet else ("validation", "test")
+    plot_epochs(epochs, "accuracy", best_epoch, folder / "accuracy.png")
+    plot_epochs(epochs, "loss", best_epoch, folder / "loss.png", compared)
     return (
         Picture("accuracy.png", "Triplet accuracy by epoch"),
         Picture("loss.png", "Triplet loss by epoch"),

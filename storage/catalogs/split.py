@@ -152,8 +152,10 @@ def _draw_splits(
 
 
 def _count(wanted: float, n_artists: int) -> int:
-    """Turn a share of the artists into a count, at least 1; a count stays what it is."""
-    return int(wanted) if wanted >= 1 else max(1, math.floor(wanted * n_artists + 0.5))
+    """Turn a share of the artists into a count that makes pairs; a count stays what it is."""
+    if wanted >= 1:
+        return int(wanted)
+    return max(MIN_ARTISTS, math.floor(wanted * n_artists + 0.5))
 
 
 def _check_sizes(split_of: "pd.Series[str]", needed: set[str], min_images: int) -> None:

@@ -26,10 +26,17 @@ class Verdict:
     caption: str
 
 
-def plot_epochs(epochs: pd.DataFrame, measure: str, best_epoch: int, target: Path) -> None:
-    """Draw ``loss`` or ``accuracy`` of train, validation and test by epoch, the best one marked."""
+def plot_epochs(
+    epochs: pd.DataFrame,
+    measure: str,
+    best_epoch: int,
+    target: Path,
+    splits: Sequence[str] = ("train", "validation", "test"),
+) -> None:
+    """Draw ``loss`` or ``accuracy`` of the splits by epoch, the best one marked."""
     figure, axes = _canvas(f"Triplet {measure} by epoch", "epoch", measure)
-    for split, colour in SPLIT_COLOURS.items():
+    for split in splits:
+        colour = SPLIT_COLOURS[split]
         values = epochs[f"{split}_{measure}"].astype(float)
         if values.notna().any():
             axes.plot(epochs["epoch"], values, marker="o", color=colour, label=split)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_curve
 
-from model import resampling, weights
+from model import resampling, weighing
 from model.calibration import Calibration, probability
 from model.metrics import (
     Pairs,
@@ -36,7 +36,7 @@ quick = settings(max_examples=25, deadline=None)  # the machine may be busy
 KNOWN = Calibration(threshold=2.5, slope=1.5)
 
 
-@pytest.mark.parametrize("module", [resampling, weights])
+@pytest.mark.parametrize("module", [resampling, weighing])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     outcome = doctest.testmod(module)
     assert outcome.attempted > 0

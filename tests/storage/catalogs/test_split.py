@@ -172,7 +172,7 @@ def test_min_images_sets_who_is_large_enough() -> None:
         (SplitRules(3, 0), "only 1 of the 4 .* for train.*lower validation_artists"),
         (SplitRules(100, 2), "only 0 of the 4 .* for t"),
         (SplitRules(1, 0), "only 1 of the 4 .* for validation.*raise validation_artists"),
-        (SplitRules(0, 0.2), "only 1 of the 4 .* for test.*raise test_artists"),
+        (SplitRules(0, 1), "only 1 of the 4 .* for test.*raise test_artists"),
     ],
 )
 def test_too_few_artists_for_a_split_are_refused(rules: SplitRules, message: str) -> None:
@@ -295,3 +295,37 @@ def test_a_needed_split_without_artists_is_named_with_its_setting() -> None:
     require_splits(images, ["train"])
     with pytest.raises(InputError, match=r"^validation_artists: no artist is left for validation"):
         require_splits(images, ["train", "validation"])
+
+
+def test_a_share_of_few_artists_is_two_of_them() -> None:
+    divided = split_catalog(
+        catalog_of([name for name in "ABCDEF" for _ in range(2)]), SplitRules(0.1, 0.2)
+    )
+    counts = divided.groupby("split")["artist_name"].nunique().to_dict()
+    assert counts == {"validation": 2, "test": 2, "train": 2}
+
+
+@pytest.mark.parametrize("folds", [2, 3, 4])
+def test_folds_part_the_artists_and_each_is_the_test_once(folds: int) -> None:
+    names = [f"artist {number}" for number in range(13)]
+    catalog = catalog_of([name for name in names for _ in range(2)])
+    tested: list[str] = []
+    for fold in range(1, folds + 1):
+        divided = split_catalog(catalog, SplitRules(2, 0, folds=folds, fold=fold))
+        of_split = divided.groupby("split")["artist_name"].unique()
+        assert len(of_split["validation"]) == 2
+        assert 13 // folds <= len(of_split["test"]) <= 13 // folds + 1
+        tested += list(of_split["test"])
+    assert sorted(tested) == sorted(names)
+
+
+@pytest.mark.parametrize("fold", [0, 4])
+def test_a_fold_that_there_is_not_is_refused(fold: int) -> None:
+    with pytest.raises(InputError, match=r"^fold is .*; give one of the 3 folds"):
+        SplitRules(2, 2, folds=3, fold=fold)
+
+
+def test_folds_are_refused_where_the_source_names_its_splits() -> None:
+    catalog = catalog_of(["A", "A", "B", "B"]).assign(split="train")
+    with pytest.raises(InputError, match=r"^folds: the source names its own splits"):
+        split_catalog(catalog, SplitRules(2, 2, folds=2))
