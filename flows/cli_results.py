@@ -55,6 +55,29 @@ def leaderboard(form: TableFormat = Format.table, debug: Debug = False) -> None:
 
 
 @results_app.command()
+def measures(evaluation: str, form: TableFormat = Format.table, debug: Debug = False) -> None:
+    """Print every metric of an evaluation with its interval: its number, or last."""
+    from storage.database import results
+
+    def question(session: "Session") -> "pd.DataFrame":
+        return results.measures(session, results.find_evaluation(session, evaluation).id)
+
+    answer(question, form, debug)
+
+
+@results_app.command()
+def sweep(run: str, form: TableFormat = Format.table, debug: Debug = False) -> None:
+    """Print by how much the recipes of a sweep differ: its number, or last."""
+    from storage.database import results
+
+    def question(session: "Session") -> "pd.DataFrame":
+        found = results.find_run(session, run, "sweep-flow")
+        return results.sweep_differences(session, found.id)
+
+    answer(question, form, debug)
+
+
+@results_app.command()
 def pairs(
     evaluation: str,
     limit: Annotated[

@@ -95,6 +95,18 @@ def test_the_stored_difference_is_that_of_the_stored_pairs(swept: Trained) -> No
     assert float(str(low)) <= float(str(value)) <= float(str(high))
 
 
+def test_differences_and_measures_are_printed(
+    samehand: Samehand, swept: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAMEHAND_HOME", str(swept.home))
+    differences = samehand("results", "sweep", "last", "--format", "csv").stdout.splitlines()
+    ((count,),) = ask(swept, "SELECT count(*) FROM sweep_differences")
+    assert differences[0].startswith("run_id,recipe,rival,metric,value,low,high")
+    assert len(differences) == 1 + int(str(count))
+    measures = samehand("results", "measures", "last", "--format", "csv").stdout
+    assert "network,all,cllr" in measures
+
+
 def test_no_recipe_of_a_sweep_becomes_the_champion(swept: Trained) -> None:
     assert ask(swept, "SELECT count(*) FROM models WHERE is_champion") == [(0,)]
 
