@@ -8,17 +8,22 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torchvision.models import resnet18
+from torchvision.transforms.functional import normalize
 
 from model.checkpoint import (
     FORMAT,
+    FROZEN,
     Checkpoint,
     load_checkpoint,
     load_optimizer,
+    save_backbone,
     save_checkpoint,
     save_optimizer,
 )
 from model.errors import ModelInputError
 from model.network import NetworkShape, SiameseNetwork, build_network
+from model.pretrained import IMAGENET
 
 SHAPE = NetworkShape(
     crop_size=40, hidden_size=6, embedding_size=3, backbone_dropout=0.1, head_dropout=0.2
@@ -76,7 +81,7 @@ def test_a_torch_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: 
     assert "is not a checkpoint of samehand" in refusal_of(path)
 
 
-SIZES = {"crop_size": 40, "hidden_size": 6, "embedding_size": 3}
+SIZES: dict[str, float] = {"crop_size": 40, "hidden_size": 6, "embedding_size": 3}
 
 
 @pytest.mark.parametrize(
@@ -192,3 +197,53 @@ def test_a_file_that_is_not_ours_holds_no_state_of_an_optimizer(
 def test_a_missing_state_of_the_optimizer_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelInputError, match="there is no"):
         load_optimizer(tmp_path / "optimizer.pt", adam(nn.Linear(3, 2)))
+
+
+def test_a_checkpoint_of_the_first_format_is_the_network_that_it_was(tmp_path: Path) -> None:
+    """It named ResNet-18's layers by their place, as torchvision's children in a row are named."""
+    theirs = nn.Sequential(*list(resnet18().children())[:-2])
+    theirs.train()(torch.randn(4, 3, 40, 40))
+    head = nn.Sequential(
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(2048, 6),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(6, 3),
+    )
+    state = {f"backbone.{name}": value for name, value in theirs.state_dict().items()}
+    state |= {f"head.{name}": value for name, value in head.state_dict().items()}
+    shape = SIZES | {"backbone_dropout": 0.1, "head_dropout": 0.2}
+    content = {"format": "samehand checkpoint 1", "epoch": 7, "shape": shape, "network": state}
+    torch.save(content, tmp_path / "epoch.pt")
+
+    loaded = load_checkpoint(tmp_path / "epoch.pt")
+    pixels = torch.randint(256, (2, 40, 40, 3), generator=torch.Generator().manual_seed(1)).byte()
+    images = normalize(
+        pixels.permute(0, 3, 1, 2) / 255, list(IMAGENET.mean), list(IMAGENET.deviation)
+    )
+    with torch.inference_mode():
+        expected = head.eval()(theirs.eval()(images))
+        torch.testing.assert_close(loaded.network.eval()(pixels), expected, rtol=1e-4, atol=1e-5)
+    assert loaded.epoch == 7
+    del content["network"]["head.2.bias"]  # type: ignore[attr-defined]
+    torch.save(content, tmp_path / "epoch.pt")
+    assert "is a damaged checkpoint" in refusal_of(tmp_path / "epoch.pt")
+
+
+def test_a_frozen_backbone_lies_beside_its_checkpoints_and_must_be_theirs(tmp_path: Path) -> None:
+    shape = NetworkShape(crop_size=32, hidden_size=6, embedding_size=3, frozen=True)
+    network, other = (build_network(shape, "none", seed=seed) for seed in (1, 2))
+    save_checkpoint(tmp_path / "epoch.pt", Checkpoint(network, epoch=1))
+    assert "there is no checkpoint" in refusal_of_any(tmp_path / "epoch.pt")
+    save_backbone(tmp_path / FROZEN, other)
+    assert "is not the backbone of epoch.pt" in refusal_of_any(tmp_path / "epoch.pt")
+    save_backbone(tmp_path / FROZEN, network)
+    loaded = load_checkpoint(tmp_path / "epoch.pt").network.state_dict()
+    assert all(torch.equal(value, loaded[name]) for name, value in network.state_dict().items())
+
+
+def refusal_of_any(path: Path) -> str:
+    with pytest.raises(ModelInputError) as refusal:
+        load_checkpoint(path)
+    return str(refusal.value)
