@@ -7,7 +7,7 @@ from prefect import flow
 
 from flows.champion import crown
 from flows.errors import SettingsError
-from flows.features import features_to_train_on
+from flows.features import features_of
 from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
 from flows.prepare import Prepared, crop, split
 from flows.runs import (
@@ -85,7 +85,10 @@ def train_flow(
 
 def see_crops(started: StartedRun, prepared: Prepared, untrained: Path) -> Features | None:
     """Show every crop to a frozen backbone once; a backbone that is trained sees them anew."""
-    features = features_to_train_on(prepared.dataset, untrained, started.settings, started.space)
+    settings = started.settings
+    features = features_of(
+        prepared.dataset, untrained, settings, started.space, settings.warped_copies
+    )
     standardise_features(untrained, prepared.dataset, started.compute, features)
     return features
 

@@ -61,7 +61,6 @@ class Backbone(nn.Module):
         Raises ModelInputError for an unknown name, or where maps were to be joined.
         """
         super().__init__()
-        self.kind = kind
         split = names.split(SIDE_BY_SIDE)
         if len(split) > 1 and kind == "map":
             raise ModelInputError(

@@ -74,10 +74,8 @@ def measure_features(
     features: Features | None = None,
 ) -> Path:
     """Describe each image of a split by what the backbone sees, without a head: a baseline."""
-    network, images = (
-        load_checkpoint(checkpoint, compute.device).network,
-        load_split(dataset, split),
-    )
+    network = load_checkpoint(checkpoint, compute.device).network
+    images = load_split(dataset, split)
     if features is not None:
         seen: npt.NDArray[np.float32] = open_features(features.plain)[images.rows]
     else:

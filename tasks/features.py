@@ -1,7 +1,6 @@
 """Features once: each crop goes through a frozen backbone a single time, shard by shard."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -30,7 +29,6 @@ from storage.datasets.features import (
 )
 from storage.datasets.pixels import open_pixels
 from storage.files import replacing
-from storage.locks import wait_lock
 from storage.shards import Shard, shards_of
 from storage.workspace import Workspace
 from tasks.progress import progress_bar
@@ -105,14 +103,6 @@ def plan_features(
     if store.is_complete:
         get_run_logger().info("Features of an earlier run are used again: %s", store.array)
     return FeaturePlan(dataset, backbone, copy, store)
-
-
-@contextmanager
-def turn_at_features(store: FeatureStore) -> Iterator[None]:
-    """Have the making of features to oneself for the block; another run may do it first."""
-    logger = get_run_logger()
-    with wait_lock(store.lock, lambda: logger.info("Another run makes %s", store.directory)):
-        yield
 
 
 @step()

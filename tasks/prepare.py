@@ -20,6 +20,7 @@ from storage.datasets.building import (
 from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import Outcome, SourceImage
 from storage.datasets.dataset import Dataset
+from storage.datasets.features import FeatureStore
 from storage.locks import wait_lock
 from storage.shards import Shard, shards_of
 from storage.sources import KaggleDraw, locate_source, read_source
@@ -88,10 +89,10 @@ def plan_crops(catalog: CatalogFile, rules: CropRules, space: Workspace) -> Crop
 
 
 @contextmanager
-def turn_at(dataset: Dataset) -> Iterator[None]:
-    """Have the making of a dataset to oneself for the block; another run may do it first."""
+def turn_at(made: Dataset | FeatureStore) -> Iterator[None]:
+    """Have the making of a folder to oneself for the block; another run may do it first."""
     logger = get_run_logger()
-    with wait_lock(dataset.lock, lambda: logger.info("Another run makes %s", dataset.directory)):
+    with wait_lock(made.lock, lambda: logger.info("Another run makes %s", made.directory)):
         yield
 
 
