@@ -26,7 +26,7 @@ from model.training import Batching, Recipe, build_optimizer, train_epoch
 from model.triplets import Triplets, draw_shared_triplets, draw_triplets, shuffled, stream
 from storage.datasets.crop import CropRules
 from storage.datasets.loose_crops import crop_loose
-from storage.gallery.paintings import GalleryPlan
+from storage.sources.gallery.paintings import GalleryPlan
 from storage.sources.sample import write_gallery
 
 RECIPE = Recipe(learning_rate=2e-4, batch_size=25)

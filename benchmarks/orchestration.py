@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from benchmarks.report import Row, Table
-from flows.cli import QUIET_PREFECT, SHORT_WAITS
+from flows.cli.app import QUIET_PREFECT, SHORT_WAITS
 
 EPOCHS = 24  # of fewer, one run differs from another by some hundredths
 WAYS = ("tasks", "functions", "functions", "tasks")  # in turn; each has a neighbour of the other

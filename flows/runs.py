@@ -20,8 +20,6 @@ from storage.errors import InputError
 from storage.locks import try_lock
 from storage.sources import full_name
 from storage.workspace import Workspace
-from tasks.artifacts import name_flow_run
-from tasks.dead_runs import end_dead_runs
 from tasks.records import (
     KeptModel,
     OpenRun,
@@ -34,6 +32,8 @@ from tasks.records import (
     mark_running,
     open_run,
 )
+from tasks.support.artifacts import name_flow_run
+from tasks.support.dead_runs import end_dead_runs
 
 RECORDED_LIBRARIES = ("torch", "torchvision", "prefect", "pillow", "numpy", "pandas", "sqlalchemy")
 

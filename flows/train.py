@@ -21,11 +21,11 @@ from flows.runs import (
 from flows.settings import Overrides, PresetName
 from model.selection import ValidatedEpoch, best_epoch, should_stop
 from tasks.batches import KeptTriplets, draw_epoch_batches, draw_kept_triplets
-from tasks.device import turn_on
 from tasks.evaluation import choose_threshold, embed_split, score_checkpoint
 from tasks.features import Features, standardise_features
 from tasks.records import KeptModel, keep_model, network_on, read_history, record_epoch
 from tasks.report import plot_training, publish_curve
+from tasks.support.device import turn_on
 from tasks.training import export_checkpoint, train_one_epoch
 
 

@@ -11,7 +11,7 @@ from model.triplets import Triplets, draw_triplets, match_negatives, stream
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, has_column, load_split
 from storage.run_folder import RunFolder
-from tasks.step import step
+from tasks.support.step import step
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, SplitImages, load_split
 from storage.workspace import Workspace
 from tasks.records import KeptModel, kept_model
-from tasks.step import step
+from tasks.support.step import step
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ from storage.datasets.pixels import open_pixels
 from storage.run_folder import EXPORTED, checkpoint_beside
 from tasks.batches import KeptTriplets, read_triplets
 from tasks.features import Features
-from tasks.progress import progress_bar
-from tasks.step import step
+from tasks.support.progress import progress_bar
+from tasks.support.step import step
 
 
 @dataclass(frozen=True, slots=True)

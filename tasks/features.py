@@ -31,8 +31,8 @@ from storage.datasets.pixels import open_pixels
 from storage.files import replacing
 from storage.shards import Shard, shards_of
 from storage.workspace import Workspace
-from tasks.progress import progress_bar
-from tasks.step import step
+from tasks.support.progress import progress_bar
+from tasks.support.step import step
 
 SHARD = 512
 TELLING = 512  # images whose features tell the mean and deviation of all

@@ -19,9 +19,9 @@ from storage.pairs.file import survey_pairs
 from storage.run_folder import RunFolder
 from storage.shards import Shard, shards_of
 from tasks.evaluation import embed_pixels
-from tasks.progress import progress_bar
 from tasks.records import KeptModel
-from tasks.step import step
+from tasks.support.progress import progress_bar
+from tasks.support.step import step
 
 SHARD = 1_000
 

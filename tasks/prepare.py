@@ -25,8 +25,8 @@ from storage.locks import wait_lock
 from storage.shards import Shard, shards_of
 from storage.sources import KaggleDraw, locate_source, read_source
 from storage.workspace import Workspace
-from tasks.progress import progress_bar
-from tasks.step import step
+from tasks.support.progress import progress_bar
+from tasks.support.step import step
 
 SHARD = 2_000
 

@@ -23,7 +23,7 @@ from storage.locks import try_lock
 from storage.run_folder import RunFolder, exported_beside
 from storage.workspace import Workspace
 from tasks.evaluation import SplitScore, Threshold
-from tasks.step import step
+from tasks.support.step import step
 from tasks.training import TrainedEpoch
 
 

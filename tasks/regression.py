@@ -11,7 +11,7 @@ from storage.database.tables import Dataset as DatasetRow
 from storage.datasets.dataset import Dataset
 from storage.workspace import Workspace
 from tasks.records import KeptModel, OpenRun
-from tasks.step import step
+from tasks.support.step import step
 
 REGRESSED = "samehand.evaluation.regressed"
 

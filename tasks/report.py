@@ -21,9 +21,9 @@ from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc
 from storage.reports.report import Picture, Report, render_report
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
-from tasks.artifacts import if_server_answers
 from tasks.records import KeptModel, OpenRun
-from tasks.step import step
+from tasks.support.artifacts import if_server_answers
+from tasks.support.step import step
 
 MISTAKES_SHOWN = 8
 

@@ -24,9 +24,9 @@ from storage.pairs.file import read_pairs
 from storage.pairs.submission import submission_writer
 from storage.workspace import Workspace
 from tasks.pair_images import load_embedded
-from tasks.progress import progress_bar
 from tasks.records import KeptModel, OpenRun
-from tasks.step import step
+from tasks.support.progress import progress_bar
+from tasks.support.step import step
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ from storage.reports.report import Picture
 from storage.reports.sweep import SweepReport, render_sweep
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
-from tasks.artifacts import if_server_answers
 from tasks.batches import read_triplets
 from tasks.records import OpenRun
 from tasks.report import embedded
-from tasks.step import step
+from tasks.support.artifacts import if_server_answers
+from tasks.support.step import step
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from storage.files import replacing
 from storage.run_folder import RunFolder, exported_beside, optimizer_beside
 from tasks.batches import read_batches
 from tasks.features import Features
-from tasks.progress import progress_bar
-from tasks.step import step
+from tasks.support.progress import progress_bar
+from tasks.support.step import step
 
 CHECKED = 8  # crops on which an export is compared with the network it was made of
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from storage.catalogs.catalog import Catalog
 from storage.errors import InputError
-from storage.gallery.paintings import GalleryPlan
 from storage.sources.folder import holds_artist_folders, read_artist_folders
+from storage.sources.gallery.paintings import GalleryPlan
 from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, read_kaggle
 from storage.sources.sample import write_gallery
 from storage.sources.table import read_table

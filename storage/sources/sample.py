@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from storage.errors import InputError
-from storage.gallery.paintings import GalleryPlan, Painting, paint_gallery, random_stream
 from storage.locks import wait_lock
+from storage.sources.gallery.paintings import GalleryPlan, Painting, paint_gallery, random_stream
 
 EDITION = 1  # raised whenever the same plan would give other pictures than before
 PLAN_FILE = "plan.json"

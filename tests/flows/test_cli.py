@@ -14,9 +14,9 @@ import yaml
 from PIL import Image
 from typer.testing import Result
 
-from flows.compare import compare_images
+from flows.cli.compare import compare_images
+from flows.cli.printing import readable
 from flows.environment import workspace
-from flows.printing import readable
 from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
 
 

@@ -17,7 +17,7 @@ import time
 from prefect import flow
 
 from flows.cli import app, main
-from flows.cli_errors import one_line_errors
+from flows.cli.errors import one_line_errors
 
 class Ending:
     def __del__(self):

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 
-from flows.cli import SHORT_WAITS
+from flows.cli.app import SHORT_WAITS
 from flows.deployment import SILENT_RUNS
 from tasks.regression import REGRESSED
 from tests.operations.conftest import BIN, CHECKOUT, Site, documented, lines_of, wait_for

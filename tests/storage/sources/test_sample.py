@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from storage.errors import InputError
-from storage.gallery.names import known_names
-from storage.gallery.paintings import GalleryPlan, Painting, artist_group, paint_gallery
-from storage.gallery.subjects import SUBJECTS
+from storage.sources.gallery.names import known_names
+from storage.sources.gallery.paintings import GalleryPlan, Painting, artist_group, paint_gallery
+from storage.sources.gallery.subjects import SUBJECTS
 from storage.sources.sample import write_gallery
 
 SMALL = GalleryPlan(painters=9, paintings_each=4, pairs=60, seed=3)
@@ -57,7 +57,7 @@ def test_the_same_plan_gives_the_same_bytes(gallery: Path, tmp_path: Path) -> No
 PAINT = """
 import sys
 from pathlib import Path
-from storage.gallery.paintings import GalleryPlan
+from storage.sources.gallery.paintings import GalleryPlan
 from storage.sources.sample import write_gallery
 
 def tell(done, total):

@@ -5,12 +5,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from storage.gallery.brush import make_marks
-from storage.gallery.hand import SCHOOLS, Hand, School, draw_hand
-from storage.gallery.light import draw_light
-from storage.gallery.painter import Painter
-from storage.gallery.sketch import Sketch
-from storage.gallery.subjects import SUBJECTS, Subject
+from storage.sources.gallery.brush import make_marks
+from storage.sources.gallery.hand import SCHOOLS, Hand, School, draw_hand
+from storage.sources.gallery.light import draw_light
+from storage.sources.gallery.painter import Painter
+from storage.sources.gallery.sketch import Sketch
+from storage.sources.gallery.subjects import SUBJECTS, Subject
 
 PLAIN = Hand(
     width=4.0, slenderness=5.0, bend=0.0, angle=0.0, habit=0.0, swirl=0.0, scatter=0.0,

@@ -12,7 +12,7 @@ from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
 from tqdm import tqdm
 
-from tasks.artifacts import if_server_answers
+from tasks.support.artifacts import if_server_answers
 
 SECONDS = 5.0
 """A step must last as long to get an artifact, which is then brought up to date as often."""

@@ -15,8 +15,8 @@ from storage.datasets.dataset import Dataset
 from storage.files import replacing
 from storage.locks import try_lock
 from storage.workspace import RESUMABLE, Workspace
-from tasks.dead_runs import end_dead_runs
 from tasks.records import OpenRun, RunStart, end_run_of_flow, mark_running, open_run
+from tasks.support.dead_runs import end_dead_runs
 
 
 @pytest.fixture

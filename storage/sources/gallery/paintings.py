@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from storage.errors import InputError
-from storage.gallery.hand import SCHOOLS, draw_hand
-from storage.gallery.light import draw_light
-from storage.gallery.names import known_names
-from storage.gallery.painter import Painter
-from storage.gallery.sketch import Sketch
-from storage.gallery.subjects import SUBJECTS, Subject
+from storage.sources.gallery.hand import SCHOOLS, draw_hand
+from storage.sources.gallery.light import draw_light
+from storage.sources.gallery.names import known_names
+from storage.sources.gallery.painter import Painter
+from storage.sources.gallery.sketch import Sketch
+from storage.sources.gallery.subjects import SUBJECTS, Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from storage.gallery.light import Light
-from storage.gallery.sketch import UPRIGHT, Point, Sketch, hue, ridge
+from storage.sources.gallery.light import Light
+from storage.sources.gallery.sketch import UPRIGHT, Point, Sketch, hue, ridge
 
 
 def draw_marina(sketch: Sketch, light: Light, horizon: float, rng: np.random.Generator) -> None:

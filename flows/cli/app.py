@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli_errors import Debug, one_line_errors, raise_terminated, resend_lost_signal
-from flows.cli_results import open_session, results_app
-from flows.printing import print_judged, print_swept
+from flows.cli.errors import Debug, one_line_errors, raise_terminated, resend_lost_signal
+from flows.cli.printing import print_judged, print_swept
+from flows.cli.results import open_session, results_app
 from storage.errors import InputError
 
 if TYPE_CHECKING:
@@ -266,8 +266,8 @@ def export(
 ) -> None:
     """Write a model to an ONNX file for use elsewhere, with a model card beside it."""
     with one_line_errors(debug):
+        from flows.cli.export import export_model
         from flows.environment import workspace
-        from flows.export import export_model
 
         written = export_model(model, file, workspace())
         typer.echo(f"model  {written.model_id}, in {written.file}")
@@ -286,7 +286,7 @@ def compare(
 ) -> None:
     """Print distance, threshold, probability and verdict for two images."""
     with one_line_errors(debug):
-        from flows.compare import compare_images
+        from flows.cli.compare import compare_images
         from flows.environment import workspace
 
         found = compare_images(image_a, image_b, model, workspace())

@@ -3,9 +3,16 @@
 import numpy as np
 from PIL import Image
 
-from storage.gallery.brush import Canvas, Floats, Strokes, lay, make_marks, under_raking_light
-from storage.gallery.hand import Hand
-from storage.gallery.sketch import Sketch
+from storage.sources.gallery.brush import (
+    Canvas,
+    Floats,
+    Strokes,
+    lay,
+    make_marks,
+    under_raking_light,
+)
+from storage.sources.gallery.hand import Hand
+from storage.sources.gallery.sketch import Sketch
 
 Size = tuple[int, int]
 _INK = np.array((0.10, 0.09, 0.16))

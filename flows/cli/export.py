@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from flows.kept_network import exported_file
+from flows.cli.kept_network import exported_file
 from flows.settings import Settings
 from model.exported import ExportedNetwork, describe_anew, open_exported
 from model.licences import licence_note

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.kept_network import kept_network
+from flows.cli.kept_network import kept_network
 from model.calibration import Calibration, probability
 from model.distances import finite_points, row_distances
 from model.exported import embed_exported

@@ -17,7 +17,7 @@ from storage.files import remove_partials
 from storage.locks import try_lock
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
-from tasks.step import step
+from tasks.support.step import step
 
 REASON = "The process of this run is gone."
 

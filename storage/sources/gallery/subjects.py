@@ -5,10 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from storage.gallery.indoors import draw_flowers, draw_portrait, draw_still_life
-from storage.gallery.light import Light
-from storage.gallery.outdoors import draw_clouds, draw_hills, draw_marina, draw_town, draw_woods
-from storage.gallery.sketch import Sketch
+from storage.sources.gallery.indoors import draw_flowers, draw_portrait, draw_still_life
+from storage.sources.gallery.light import Light
+from storage.sources.gallery.outdoors import (
+    draw_clouds,
+    draw_hills,
+    draw_marina,
+    draw_town,
+    draw_woods,
+)
+from storage.sources.gallery.sketch import Sketch
 
 
 @dataclass(frozen=True, slots=True)

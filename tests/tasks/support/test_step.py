@@ -9,7 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from model.errors import ModelInputError
 from storage.errors import InputError, UnavailableError
-from tasks.step import is_worth_another_try, step
+from tasks.support.step import is_worth_another_try, step
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from storage.gallery.hand import Hand
+from storage.sources.gallery.hand import Hand
 
 Floats = NDArray[np.float64]
 Canvas = NDArray[np.float32]  # (height, width, 4): RGB from 0 to 1, and the thickness of the paint

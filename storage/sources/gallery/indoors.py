@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from storage.gallery.light import Colour, Light
-from storage.gallery.outdoors import draw_bush
-from storage.gallery.sketch import UPRIGHT, Point, Sketch, hue, ridge
+from storage.sources.gallery.light import Colour, Light
+from storage.sources.gallery.outdoors import draw_bush
+from storage.sources.gallery.sketch import UPRIGHT, Point, Sketch, hue, ridge
 
 
 def draw_still_life(sketch: Sketch, light: Light, horizon: float, rng: np.random.Generator) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli_errors import Debug, one_line_errors
-from flows.printing import Format, print_table
+from flows.cli.errors import Debug, one_line_errors
+from flows.cli.printing import Format, print_table
 
 if TYPE_CHECKING:
     import pandas as pd
