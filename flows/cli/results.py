@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.errors import Debug, one_line_errors
+from flows.cli.errors import one_line_errors
+from flows.cli.options import Debug
 from flows.cli.printing import Format, print_table
 
 if TYPE_CHECKING:
@@ -222,8 +223,8 @@ def answer_about(
 @contextmanager
 def open_session() -> "Iterator[Session]":
     """Open the results database that the environment names."""
-    from flows.environment import workspace
+    from flows.environment import existing_workspace
     from storage.database.session import transaction
 
-    with transaction(workspace().database_url) as session:
+    with transaction(existing_workspace().database_url) as session:
         yield session
