@@ -138,7 +138,7 @@ def train(
             settings = resolve(name, overrides)
             found = check_paintings(source, settings, "matched_on" in overrides, TRAINING)
             if found and not quiet:
-                typer.echo(f"samehand: {found}", err=True)
+                typer.echo(str(found), err=True)
         else:
             if overrides or source or preset:
                 raise InputError("--resume: the run has its own source and settings; name no other")

@@ -1,9 +1,9 @@
 """Ctrl-C, kill and hang-up while a flow runs: record the end, say how to go on, leave.
 
-Python raises what a signal's handler raises wherever the main thread happens to be. Inside Prefect's
-queues or a destructor such an exception is lost, or hangs. So nothing is raised in a flow: a thread
-records the end in both databases and ends the process. Whatever a run writes survives that, as it
-survives `kill -9`.
+Python raises what a signal's handler raises wherever the main thread happens to be. Inside
+Prefect's queues or a destructor such an exception is lost, or hangs. So nothing is raised in a
+flow: a thread records the end in both databases and ends the process. Whatever a run writes
+survives that, as it survives `kill -9`.
 """
 
 import logging
@@ -57,6 +57,7 @@ class Ending:
     flow_run_id: UUID | None = None
     has_begun: threading.Event = field(default_factory=threading.Event)
     is_ending: threading.Event = field(default_factory=threading.Event)
+    is_untold: threading.Lock = field(default_factory=threading.Lock)
 
     def listen(self) -> None:
         """Handle signals from now on, but leave those ignored that our caller ignores."""
@@ -92,7 +93,9 @@ class Ending:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if not self.is_in_flow:
-            raise SystemExit(ENDS[signal.Signals(number)].exit_status)
+            end = ENDS[signal.Signals(number)]
+            self._tell(end)
+            raise SystemExit(end.exit_status)
 
     def _watch(self, reader: int) -> None:
         while heard := os.read(reader, 1):
@@ -110,13 +113,17 @@ class Ending:
             recording = threading.Thread(target=self._record, args=[end], daemon=True)
             recording.start()
             recording.join(RECORDING_SECONDS)
-        advice = f"; `{self.going_on}` goes on" if self.going_on and self.flow_run_id else ""
-        with suppress(OSError):
-            line = "\n" if sys.stderr.isatty() else ""  # a progress bar may stand there
-            os.write(2, f"{line}samehand: {end.word}{advice}\n".encode())
+        self._tell(end)
         if not was_in_flow:
             time.sleep(CLEANING_SECONDS)  # the main thread removes what it has half made
         os._exit(end.exit_status)
+
+    def _tell(self, end: End) -> None:
+        advice = f"; `{self.going_on}` goes on" if self.going_on and self.flow_run_id else ""
+        if self.is_untold.acquire(blocking=False):
+            with suppress(OSError):
+                line = "\n" if sys.stderr.isatty() else ""  # a progress bar may stand there
+                os.write(2, f"{line}samehand: {end.word}{advice}\n".encode())
 
     def _record(self, end: End) -> None:
         """Record the end of the flow run and of those inside it, in Prefect and in our database.

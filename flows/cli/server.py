@@ -95,7 +95,7 @@ def start_server(quiet: bool) -> TemporaryServer | None:
             )
         return None
     if not quiet:
-        sys.stderr.write("samehand: starting Prefect's server …\n")
+        sys.stderr.write("starting Prefect's server …\n")
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     log = TemporaryFile()  # noqa: SIM115 - open as long as the server runs
     with socket.create_server(("127.0.0.1", 0)) as listener:

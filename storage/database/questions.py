@@ -1,9 +1,11 @@
 """Questions about one row: a run, a model, a dataset, an artist, an image, two evaluations."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
@@ -83,18 +85,20 @@ def find_name(names: Sequence[str], wanted: str, none: str) -> str:
     """
     if wanted in names:
         return wanted
-    plain = {name: _plain(name) for name in names}
-    asked = _plain(wanted)
-    found = [name for name in names if plain[name] == asked]
+    plain, asked = {name: _plain(name) for name in names}, _plain(wanted)
+    found = [name for name in names if asked in (plain[name], PurePath(plain[name]).stem)]
     found = found or [name for name in names if asked in plain[name]]
     if len(found) == 1:
         return found[0]
     if found:
         some = ", ".join(sorted(found)[:SUGGESTED]) + (", …" if len(found) > SUGGESTED else "")
         raise InputError(f"{wanted!r} is part of {len(found)} names: {some}; give more of it")
-    alike = get_close_matches(asked, plain.values(), SUGGESTED)
-    meant = ", ".join(name for name in names if plain[name] in alike)
-    raise InputError(f"{none} {wanted!r}" + (f"; did you mean {meant}?" if meant else ""))
+    parts = {name: {plain[name], *re.split(r"[\W_]+", plain[name])} for name in names}
+    alike = {*get_close_matches(asked, set().union(*parts.values()), SUGGESTED)}
+    meant = [name for name in names if parts[name] & alike][:SUGGESTED]
+    raise InputError(
+        f"{none} {wanted!r}" + (f"; did you mean {', '.join(meant)}?" if meant else "")
+    )
 
 
 def _plain(name: str) -> str:

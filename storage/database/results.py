@@ -199,21 +199,13 @@ def find_training(session: Session, run_id: int | str) -> Run:
 def find_stopped_run(session: Session, run_id: int | str, flow_name: str) -> Run:
     """Return a run of a flow to continue, by its number, or the `last` one.
 
-    The last is one that got somewhere and that no complete run of the flow came after.
+    The last is one that got somewhere: not one that failed before it had a dataset.
     """
-    of_flow, is_stopped = Run.flow_name == flow_name, Run.status != "complete"
-    if run_id != "last":
-        return _find(session, Run, f"stopped run of {flow_name}", run_id, of_flow, is_stopped)
-    done = session.scalar(select(func.max(Run.id)).where(of_flow, ~is_stopped)) or 0
-    work = [exists().where(of == Run.id) for of in (Evaluation.run_id, SweepTraining.run_id)]
-    got_somewhere = or_(Run.status != "failed", Run.dataset_id.is_not(None), *work)
-    since = (of_flow, is_stopped, Run.id > done, got_somewhere)
-    if done and session.scalar(select(func.count(Run.id)).where(*since)) == 0:
-        raise InputError(
-            f"no run of {flow_name} was stopped since run {done}, which is complete; to continue an"
-            " earlier one, give its number"
-        )
-    return _find(session, Run, f"stopped run of {flow_name}", run_id, *since)
+    among = [Run.flow_name == flow_name, Run.status != "complete"]
+    if run_id == "last":
+        work = [exists().where(of == Run.id) for of in (Evaluation.run_id, SweepTraining.run_id)]
+        among.append(or_(Run.status != "failed", Run.dataset_id.is_not(None), *work))
+    return _find(session, Run, f"stopped run of {flow_name}", run_id, *among)
 
 
 def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
