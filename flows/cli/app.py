@@ -24,7 +24,7 @@ from flows.cli.options import (
 )
 from flows.cli.printing import print_judged, print_swept
 from flows.cli.results import open_session, results_app
-from flows.cli.running import flow_here, this_command
+from flows.cli.running import runner_here, this_command
 from flows.cli.server import bypass_proxies
 from storage.errors import InputError
 
@@ -92,7 +92,7 @@ def prepare(
     """Read a source, split its artists, crop its images to one zip."""
     with one_line_errors(debug):
         from flows.assignments import parse_assignments, usual_preset
-        from flows.cli.checks import check_paintings, prepare_catalog
+        from flows.cli.checks import check_paintings, paint_sample, prepare_catalog
         from flows.settings import preset_name, resolve
 
         overrides = parse_assignments(assignments)
@@ -102,11 +102,14 @@ def prepare(
             divided = prepare_catalog(source, settings)
             print_counts(divided.counts, divided.path)
             return
-        check_paintings(source, settings, is_asked_for=False)
-        with flow_here(context, quiet, debug) as runner:
-            from flows.prepare import Prepared, prepare_flow
+        found = check_paintings(source, settings, "matched_on" in overrides)
+        if not quiet:
+            typer.echo(found, err=True)
+        runner = runner_here(context, quiet, debug)
+        from flows.prepare import Prepared, prepare_flow
 
-            prepared = runner.call(prepare_flow, source, name, overrides)
+        paint_sample(source)
+        prepared = runner.call(prepare_flow, source, name, overrides)
         if isinstance(prepared, Prepared):
             print_counts(prepared.divided.counts, prepared.divided.catalog.path)
             typer.echo(f"{'crops':18} {prepared.dataset.crops}")
@@ -128,7 +131,7 @@ def train(
     """Train a network and test it on artists it has never seen."""
     with one_line_errors(debug):
         from flows.assignments import parse_assignments, usual_preset
-        from flows.cli.checks import TRAINING, check_paintings, check_weights
+        from flows.cli.checks import TRAINING, check_paintings, check_weights, paint_sample
         from flows.settings import Settings, preset_name, resolve
 
         overrides = parse_assignments(assignments)
@@ -137,18 +140,19 @@ def train(
             name = preset_name(preset or usual_preset(source))
             settings = resolve(name, overrides)
             found = check_paintings(source, settings, "matched_on" in overrides, TRAINING)
-            if found and not quiet:
-                typer.echo(str(found), err=True)
+            if not quiet:
+                typer.echo(found, err=True)
         else:
             if overrides or source or preset:
                 raise InputError("--resume: the run has its own source and settings; name no other")
             stopped = find_stopped_run(resume, "train-flow")
             source, name, number = stopped.source, preset_name(stopped.preset), stopped.id
             check_weights(Settings.model_validate(stopped.settings))
-        with flow_here(context, quiet, debug, f"{this_command()} train --resume last") as runner:
-            from flows.train import train_flow
+        runner = runner_here(context, quiet, debug, f"{this_command()} train --resume last")
+        from flows.train import train_flow
 
-            judged = runner.call(train_flow, source, name, overrides, number, not no_promote)
+        paint_sample(source)
+        judged = runner.call(train_flow, source, name, overrides, number, not no_promote)
         print_judged(judged)
 
 
@@ -180,12 +184,12 @@ def evaluate(
         check_overrides(overrides)
         found = check_model(model)
         check_source(source) if source else check_source_of(found)
-        with flow_here(context, quiet, debug) as runner:
-            from flows.evaluate import evaluate_flow
+        runner = runner_here(context, quiet, debug)
+        from flows.evaluate import evaluate_flow
 
-            judged = runner.call(
-                evaluate_flow, source or "as trained", found.id, overrides, tolerance, on_regression
-            )
+        judged = runner.call(
+            evaluate_flow, source or "as trained", found.id, overrides, tolerance, on_regression
+        )
         print_judged(judged)
 
 
@@ -224,20 +228,18 @@ def score(
         number = None if resume is None else find_stopped_run(resume, "score-flow").id
         uses_own = number is not None and model is None
         model_id = None if uses_own else check_model(model).id
-        with flow_here(
-            context, quiet, debug, f"{this_command()} score {pairs} --resume last"
-        ) as runner:
-            from flows.score import score_flow
+        runner = runner_here(context, quiet, debug, f"{this_command()} score {pairs} --resume last")
+        from flows.score import score_flow
 
-            scored = runner.call(
-                score_flow,
-                str(pairs),
-                str(images) if images else None,
-                model_id,
-                str(output) if output else None,
-                rejected_share,
-                number,
-            )
+        scored = runner.call(
+            score_flow,
+            str(pairs),
+            str(images) if images else None,
+            model_id,
+            str(output) if output else None,
+            rejected_share,
+            number,
+        )
         typer.echo(f"{scored.n_pairs} pairs scored, evaluation {scored.evaluation_id}")
         if scored.n_rejected:
             typer.echo(f"{scored.n_rejected} rows not scored, see the run's rejected_pairs.csv")
@@ -264,6 +266,7 @@ def sweep(
 ) -> None:
     """Compare recipes on the same folds of artists, with paired intervals."""
     with one_line_errors(debug):
+        from flows.cli.checks import paint_sample
         from flows.recipes import read_recipes
         from storage.sources import check_source
 
@@ -278,10 +281,11 @@ def sweep(
                 )
             stopped = find_stopped_run(resume, "sweep-flow")
             source, recipes, number = stopped.source, [], stopped.id
-        with flow_here(context, quiet, debug, f"{this_command()} sweep --resume last") as runner:
-            from flows.sweep import sweep_flow
+        runner = runner_here(context, quiet, debug, f"{this_command()} sweep --resume last")
+        from flows.sweep import sweep_flow
 
-            swept = runner.call(sweep_flow, source, recipes or [], folds, seeds, number)
+        paint_sample(source)
+        swept = runner.call(sweep_flow, source, recipes or [], folds, seeds, number)
         print_swept(swept)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from storage.catalogs.split_counts import SplitCounts
     from storage.workspace import Workspace
 
+SAMPLE = "sample"
 TRAINING = ("train", "validation", "test")
 
 
@@ -32,24 +33,36 @@ class Divided:
 
 def check_paintings(
     source: str, settings: "Settings", is_asked_for: bool, needed: Sequence[str] = ()
-) -> "SplitCounts | None":
-    """Read and split a source as a run will; None for a sample gallery not painted yet.
+) -> str:
+    """Read and split a source as a run will; return what it holds, in one line.
 
     ``is_asked_for`` says that the user set `matched_on`; a preset's may be missing in the catalog.
-    Raises InputError or SettingsError for whatever would end the run before any image is read.
+    Raises InputError or SettingsError for whatever would end the run before any image is read. Of a
+    sample gallery that is still to be painted nothing is checked.
     """
     check_weights(settings)
     check_source(source)
-    if source == "sample":
-        return None
+    space = workspace()
+    if source == SAMPLE and not space.sample.exists():
+        from storage.sources.gallery.paintings import GalleryPlan
+
+        plan = GalleryPlan()
+        images = f"{plan.paintings} images by {plan.painters} artists"
+        return f"the sample gallery is painted first: {images}"
     from storage.catalogs.split_counts import count_split
 
-    catalog = _read(source, settings, workspace())
+    catalog = _read(source, settings, space)
     column = settings.matched_on
     if is_asked_for and column is not None and column not in catalog.images.columns:
         known = ", ".join(name for name in catalog.images.columns if name != "file")
         raise SettingsError(f"matched_on: {source} has no column {column!r}; it has {known}")
-    return count_split(_split(catalog, settings, needed))
+    return str(count_split(_split(catalog, settings, needed)))
+
+
+def paint_sample(source: str) -> None:
+    """Paint the sample gallery, if that is the source, while Prefect's server starts."""
+    if source == SAMPLE:
+        _locate(source, workspace())
 
 
 def check_weights(settings: "Settings") -> None:
@@ -108,9 +121,15 @@ def check_source_of(model: HandedOut) -> None:
 
 
 def _read(source: str, settings: "Settings", space: "Workspace") -> "Catalog":
+    from storage.sources import read_source
+
+    return read_source(_locate(source, space), settings.kaggle_draw())
+
+
+def _locate(source: str, space: "Workspace") -> Path:
     from tqdm import tqdm
 
-    from storage.sources import locate_source, read_source
+    from storage.sources import locate_source
 
     with tqdm(desc="painting the sample gallery", unit="image", disable=None, leave=False) as bar:
 
@@ -118,8 +137,7 @@ def _read(source: str, settings: "Settings", space: "Workspace") -> "Catalog":
             bar.total = total
             bar.update(done - bar.n)
 
-        located = locate_source(source, space.sample, show)
-    return read_source(located, settings.kaggle_draw())
+        return locate_source(source, space.sample, show)
 
 
 def _split(catalog: "Catalog", settings: "Settings", needed: Sequence[str] = ()) -> "pd.DataFrame":

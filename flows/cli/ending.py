@@ -51,9 +51,8 @@ ENDS = {
 class Ending:
     """Hears signals, and ends the process together with the run of the flow in it."""
 
-    going_on: str | None = None  # the command that continues the run
+    going_on: str | None = None
     is_in_flow: bool = False
-    is_called: bool = False
     flow_run_id: UUID | None = None
     has_begun: threading.Event = field(default_factory=threading.Event)
     is_ending: threading.Event = field(default_factory=threading.Event)
@@ -71,8 +70,8 @@ class Ending:
         threading.Thread(target=self._watch, args=[reader], daemon=True).start()
 
     @contextmanager
-    def in_flow(self, going_on: str | None) -> Iterator[None]:
-        """End as this module says for the block."""
+    def in_flow(self, going_on: str | None = None) -> Iterator[None]:
+        """End as this module says for the block, and name the command that continues the run."""
         self.going_on, self.is_in_flow = going_on, True
         try:
             yield
@@ -81,15 +80,10 @@ class Ending:
                 threading.Event().wait()  # the other thread ends the process
             self.is_in_flow = False
 
-    def watched(self, flow: "Flow[..., Any]") -> "Flow[..., Any]":
-        """Return a flow about to be called, whose run is noted once it is running."""
-
-        def note(flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
-            self.flow_run_id = flow_run.id
-            self.has_begun.set()
-
-        self.is_called = True
-        return flow.with_options(on_running=[*flow.on_running_hooks, note])
+    def note(self, flow: "Flow[..., Any]", flow_run: "FlowRun", state: "State[Any]") -> None:
+        """Hook: the flow run is running."""
+        self.flow_run_id = flow_run.id
+        self.has_begun.set()
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if not self.is_in_flow:
@@ -131,8 +125,6 @@ class Ending:
         Prefect first: our database may be locked by what the main thread is writing. A later run
         then learns the end from Prefect.
         """
-        if not self.is_called:
-            return
         self.has_begun.wait(BEGINNING_SECONDS)
         if self.flow_run_id is None:
             return

@@ -72,9 +72,9 @@ def readable(table: "pd.DataFrame", width: int | None = None) -> str:
     If it is wider than ``width``, its longest texts are cut in the middle.
     """
     shown = table.dropna(axis="columns", how="all")
-    cells = {name: [_as_text(cell) for cell in shown[name]] for name in shown}
+    cells = {str(name): [_as_text(cell) for cell in shown[name]] for name in shown}
     widths = {name: max(map(len, [name, *texts])) for name, texts in cells.items()}
-    is_text = {name: shown[name].dtype.kind in "OT" for name in shown}
+    is_text = {name: shown[name].dtype.kind in "OT" for name in cells}
     while width and sum(widths.values()) + GAP * (len(widths) - 1) > width:
         longest = max(filter(is_text.get, widths), key=widths.__getitem__, default=None)
         if longest is None or widths[longest] <= max(NARROWEST, len(longest)):

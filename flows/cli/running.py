@@ -4,11 +4,9 @@ import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import typer
 
@@ -28,30 +26,30 @@ class Runner:
 
     ending: Ending
     server: TemporaryServer | None
+    going_on: str | None
 
     def call(self, flow: "Flow[P, R]", *args: P.args, **kwargs: P.kwargs) -> R:
         """Run ``flow`` and return its result."""
         if self.server:
             self.server.wait_until_ready()
-        return cast(R, self.ending.watched(flow)(*args, **kwargs))
+        watched = flow.with_options(on_running=[*flow.on_running_hooks, self.ending.note])
+        with self.ending.in_flow(self.going_on):
+            return watched(*args, **kwargs)
 
 
-@contextmanager
-def flow_here(
+def runner_here(
     context: typer.Context, quiet: bool, debug: bool, going_on: str | None = None
-) -> Iterator[Runner]:
-    """Start Prefect's server; the block imports a flow meanwhile, and calls it.
+) -> Runner:
+    """Start Prefect's server. While it starts, the caller imports the flow and what it needs.
 
     ``going_on`` is the command that continues a run that was stopped.
     """
     if quiet:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "WARNING"
-    ending = context.find_object(Ending) or Ending()
-    with ending.in_flow(going_on):
-        server = start_server(quiet)
-        if not debug:
-            log_only_news(has_ui=server is None)
-        yield Runner(ending, server)
+    server = start_server(quiet)
+    if not debug:
+        log_only_news(has_ui=server is None)
+    return Runner(context.find_object(Ending) or Ending(), server, going_on)
 
 
 def log_only_news(has_ui: bool) -> None:

@@ -69,6 +69,8 @@ class TemporaryServer:
 
     def stop(self) -> None:
         """End the server and wait for that."""
+        if not answers(self.url, seconds=0.1):
+            self.process.kill()
         if self.process.stdin:
             self.process.stdin.close()
         try:

@@ -39,9 +39,8 @@ ending = Ending()
 ending.listen()
 if sys.argv[1] == "by itself":
     work()
-with ending.in_flow("samehand train --resume last"):
+with ending.in_flow("samehand train --resume last"):  # the first signal waits for a flow run
     if sys.argv[1] == "twice":
-        ending.is_called = True  # the first signal waits for a flow run that never begins
         EndsAsItIsDestroyed()
     work()
 """
