@@ -34,6 +34,7 @@ from tasks.records import (
 )
 from tasks.support.artifacts import name_flow_run
 from tasks.support.dead_runs import end_dead_runs
+from tasks.support.output import survive_closed_output
 
 RECORDED_LIBRARIES = ("torch", "torchvision", "prefect", "pillow", "numpy", "pandas", "sqlalchemy")
 
@@ -107,6 +108,7 @@ def continued_run(run_id: int, flow_name: str = "train-flow") -> Iterator[Starte
 @contextmanager
 def _going_on(run: OpenRun, space: Workspace) -> Iterator[OpenRun]:
     """Hold the run's lock, so that everybody can see whether its process still lives."""
+    survive_closed_output()
     with try_lock(run.folder.lock) as is_ours:
         if not is_ours:
             raise InputError(f"run {run.id} is going on in another process; wait, or cancel it")
