@@ -139,12 +139,13 @@ class Ending:
                 for flow_run_id, status in statuses.items():
                     _end_in_prefect(client, flow_run_id, end, status)
                 known = statuses
+            _end_tasks(client, ids, end)
 
 
 def _inner_runs(client: "SyncPrefectClient", flow_run_id: UUID) -> list[UUID]:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+    from prefect.client.schemas.filters import FlowRunFilter
 
-    inner = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run_id]))
+    inner = FlowRunFilter.model_validate({"parent_flow_run_id": {"any_": [flow_run_id]}})
     return [run.id for run in client.read_flow_runs(flow_run_filter=inner)]
 
 
@@ -160,6 +161,18 @@ def _end_in_prefect(
     is_ended = state is not None and state.is_final()
     if not is_ended or (status and state is not None and state.type != wanted.type):
         client.set_flow_run_state(flow_run_id, wanted, force=True)
+
+
+def _end_tasks(client: "SyncPrefectClient", flow_run_ids: list[UUID], end: End) -> None:
+    """End the task runs that Prefect still shows as running."""
+    from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
+    from prefect.states import Cancelled, Crashed
+
+    state = Cancelled if end.status == "cancelled" else Crashed
+    of_flows = FlowRunFilter.model_validate({"id": {"any_": flow_run_ids}})
+    going_on = TaskRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING"]}}})
+    for run in client.read_task_runs(flow_run_filter=of_flows, task_run_filter=going_on):
+        client.set_task_run_state(run.id, state(message=f"The run was {end.word}."), force=True)
 
 
 def _end_in_database(flow_run_ids: list[UUID], end: End) -> dict[UUID, str]:

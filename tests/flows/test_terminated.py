@@ -146,8 +146,10 @@ def test_an_interrupted_training_is_cancelled_and_continues_to_the_same_figures(
     told = training.shown.splitlines()[-1]
     assert told == "samehand: interrupted; `samehand train --resume last` goes on"
     assert ask(home / "results.db", "SELECT status FROM runs") == [("cancelled",)]
-    flow_runs = "SELECT state_type FROM flow_run"
-    assert ask(tmp_path / "prefect" / "prefect.db", flow_runs) == [("CANCELLED",)]
+    in_prefect = tmp_path / "prefect" / "prefect.db"
+    assert ask(in_prefect, "SELECT state_type FROM flow_run") == [("CANCELLED",)]
+    states = ask(in_prefect, "SELECT DISTINCT state_type FROM task_run ORDER BY 1")
+    assert states == [("CANCELLED",), ("COMPLETED",)]
     assert_no_process_is_left(tmp_path)
     resumed = terminal(environment, "train", "--resume", "last", "--quiet")
     assert resumed.end(200) == 0
