@@ -51,7 +51,7 @@ ENDS = {
 class Ending:
     """Hears signals, and ends the process together with the run of the flow in it."""
 
-    going_on: str | None = None
+    continued_by: str | None = None
     is_in_flow: bool = False
     flow_run_id: UUID | None = None
     has_begun: threading.Event = field(default_factory=threading.Event)
@@ -70,9 +70,9 @@ class Ending:
         threading.Thread(target=self._watch, args=[reader], daemon=True).start()
 
     @contextmanager
-    def in_flow(self, going_on: str | None = None) -> Iterator[None]:
+    def in_flow(self, continued_by: str | None = None) -> Iterator[None]:
         """End as this module says for the block, and name the command that continues the run."""
-        self.going_on, self.is_in_flow = going_on, True
+        self.continued_by, self.is_in_flow = continued_by, True
         try:
             yield
         finally:
@@ -113,7 +113,8 @@ class Ending:
         os._exit(end.exit_status)
 
     def _tell(self, end: End) -> None:
-        advice = f"; `{self.going_on}` goes on" if self.going_on and self.flow_run_id else ""
+        has_run = self.continued_by and self.flow_run_id
+        advice = f"; continue with `{self.continued_by}`" if has_run else ""
         if self.is_untold.acquire(blocking=False):
             with suppress(OSError):
                 line = "\n" if sys.stderr.isatty() else ""  # a progress bar may stand there
@@ -170,8 +171,8 @@ def _end_tasks(client: "SyncPrefectClient", flow_run_ids: list[UUID], end: End) 
 
     state = Cancelled if end.status == "cancelled" else Crashed
     of_flows = FlowRunFilter.model_validate({"id": {"any_": flow_run_ids}})
-    going_on = TaskRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING"]}}})
-    for run in client.read_task_runs(flow_run_filter=of_flows, task_run_filter=going_on):
+    unfinished = TaskRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING"]}}})
+    for run in client.read_task_runs(flow_run_filter=of_flows, task_run_filter=unfinished):
         client.set_task_run_state(run.id, state(message=f"The run was {end.word}."), force=True)
 
 

@@ -206,7 +206,7 @@ def test_a_run_killed_and_resumed_ends_as_one_never_killed(
     told = start(training, broken)
     wait_for_epoch(broken / "results.db", 1, told)
     told.terminate()
-    assert "samehand: terminated; `samehand train --resume last` goes on" in ended(told)
+    assert "samehand: terminated; continue with `samehand train --resume last`" in ended(told)
     killed = start(resume, broken)
     wait_for_epoch(broken / "results.db", 2, killed)
     os.killpg(killed.pid, signal.SIGKILL)
