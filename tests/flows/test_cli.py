@@ -156,7 +156,7 @@ def test_a_faulty_table_is_one_line_before_anything_starts(
 def test_a_prefect_server_that_is_away_is_one_line_with_a_remedy(tmp_path: Path) -> None:
     nobody = "http://127.0.0.1:9/api"
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "samehand"), "train"],
+        [sys.executable, "-c", "from flows.cli import main; main()", "train"],
         env=environment_of(tmp_path / "home") | {"PREFECT_API_URL": nobody},
         capture_output=True,
         text=True,
