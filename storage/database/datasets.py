@@ -4,13 +4,21 @@ from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import exists, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, exists, insert, select, text
 from sqlalchemy.orm import Session
 
-from storage.database.tables import Artist, Dataset, Image, RejectedImage
+from storage.database.base import UtcDateTime, utc_now
+from storage.database.tables import Artist, Image, RejectedImage
 from storage.errors import InputError
 
+# SQLAlchemy has an INSERT with ON CONFLICT for each database; both spell it alike.
+UPSERT = """
+INSERT INTO datasets (source, content_hash, crops_hash, catalog_path, created_at)
+VALUES (:source, :content_hash, :crops_hash, :catalog_path, :created_at)
+ON CONFLICT (source, content_hash, crops_hash)
+DO UPDATE SET catalog_path = coalesce(excluded.catalog_path, datasets.catalog_path)
+RETURNING id
+"""
 DETAILS = ("title", "style", "genre", "date", "sha256")
 
 
@@ -68,14 +76,8 @@ def artist_splits(images: pd.DataFrame) -> dict[str, str]:
 
 def _upsert(session: Session, values: dict[str, str | None]) -> int:
     """Insert the dataset's row or complete the one that is there, in one statement."""
-    # Both databases spell ON CONFLICT alike, yet SQLAlchemy has an INSERT for each.
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
-    statement = (sqlite.insert if on_sqlite else postgresql.insert)(Dataset).values(values)
-    catalog_path = func.coalesce(statement.excluded.catalog_path, Dataset.catalog_path)
-    completed = {"catalog_path": catalog_path}
-    key = ["source", "content_hash", "crops_hash"]
-    upsert = statement.on_conflict_do_update(index_elements=key, set_=completed)
-    return session.execute(upsert.returning(Dataset.id)).scalar_one()
+    upsert = text(UPSERT).bindparams(bindparam("created_at", utc_now(), UtcDateTime))
+    return int(session.execute(upsert, values).scalar_one())
 
 
 def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> None:

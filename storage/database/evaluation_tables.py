@@ -168,7 +168,7 @@ class PairImage(Base):
     """
 
     __tablename__ = "pair_images"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own
+    __table_args__ = {"sqlite_with_rowid": False, "info": {"only_on": "sqlite"}}  # noqa: RUF012
 
     evaluation_id: Mapped[int] = mapped_column(
         ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-import numpy as np
-
+from storage.database.dialects import dialect_of
 from storage.database.pair_rows import PairColumns
-from storage.database.partitions import attach_part, index_part, parts_of
-from storage.database.records import on_sqlite, write_pairs
+from storage.database.partitions import attach_part, index_part
+from storage.database.records import write_pairs
 from storage.database.session import transaction
 from storage.threads import available_cores
 
@@ -36,10 +35,9 @@ def pair_writer(url: str, evaluation_id: int) -> Iterator[Write]:
                 if future.done():
                     future.result()
             with transaction(url) as session:
-                if not on_sqlite(session):
-                    parts = set(np.unique(parts_of(pairs.pair_index)).tolist())
-                    finish(written - parts)  # to where, most likely, no more pairs go
-                    written.update(parts)
+                parts = dialect_of(session).parts_of(pairs.pair_index)
+                finish(written - parts)  # most likely, no more pairs go there
+                written.update(parts)
                 write_pairs(session, evaluation_id, pairs)
 
         try:

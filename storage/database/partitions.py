@@ -109,6 +109,11 @@ def attach_parts(connection: Connection, evaluation_id: int) -> None:
         attach_part(connection, evaluation_id, part)
 
 
+def begin_writing(connection: Connection) -> None:
+    """Wait for whoever attaches pairs before touching any, not in the middle of it."""
+    connection.execute(text("LOCK TABLE evaluations IN ROW EXCLUSIVE MODE"))
+
+
 def make_partition(connection: Connection, evaluation_id: int) -> None:
     """Make the partition of an evaluation, empty, unless it is there.
 

@@ -7,20 +7,14 @@ together is stored together or not at all. A retried step can call them again.
 from collections.abc import Iterable
 from typing import Literal
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from storage.database.base import utc_now
-from storage.database.evaluation_tables import (
-    Baseline,
-    Evaluation,
-    HardestPair,
-    Measure,
-    PairPrediction,
-)
-from storage.database.pair_rows import PairColumns, append_pairs, note_images
-from storage.database.partitions import attach_parts, discard_parts, partition_of, parts_there
-from storage.database.tables import Epoch, Model, Run, SweepDifference, SweepTraining
+from storage.database.dialects import dialect_of
+from storage.database.evaluation_tables import Baseline, Evaluation, HardestPair, Measure
+from storage.database.pair_rows import PairColumns
+from storage.database.tables import Epoch, Model, Run, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 
 FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
@@ -70,6 +64,12 @@ def reopen_run(session: Session, run_id: int, prefect_flow_run_id: str | None) -
     session.flush()
 
 
+def record_process(session: Session, process: RunProcess) -> None:
+    """Record the process that starts or resumes a run: its device, precision and versions."""
+    session.add(process)
+    session.flush()
+
+
 def record_epoch(session: Session, epoch: Epoch) -> None:
     """Record an epoch; one that is trained again after a failure replaces its first row."""
     session.execute(delete(Epoch).where(Epoch.run_id == epoch.run_id, Epoch.epoch == epoch.epoch))
@@ -91,10 +91,24 @@ def record_model(session: Session, model: Model) -> int:
 
 
 def promote(session: Session, model_id: int) -> None:
-    """Make a model the champion, in place of any other."""
+    """Make a model the champion in place of any other; promotions wait for each other."""
+    dialect_of(session).take_turn(session.connection())
     session.get_one(Model, model_id)
     session.execute(update(Model).where(Model.is_champion).values(is_champion=False))
     session.execute(update(Model).where(Model.id == model_id).values(is_champion=True))
+
+
+def promote_over(session: Session, model_id: int, expected_champion_id: int | None) -> bool:
+    """Promote a model only if the champion is still the one it was compared with.
+
+    None stands for no champion. Returns False, and changes nothing, if another model has become
+    the champion meanwhile: compare with that one.
+    """
+    dialect_of(session).take_turn(session.connection())
+    if session.scalar(select(Model.id).where(Model.is_champion)) != expected_champion_id:
+        return False
+    promote(session, model_id)
+    return True
 
 
 def start_evaluation(session: Session, evaluation: Evaluation) -> int:
@@ -102,7 +116,8 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
 
     What an earlier attempt of the same run left half-written goes, with its pairs.
     """
-    _announce_writing(session)
+    dialect, connection = dialect_of(session), session.connection()
+    dialect.begin_writing(connection)
     unfinished = select(Evaluation.id).where(
         Evaluation.run_id == evaluation.run_id,
         Evaluation.model_id == evaluation.model_id,
@@ -111,7 +126,7 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
         Evaluation.status == "writing",
     )
     for evaluation_id in session.scalars(unfinished).all():
-        _forget_pairs(session, evaluation_id)
+        dialect.forget_pairs(connection, evaluation_id)
         session.execute(delete(Evaluation).where(Evaluation.id == evaluation_id))
     session.add(evaluation)
     session.flush()
@@ -128,8 +143,7 @@ def complete_evaluation(
     evaluation before.
     """
     session.get_one(Evaluation, evaluation_id)
-    prepare = note_images if on_sqlite(session) else attach_parts
-    prepare(session.connection(), evaluation_id)
+    dialect_of(session).finish_pairs(session.connection(), evaluation_id)
     if noted := [{"evaluation_id": evaluation_id, "pair_index": index} for index in hardest]:
         session.execute(insert(HardestPair), noted)
     measured.id = evaluation_id
@@ -140,8 +154,9 @@ def complete_evaluation(
 
 def fail_evaluation(session: Session, evaluation_id: int) -> None:
     """Record that an evaluation will not be completed; what was written of it goes."""
-    _announce_writing(session)
-    _forget_pairs(session, evaluation_id)
+    dialect, connection = dialect_of(session), session.connection()
+    dialect.begin_writing(connection)
+    dialect.forget_pairs(connection, evaluation_id)
     session.get_one(Evaluation, evaluation_id).status = "failed"
     session.flush()
 
@@ -183,33 +198,9 @@ def record_sweep_differences(session: Session, differences: Iterable[SweepDiffer
 
 def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
     """Append pairs to an evaluation; they are seen once it is complete."""
-    append_pairs(session.connection(), evaluation_id, pairs)
+    dialect_of(session).append_pairs(session.connection(), evaluation_id, pairs)
 
 
 def count_pairs(session: Session, evaluation_id: int) -> int:
-    """Count the pairs that are stored of an evaluation, seen or not seen yet."""
-    tables = [PairPrediction.__tablename__]
-    if not on_sqlite(session) and (parts := parts_there(session.connection(), evaluation_id)):
-        tables = [partition_of(evaluation_id, part) for part in parts]
-    query = "SELECT count(*) FROM {} WHERE evaluation_id = :id"
-    values = {"id": evaluation_id}
-    return sum(session.execute(text(query.format(table)), values).scalar_one() for table in tables)
-
-
-def _forget_pairs(session: Session, evaluation_id: int) -> None:
-    """Remove the pairs of an evaluation that was not completed."""
-    if not on_sqlite(session):
-        discard_parts(session.connection(), evaluation_id)
-    of_evaluation = PairPrediction.evaluation_id == evaluation_id
-    session.execute(delete(PairPrediction).where(of_evaluation))
-
-
-def _announce_writing(session: Session) -> None:
-    """On PostgreSQL, wait for who attaches pairs before touching any, not in the middle of it."""
-    if not on_sqlite(session):
-        session.execute(text("LOCK TABLE evaluations IN ROW EXCLUSIVE MODE"))
-
-
-def on_sqlite(session: Session) -> bool:
-    """Return whether the session's database is SQLite, else it is PostgreSQL."""
-    return session.get_bind().dialect.name == "sqlite"
+    """Count the stored pairs of an evaluation, whether the views show them yet or not."""
+    return dialect_of(session).count_pairs(session.connection(), evaluation_id)

@@ -5,6 +5,7 @@ Every metric and every pair leads back to a run, and a run to all that is needed
 """
 
 from datetime import datetime
+from socket import gethostname
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
@@ -87,13 +88,29 @@ class Run(Base):
     code_version: Mapped[str]
     library_versions: Mapped[dict[str, Any]]
     directory: Mapped[str]
+    workspace: Mapped[str | None]  # the identity of the SAMEHAND_HOME that `directory` is in
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
-    # The stored model that it judges or scores by; models have runs too, hence use_alter.
+    # The stored model that the run evaluates; models have runs too, hence use_alter.
     model_id: Mapped[int | None] = mapped_column(
         ForeignKey("models.id", ondelete="SET NULL", use_alter=True)
     )
     started_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
+
+
+class RunProcess(Base):
+    """A process that worked on a run: the first one, and one more each time the run resumes."""
+
+    __tablename__ = "run_processes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+    host: Mapped[str] = mapped_column(default=gethostname)
+    device: Mapped[str]
+    precision: Mapped[str]
+    code_version: Mapped[str]
+    library_versions: Mapped[dict[str, Any]]
 
 
 class Epoch(Base):

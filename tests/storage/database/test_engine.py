@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 
-from storage.database.engine import _prepare_sqlite, open_database
+from storage.database import sqlite
+from storage.database.engine import open_database
 from storage.errors import InputError
 
 SECRET = "s3cret"
@@ -30,6 +31,7 @@ def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
         "models",
         "pair_predictions",
         "rejected_images",
+        "run_processes",
         "runs",
         "sweep_differences",
         "sweeps",
@@ -76,7 +78,7 @@ def test_an_sqlite_database_is_opened_while_another_process_writes(tmp_path: Pat
 def test_an_sqlite_without_tanh_is_given_one() -> None:
     connection = sqlite3.connect(":memory:")
     connection.create_function("tanh", 1, None)  # hides the one that is built in
-    _prepare_sqlite(connection, None)
+    sqlite.set_up(connection, "ours")
     ours = connection.execute("SELECT tanh(0.5), tanh(-1000)").fetchone()
     connection.close()
     assert ours == pytest.approx((math.tanh(0.5), -1.0))
@@ -153,7 +155,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     ("foreign", "complaint"),
     [
         ("flow_run (id INTEGER)", "belongs to another program .*flow_run"),
-        ("runs (id INTEGER, name VARCHAR)", "another program's or an older .*runs has no column"),
+        ("runs (id INTEGER, name VARCHAR)", "belongs to another program .*runs"),
     ],
 )
 def test_a_database_of_another_program_is_refused_and_left_alone(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from socket import gethostname
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from storage.database.records import (
     record_epoch,
     record_measures,
     record_model,
+    record_process,
     record_sweep_differences,
     record_sweep_training,
     reopen_run,
@@ -35,7 +37,7 @@ from storage.database.records import (
     start_run,
     write_pairs,
 )
-from storage.database.tables import Epoch, SweepDifference, SweepTraining
+from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 from tests.storage.conftest import new_model, new_run
 
@@ -178,6 +180,27 @@ def test_a_run_ends_is_reopened_and_ends_again(session: Session, run_id: int) ->
     assert rows(session, ended) == [("running", None, "77aa", True)]
     finish_run(session, run_id, "complete")
     assert rows(session, ended) == [("complete", None, "77aa", False)]
+
+
+def test_every_process_that_worked_on_a_run_is_recorded(session: Session, run_id: int) -> None:
+    for device, precision in (("cuda", "bfloat16"), ("cpu", "float32")):
+        process = RunProcess(
+            run_id=run_id,
+            device=device,
+            precision=precision,
+            code_version="0.1.0",
+            library_versions={"torch": "2.11"},
+        )
+        record_process(session, process)
+    columns = "run_id, device, precision, code_version, host"
+    assert rows(session, f"SELECT {columns} FROM run_processes ORDER BY id") == [
+        (run_id, "cuda", "bfloat16", "0.1.0", gethostname()),
+        (run_id, "cpu", "float32", "0.1.0", gethostname()),
+    ]
+    ((started, ended),) = rows(
+        session, "SELECT min(started_at), max(started_at) FROM run_processes"
+    )
+    assert started < ended
 
 
 def test_a_run_gets_its_dataset_when_it_is_prepared(session: Session, run_id: int) -> None:
