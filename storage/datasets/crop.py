@@ -5,7 +5,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from storage.datasets.decoding import decoding_errors, open_image, rgb, upright
+from storage.datasets.colour import in_srgb, rgb
+from storage.datasets.decoding import decoding_errors, open_image, upright
 from storage.datasets.partial import Box, decode_part
 from storage.errors import InputError
 
@@ -41,7 +42,7 @@ class CropRules:
 
 
 def crop(data: bytes, rules: CropRules) -> Image.Image:
-    """The centre of an image: RGB, `rules.size` square, turned upright as its EXIF says.
+    """The centre of an image: sRGB, `rules.size` square, turned upright as its EXIF says.
 
     Without resizing, an image that is too small is centred on black; with it, none is too small.
     Whatever is transparent shows black too: neither is paint. Of several frames the first counts.
@@ -69,10 +70,12 @@ def _centre(data: bytes, image: Image.Image, size: int) -> Image.Image:
     Only what is cut out is converted to RGB, and it is so before black is put around it: zero is
     white in CMYK, and any colour in a palette.
     """
-    inside = decode_part(data, image, _middle(image, size))
-    if inside is None:
+    part = decode_part(data, image, _middle(image, size))
+    if part is None:
         whole = upright(image)
         inside = rgb(whole.crop(_middle(whole, size)))
+    else:
+        inside = in_srgb(part, image.info.get("icc_profile"))
     square = Image.new("RGB", (size, size))
     square.paste(inside, ((size - inside.width) // 2, (size - inside.height) // 2))
     return square

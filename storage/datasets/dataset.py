@@ -11,6 +11,7 @@ import pandas as pd
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.checks import EXCLUDED
 from storage.datasets.crop import CropRules
+from storage.datasets.decoding import DECODING
 from storage.errors import InputError
 
 CROPPED = "crop"
@@ -97,7 +98,7 @@ def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
     The files' sizes and times stand for their bytes: reading them all would cost as much as
     cropping.
     """
-    digest = hashlib.sha256(f"{root}\n{rules}\n".encode())
+    digest = hashlib.sha256(f"{root}\n{rules} {DECODING}\n".encode())
     digest.update(catalog.read_bytes())
     images = read_catalog(catalog)
     for file in images.loc[images["split"] != EXCLUDED, "file"]:
