@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from PIL import Image, ImageCms
 
+from storage.datasets.tiff import GREY_RANGE
 from storage.errors import InputError
 
 # Profiles that call themselves sRGB round differently. Up to so many levels, they are sRGB.
@@ -83,8 +84,9 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Scale greys from 0-65535 to 0-255, rounded; Pillow's own conversion clips them at 255."""
+    """Scale greys to 0-255, rounded; Pillow's own conversion clips them at 255."""
     grey = np.asarray(image).astype(np.int64)
     if grey.min() < 0 or grey.max() > 65535:
         raise InputError("32-bit integer pixels have no known range: save it with 8 or 16 bits")
-    return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
+    black, white = image.info.get(GREY_RANGE, (0, 65535))
+    return Image.fromarray(((grey - black) / (white - black) * 255).round().astype(np.uint8))

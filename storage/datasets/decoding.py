@@ -8,6 +8,7 @@ from io import BytesIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from storage.datasets.tiff import heed_tags
 from storage.errors import InputError
 
 DECODING = 2
@@ -27,6 +28,7 @@ def open_image(data: bytes) -> Image.Image:
         raise InputError("empty file")
     image = Image.open(BytesIO(data), formats=FORMATS)
     _refuse_impossible_size(image, len(data))
+    heed_tags(image)
     return image
 
 
