@@ -7,6 +7,7 @@ from PIL import Image
 
 from storage.datasets.colour import in_srgb, rgb
 from storage.datasets.decoding import decoding_errors, open_image, upright
+from storage.datasets.jpeg_holes import refuse_hole
 from storage.datasets.partial import Box, decode_part
 from storage.errors import InputError
 
@@ -53,6 +54,7 @@ def crop(data: bytes, rules: CropRules) -> Image.Image:
         image = open_image(data)
         if rules.short_side is None:
             return _centre(data, image, rules.size)
+        refuse_hole(data)
         _draft(image, rules.short_side)
         return _resized_centre(upright(image), rules.size, rules.short_side)
 
@@ -72,6 +74,7 @@ def _centre(data: bytes, image: Image.Image, size: int) -> Image.Image:
     """
     part = decode_part(data, image, _middle(image, size))
     if part is None:
+        refuse_hole(data)
         whole = upright(image)
         inside = rgb(whole.crop(_middle(whole, size)))
     else:
