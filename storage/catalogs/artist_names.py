@@ -6,29 +6,11 @@ from typing import Final
 import pandas as pd
 
 # As `fold_name` folds them.
-_NOBODY: Final = frozenset(
-    [
-        "anon",
-        "na",
-        "nan",
-        "none",
-        "null",
-        "various",
-        "variousartists",
-        "anonyme",
-        "anonym",
-        "anonimo",
-        "anoniem",
-        "desconocido",
-        "inconnu",
-        "onbekend",
-        "sconosciuto",
-        "unbekannt",
-        "неизвестныйхудожник",
-        "佚名",
-        "無名氏",
-    ]
-)
+_NOBODY: Final = frozenset((
+    "anon", "na", "nan", "none", "null", "various", "variousartists",
+    "anonyme", "anonym", "anonimo", "anoniem", "desconocido", "inconnu", "onbekend", "sconosciuto",
+    "unbekannt", "неизвестныйхудожник", "佚名", "無名氏",
+))  # fmt: skip
 _UNNAMED: Final = ("anonymous", "unidentified", "unknown")
 
 
