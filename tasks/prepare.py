@@ -55,6 +55,8 @@ def build_catalog(source: str, draw: KaggleDraw, space: Workspace) -> CatalogFil
         located = locate_source(source, space.sample, progress)
     catalog = read_source(located, draw)
     written = keep_catalog(space, source, catalog.root, catalog.images)
+    for note in catalog.notes:
+        get_run_logger().warning(note)
     get_run_logger().info("%d images in %s", len(catalog.images), written.path)
     return written
 

@@ -11,7 +11,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import PIL
 
 from storage.datasets.crop import CropRules, crop, encode
-from storage.datasets.decoding import without_pillow_warnings
+from storage.datasets.decoding import DECODING, without_pillow_warnings
 from storage.datasets.leaks import Original, leak_reasons
 from storage.errors import InputError, reason_of
 from storage.files import replacing
@@ -204,7 +204,7 @@ def _staging(target: Path) -> Path:
 def _staged_name(sha256: str, rules: CropRules) -> str:
     """A name for everything a crop depends on, so that a stale one is never taken for it."""
     resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
-    made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}"
+    made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}-{DECODING}"
     return f"{sha256}-{made}.crop"
 
 

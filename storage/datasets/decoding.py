@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from storage.datasets.tiff import heed_tags
 from storage.errors import InputError
+
+DECODING = 2
+"""Raised whenever the same file would give other pixels; names of datasets depend on it."""
 
 # Named, so that no file can reach a format that starts another program (EPS runs Ghostscript).
 FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", "JPEG2000", "AVIF", "PPM")
@@ -25,6 +28,7 @@ def open_image(data: bytes) -> Image.Image:
         raise InputError("empty file")
     image = Image.open(BytesIO(data), formats=FORMATS)
     _refuse_impossible_size(image, len(data))
+    heed_tags(image)
     return image
 
 
@@ -70,31 +74,6 @@ def without_pillow_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         yield
-
-
-def rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB: transparency over black, 16-bit greys scaled to 8 bits.
-
-    Raises InputError for 32-bit pixels, whose range nobody knows.
-    """
-    if image.mode == "F":
-        raise InputError("32-bit float pixels have no known range: save it with 8 or 16 bits")
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return _from_16_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        opaque = Image.new("RGB", image.size)
-        opaque.paste(with_alpha, mask=with_alpha)
-        return opaque
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Greys 0 to 65535 to 0 to 255, rounded; Pillow's own conversion would clip them at 255."""
-    grey = np.asarray(image).astype(np.int64)
-    if grey.min() < 0 or grey.max() > 65535:
-        raise InputError("32-bit integer pixels have no known range: save it with 8 or 16 bits")
-    return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
 
 
 def _refuse_impossible_size(image: Image.Image, n_bytes: int) -> None:

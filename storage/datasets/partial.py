@@ -17,6 +17,8 @@ import numpy as np
 from PIL import Image
 from PIL.ExifTags import Base
 
+from storage.datasets.jpeg_holes import refuse_hole
+
 Box = tuple[int, int, int, int]
 
 END_OF_IMAGE = b"\xff\xd9"
@@ -29,13 +31,15 @@ def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None
     """The pixels of `image`, opened from `data`, inside `box` (left, top, right, bottom).
 
     None where all of it has to be decoded or may as well be: anything but a plain, upright, whole
-    JPEG in RGB, a part that is not small, no nvImageCodec. Damage below the box stays unnoticed.
+    JPEG in RGB, a part that is not small, no nvImageCodec. Damage below the box stays unnoticed
+    where restart markers show that it is below. Raises InputError for a hole above.
     """
     left, top, right, bottom = box
     is_small = WORTH * (right - left) * (bottom - top) <= image.width * image.height
     codec = _codec() if is_small and _is_plain(data, image) else None
     if codec is None:
         return None
+    refuse_hole(data, rows=bottom + MARGIN)
     first, above = max(left - MARGIN, 0), max(top - MARGIN, 0)
     last, below = min(right + MARGIN, image.width), min(bottom + MARGIN, image.height)
     part = codec.CodeStream(data).get_sub_code_stream(
