@@ -1,4 +1,4 @@
-"""What a batch of rows is to the network in training: warped crops, or stored features."""
+"""Batches of rows as the network sees them in training: warped crops, or stored features."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,19 +16,19 @@ Rows = npt.NDArray[np.integer]
 
 
 class Inputs(Protocol):
-    """Images by row, as the trained part of a network takes them, on the device it is on."""
+    """Images by row, as the trained part of a network takes them."""
 
     @property
     def device(self) -> torch.device:
         """Where batches are gathered."""
 
     def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """The images in these rows (B,); what is random about them comes from ``draws``."""
+        """The images in these rows (B,), with random numbers from ``draws``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WarpedCrops:
-    """Crops, every one warped anew each time it is wanted."""
+    """Crops, each warped anew every time."""
 
     crops: Crops
     ranges: WarpRanges
@@ -46,7 +46,7 @@ class WarpedCrops:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredFeatures:
-    """Features (N, D) of every image, plain and of each warped copy; one of them is drawn."""
+    """Features (N, D) of plain and warped copies of all images, one of which is drawn."""
 
     copies: tuple[npt.NDArray[np.float32], ...]
     device: torch.device

@@ -138,7 +138,7 @@ def test_an_export_of_another_network_is_noticed(exported: tuple[SiameseNetwork,
     network, path = exported
     assert check_export(network, path, crops(4)) < 1e-5
     other = build_network(network.shape, "none", seed=9)
-    with pytest.raises(ModelInputError, match="differs from the one it was made of"):
+    with pytest.raises(ModelInputError, match="differs from the original"):
         check_export(other, path, crops(4))
 
 

@@ -84,7 +84,7 @@ def test_resamples_that_hold_nothing_are_skipped_unless_all_are() -> None:
     assert percentile_interval(figures[:1]) is None
     points, artist = painted(9, artists=2, images=3, apart=1)
     one_artist = next(seed for seed in range(99) if _draws_one_artist(seed))
-    with pytest.raises(ModelInputError, match="more resamples or artists"):
+    with pytest.raises(ModelInputError, match="more resamples or more artists"):
         roc_auc_interval(all_pairs(points, artist), artist, resamples=1, seed=one_artist)
 
 

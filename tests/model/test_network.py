@@ -194,7 +194,7 @@ def test_features_are_standardised_by_what_was_seen_in_training() -> None:
 
 
 def test_an_unknown_backbone_is_named_with_those_alike() -> None:
-    with pytest.raises(ModelInputError, match=r"'resnett18'; there is .*resnet18"):
+    with pytest.raises(ModelInputError, match=r"'resnett18'; did you mean .*resnet18"):
         build_network(NetworkShape(backbone="resnett18"), "none", seed=1)
 
 

@@ -105,7 +105,7 @@ def test_a_resample_that_leaves_a_fold_without_pairs_is_dropped_for_both() -> No
     # Both artists drawn once: nothing is left to chance.
     assert (found.low, found.high) == pytest.approx((found.value, found.value))
     unusable = next(seed for seed in range(99) if not _is_usable(seed))
-    with pytest.raises(ModelInputError, match="more resamples or artists"):
+    with pytest.raises(ModelInputError, match="more resamples or more artists"):
         paired_roc_auc(ours[:1], theirs[:1], artists[:1], resamples=1, seed=unusable)
 
 
@@ -115,7 +115,7 @@ def _is_usable(seed: int) -> bool:
 
 def test_only_what_was_judged_on_the_same_images_is_compared() -> None:
     ours, _, artist = fold(9)
-    with pytest.raises(ModelInputError, match="not judged on the same images"):
+    with pytest.raises(ModelInputError, match="not evaluated on the same images"):
         paired_roc_auc([ours], [fold(9, artists=9)[0]], [artist], resamples=5, seed=0)
     none = np.zeros(0, np.float32)
     with pytest.raises(ModelInputError, match="no triplets"):

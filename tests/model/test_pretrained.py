@@ -105,7 +105,7 @@ def test_values_that_are_no_numbers_are_refused(
 ) -> None:
     state = state_of(torchvision_network) | {"bn1.weight": torch.full((64,), torch.nan)}
     path = saved(tmp_path / "weights.pth", state)
-    assert f"bn1.weight in {path} holds values that are no numbers" in refusal_of(path, loaded)
+    assert f"bn1.weight in {path} holds NaN or infinite values" in refusal_of(path, loaded)
 
 
 def test_a_web_page_saved_as_weights_is_told(tmp_path: Path) -> None:
@@ -176,12 +176,12 @@ def test_a_file_that_torch_did_not_write_is_named(tmp_path: Path, content: bytes
 )
 def test_what_holds_no_weights_by_name_is_refused(tmp_path: Path, content: object) -> None:
     path = saved(tmp_path / "weights.pth", content)
-    assert f"{path} holds no weights by name" in refusal_of(path, loaded)
+    assert f"{path} holds no named weights" in refusal_of(path, loaded)
 
 
 def test_the_first_weight_of_another_shape_is_named(tmp_path: Path) -> None:
     path = saved(tmp_path / "weights.pth", {"conv1.weight": torch.zeros(64, 3, 5, 5)})
-    told = f"conv1.weight has the shape (64, 3, 5, 5) in {path}, and (64, 3, 7, 7) in {NAME}"
+    told = f"conv1.weight has the shape (64, 3, 5, 5) in {path}, but (64, 3, 7, 7) in {NAME}"
     assert told in refusal_of(path, loaded)
 
 

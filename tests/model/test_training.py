@@ -412,7 +412,7 @@ def test_a_loss_that_is_no_longer_a_number_is_blamed_on_the_learning_rate() -> N
     network = shallow(CERTAIN)
     recipe = replace(UNWARPED, learning_rate=1e30)
     triplets = Triplets(*(np.tile(idx, 3) for idx in columns(TRIPLETS)))
-    with pytest.raises(ModelInputError, match=r"^training broke down in epoch 4: .*learning_rate$"):
+    with pytest.raises(ModelInputError, match=r"^training diverged in epoch 4: .*learning_rate$"):
         run_epoch(
             network,
             build_optimizer(network, recipe),
