@@ -82,7 +82,10 @@ def probability(distance: ArrayLike, calibration: Calibration) -> Float64:
     [0.75, 0.5, 0.0]
     """
     ratio = log_likelihood_ratio(distance, calibration)
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * ratio))  # the logistic, without overflow
+    share = 0.5 + 0.5 * np.tanh(0.5 * ratio)  # the logistic, without overflow
+    accepted = np.asarray(distance, dtype=np.float64) <= calibration.threshold
+    # Just above the threshold, rounding would give 1/2, against the verdict.
+    return np.where(accepted, share, np.minimum(share, np.nextafter(0.5, 0)))
 
 
 def log_likelihood_ratio(distance: ArrayLike, calibration: Calibration) -> Float64:

@@ -4,7 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
@@ -100,6 +100,7 @@ def test_the_share_of_same_pairs_does_not_move_the_slope() -> None:
 
 @quick
 @given(st.lists(positive, min_size=1, max_size=9), st.lists(positive, min_size=1, max_size=9))
+@example([361365.0, 9.5367431640625e-07], [1e-06])  # so near the threshold that 1/2 is rounded to
 def test_whatever_the_pairs_threshold_and_slope_are_usable(
     same: list[float], different: list[float]
 ) -> None:

@@ -89,7 +89,7 @@ def test_rows_can_stand_for_others() -> None:
 
 @pytest.mark.parametrize("artists", [[0, 0, 0], [0, 1, 2]])
 def test_a_collection_without_any_pair_of_both_kinds_is_refused(artists: list[int]) -> None:
-    with pytest.raises(ModelInputError, match="two artists at least"):
+    with pytest.raises(ModelInputError, match="at least two artists"):
         drawn(np.array(artists), 2, 2)
 
 

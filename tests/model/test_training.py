@@ -262,8 +262,8 @@ def test_passes_gone_through_twice_learn_the_same_bit_for_bit(precision: Precisi
 
 
 @pytest.mark.parametrize("batching", ["together", "shared"])
-def test_gradient_checkpointing_is_refused_where_it_spares_nothing(batching: Batching) -> None:
-    with pytest.raises(ModelInputError, match=f"gradient_checkpointing .* batching {batching}"):
+def test_gradient_checkpointing_is_refused_where_it_saves_no_memory(batching: Batching) -> None:
+    with pytest.raises(ModelInputError, match=f"gradient_checkpointing .* batching={batching}"):
         Recipe(batching=batching, gradient_checkpointing=True)
 
 
