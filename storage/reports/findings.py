@@ -1,4 +1,4 @@
-"""What a report says about an evaluation, read from the results database."""
+"""Gather the report on an evaluation from the results database."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -20,7 +20,7 @@ from storage.reports.report import (
 )
 
 Measured = Mapping[tuple[str, str], Figure]
-"""Figures of one contender by metric and scope."""
+"""A contender's figures by metric and scope."""
 
 
 def report_on(
@@ -32,7 +32,7 @@ def report_on(
 ) -> Report:
     """Gather the report on an evaluation, with the epochs of the run that trained its model.
 
-    `champion_id` is the model that was champion before, whichever is now.
+    `champion_id` is the model that was champion before.
     """
     run = session.get_one(Run, run_id)
     evaluation = session.get_one(Evaluation, evaluation_id)
@@ -50,7 +50,11 @@ def report_on(
         title=f"Run {run.id}: {run.flow_name} on {run.source}",
         verdict=_verdict(network, simpler, evaluation.n_triplets),
         contenders=[network, *simpler, *_rivals(session, evaluation, champion_id)],
-        measures=list(_measures(measured)),
+        measures=[
+            Measure(metric, measured[metric, "all"], measured.get((metric, "matched")))
+            for metric in MEASURES
+            if (metric, "all") in measured
+        ],
         matched_on=evaluation.matched_on,
         facts=_facts(run, model, evaluation, session.get_one(Dataset, evaluation.dataset_id)),
         epochs=results.epochs(session, model.run_id),
@@ -59,26 +63,19 @@ def report_on(
 
 
 def _measured(session: Session, evaluation_id: int, contender: str) -> Measured:
-    """Read the measures of a contender; there are none of evaluations from before."""
-    row = MeasureRow
-    of_contender = (row.evaluation_id == evaluation_id, row.contender == contender)
+    """Read a contender's measures; older evaluations have none."""
+    rows = select(MeasureRow).filter_by(evaluation_id=evaluation_id, contender=contender)
     return {
         (each.metric, each.scope): Figure(each.value, each.low, each.high)
-        for each in session.scalars(select(row).where(*of_contender))
+        for each in session.scalars(rows)
     }
 
 
-def _measures(measured: Measured) -> Iterator[Measure]:
-    for metric in MEASURES:
-        if overall := measured.get((metric, "all")):
-            yield Measure(metric, overall, measured.get((metric, "matched")))
-
-
 def _contender(name: str, row: Evaluation | Baseline, measured: Measured) -> Contender:
-    """Read a row of a complete evaluation, whose metrics are all there."""
+    """Read a row of a complete evaluation."""
     matched = measured.get(("triplet_accuracy", "matched"))
     if matched is None and row.matched_triplet_accuracy is not None:
-        matched = Figure(row.matched_triplet_accuracy)  # from before its interval was stored
+        matched = Figure(row.matched_triplet_accuracy)  # older evaluations lack the interval
     return Contender(
         name,
         Figure(_known(row.triplet_accuracy), row.triplet_accuracy_low, row.triplet_accuracy_high),
@@ -91,7 +88,7 @@ def _contender(name: str, row: Evaluation | Baseline, measured: Measured) -> Con
 def _rivals(
     session: Session, evaluation: Evaluation, champion_id: int | None
 ) -> Iterator[Contender]:
-    """Read how the network was measured before, and how the champion was."""
+    """Read the model's evaluation before, and the champion's."""
     before = results.evaluation_before(session, evaluation)
     if before is not None:
         yield _earlier(session, f"its evaluation {before.id}", before, evaluation)
@@ -121,6 +118,8 @@ def _verdict(network: Contender, baselines: Sequence[Contender], n_triplets: int
 
 
 def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> list[Fact]:
+    matched = f"{evaluation.matched_n_triplets} of {evaluation.n_triplets} triplets"
+    on = evaluation.matched_on
     return [
         Fact("equal error rate", f"{100 * _known(evaluation.eer):.2f} %"),
         Fact("balanced accuracy", f"{100 * _known(evaluation.balanced_accuracy):.2f} %"),
@@ -133,7 +132,7 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
             f"{evaluation.n_images} images, {evaluation.n_pairs} pairs, "
             f"{evaluation.n_triplets} triplets",
         ),
-        *_matched_facts(evaluation),
+        *([Fact(f"negatives of the same {on}", matched)] if on is not None else []),
         Fact("model", f"{model.id}, epoch {model.epoch} of run {model.run_id}, {model.path}"),
         Fact("champion", "this model" if model.is_champion else "another model"),
         Fact("dataset", f"{dataset.id}, content {dataset.content_hash[:12]}"),
@@ -143,13 +142,6 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
     ]
 
 
-def _matched_facts(evaluation: Evaluation) -> list[Fact]:
-    if evaluation.matched_on is None:
-        return []
-    count = f"{evaluation.matched_n_triplets} of {evaluation.n_triplets} triplets"
-    return [Fact(f"negatives of the same {evaluation.matched_on}", count)]
-
-
 def _known(value: float | None) -> float:
-    """A metric of a complete evaluation; one that was no number shows as such."""
+    """A metric as a number; NULL is stored for NaN."""
     return float("nan") if value is None else value

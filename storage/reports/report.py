@@ -1,5 +1,6 @@
 """The report of a run: one Markdown file beside its plots."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,12 +12,14 @@ MEASURES = {
     "map_at_r": "mean average precision of neighbours (MAP@R)",
     "cllr": "cost of the probabilities in bits (Cllr; 0 is perfect, 1 is guessing)",
 }
-"""The network's further measures in words, in the order in which they are shown."""
+"""Further metrics of the network in words, in the order shown."""
+_SPECIAL = re.compile(r"[\\`*<|~&]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown would not show as it is; brackets and underscores only where they matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure, with its 95 % interval where it has one."""
+    """A value with its 95 % interval, if it has one."""
 
     value: float
     low: float | None = None
@@ -25,7 +28,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of telling hands apart, judged on the test split."""
+    """The metrics of the network, a baseline or an earlier evaluation on the test split."""
 
     name: str
     triplet_accuracy: Figure
@@ -36,7 +39,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One of `MEASURES`: of everything, and of what is matched where there is any."""
+    """One of `MEASURES` over all images, and over matched ones if there are any."""
 
     metric: str
     overall: Figure
@@ -61,7 +64,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a report says, in the order in which it says it."""
+    """The contents of a report, in order; ``verdict`` is Markdown, everything else plain text."""
 
     title: str
     verdict: str
@@ -79,17 +82,18 @@ def file_beside(picture: Picture) -> str:
 
 
 def render_report(report: Report, link: Callable[[Picture], str] = file_beside) -> str:
-    """Write the report as Markdown; `link` says where each picture is."""
+    """Write the report as Markdown; `link` gives the address of a picture."""
     sections = [
-        f"# {report.title}",
+        f"# {escaped(report.title)}",
         report.verdict,
         contender_table(report.contenders, report.matched_on),
-        "Brackets hold 95 % intervals, from drawing the artists anew with replacement.",
-        *_measure_section(report),
-        "## How it was measured",
-        fact_table(report.facts),
-        *[f"![{picture.caption}]({link(picture)})" for picture in report.pictures],
+        "Brackets hold 95 % intervals from resampling the artists.",
     ]
+    if report.measures:  # older evaluations have none
+        table_of_measures = measure_table(report.measures, report.matched_on)
+        sections += ["## More about the network", table_of_measures]
+    sections += ["## How it was measured", fact_table(report.facts)]
+    sections += [f"![{picture.caption}]({link(picture)})" for picture in report.pictures]
     if len(report.epochs):
         sections += ["## Epochs", epoch_table(report.epochs)]
     return "\n\n".join(sections) + "\n"
@@ -111,79 +115,69 @@ def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> 
 
 
 def measure_table(measures: Sequence[Measure], matched_on: str | None) -> str:
-    """Tabulate the network's further measures."""
+    """Tabulate further metrics of the network."""
+    written = [_decimal if one.metric == "cllr" else _share for one in measures]
     head = ["", "all paintings"]
-    rows = [[MEASURES[one.metric], _worded(one.metric, one.overall)] for one in measures]
+    rows = [
+        [MEASURES[one.metric], write(one.overall)]
+        for one, write in zip(measures, written, strict=True)
+    ]
     if any(one.matched for one in measures):
         head.append(f"matched on {matched_on}")
-        for row, one in zip(rows, measures, strict=True):
-            row.append(_worded(one.metric, one.matched))
+        for row, one, write in zip(rows, measures, written, strict=True):
+            row.append(write(one.matched))
     return table(head, rows)
 
 
 def epoch_table(epochs: pd.DataFrame) -> str:
-    """Tabulate loss and accuracy of each split by epoch."""
-    names = {
-        f"{split}_{measure}": f"{split} {measure}"
+    """Tabulate each split's loss and accuracy by epoch, leaving out what was not measured."""
+    columns = [
+        (split, measure, epochs[f"{split}_{measure}"].astype(float))
         for split in ("train", "validation", "test")
         for measure in ("loss", "accuracy")
-    }
-    shown = [name for name in names if epochs[name].notna().any()]
-    rows = [
-        [str(epoch), *(_figure(name, value) for name, value in zip(shown, values, strict=True))]
-        for epoch, *values in epochs[["epoch", *shown]].itertuples(index=False)
     ]
-    return table(["epoch", *(names[name] for name in shown)], rows)
-
-
-def _measure_section(report: Report) -> list[str]:
-    """Nothing where an evaluation is from before measures were stored."""
-    if not report.measures:
-        return []
-    return ["## More about the network", measure_table(report.measures, report.matched_on)]
+    shown = {"epoch": epochs["epoch"].map(str)} | {
+        f"{split} {measure}": values.map(
+            _percent if measure == "accuracy" else "{:.3f}".format
+        ).where(values.notna(), "–")
+        for split, measure, values in columns
+        if values.notna().any()
+    }
+    return table(list(shown), list(zip(*shown.values(), strict=True)))
 
 
 def fact_table(facts: Sequence[Fact]) -> str:
-    """Tabulate facts, a line each."""
+    """Tabulate facts, one per line."""
     return table(["", ""], [[fact.name, fact.value] for fact in facts])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table in Markdown."""
-    ruled = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in ruled)
+    """Write a table of plain texts in Markdown."""
+    ruled = [map(escaped, head), ["---"] * len(head), *(map(escaped, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in ruled)
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
-def _figure(name: str, value: float) -> str:
-    if pd.isna(value):
-        return "–"
-    return _percent(value) if name.endswith("accuracy") else f"{value:.3f}"
-
-
-def _worded(metric: str, figure: Figure | None) -> str:
-    return _decimal(figure) if metric == "cllr" else _share(figure)
+def escaped(text: str) -> str:
+    """Write plain text on one line of Markdown, so that names and paths look as they are."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
 def _share(figure: Figure | None) -> str:
     if figure is None:
         return "–"
-    return _percent(figure.value) + _bounds(figure, lambda bound: f"{100 * bound:.1f}")
+    return _percent(figure.value) + _bounds(figure, 100, ".1f")
 
 
 def _decimal(figure: Figure | None) -> str:
     if figure is None:
         return "–"
-    return f"{figure.value:.3f}" + _bounds(figure, lambda bound: f"{bound:.3f}")
+    return f"{figure.value:.3f}" + _bounds(figure, 1, ".3f")
 
 
-def _bounds(figure: Figure, written: Callable[[float], str]) -> str:
+def _bounds(figure: Figure, scale: float, form: str) -> str:
     if figure.low is None or figure.high is None:
         return ""
-    return f" [{written(figure.low)}, {written(figure.high)}]"
+    return f" [{scale * figure.low:{form}}, {scale * figure.high:{form}}]"
 
 
 def _percent(value: float) -> str:

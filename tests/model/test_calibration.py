@@ -64,7 +64,7 @@ def test_thresholds_worked_by_hand(
     assert best_threshold(pairs_of(same, different)) == expected
 
 
-def test_the_threshold_parts_neighbouring_float32_distances() -> None:
+def test_the_threshold_separates_neighbouring_float32_distances() -> None:
     near = float(np.float32(7.1))
     far = float(np.nextafter(np.float32(7.1), np.float32(8)))
     pairs = pairs_of([near], [far])
@@ -73,7 +73,7 @@ def test_the_threshold_parts_neighbouring_float32_distances() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_slope_is_that_of_scikit_learn_s_balanced_logistic_regression(seed: int) -> None:
+def test_the_slope_equals_scikit_learns_balanced_logistic_regression(seed: int) -> None:
     pairs = overlapping(seed)
     fitted = calibrate(pairs)
     oracle = LogisticRegression(fit_intercept=False, class_weight="balanced", C=1e12, tol=1e-10)
@@ -83,7 +83,7 @@ def test_the_slope_is_that_of_scikit_learn_s_balanced_logistic_regression(seed: 
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
-def test_calibration_follows_the_unit_of_distance(factor: float) -> None:
+def test_calibration_scales_with_the_unit_of_distance(factor: float) -> None:
     pairs = overlapping(7)
     scaled = Pairs(
         pairs.first_idx, pairs.second_idx, pairs.distance * np.float32(factor), pairs.same_artist
@@ -91,7 +91,7 @@ def test_calibration_follows_the_unit_of_distance(factor: float) -> None:
     assert calibrate(scaled).slope * factor == pytest.approx(calibrate(pairs).slope, rel=1e-4)
 
 
-def test_the_share_of_same_pairs_does_not_move_the_slope() -> None:
+def test_the_share_of_same_pairs_does_not_change_the_slope() -> None:
     same, different = np.random.default_rng(8).normal([[8], [11]], 2, (2, 300)).tolist()
     pairs, more = pairs_of(same, different), pairs_of(same * 10, different)
     assert calibrate(more).threshold == calibrate(pairs).threshold
@@ -101,7 +101,7 @@ def test_the_share_of_same_pairs_does_not_move_the_slope() -> None:
 @quick
 @given(st.lists(positive, min_size=1, max_size=9), st.lists(positive, min_size=1, max_size=9))
 @example([361365.0, 9.5367431640625e-07], [1e-06])  # so near the threshold that 1/2 is rounded to
-def test_whatever_the_pairs_threshold_and_slope_are_usable(
+def test_threshold_and_slope_are_usable_for_any_pairs(
     same: list[float], different: list[float]
 ) -> None:
     pairs = pairs_of(same, different)
@@ -117,7 +117,7 @@ def test_whatever_the_pairs_threshold_and_slope_are_usable(
     [([1, 2], [8, 9]), ([8, 9], [1, 2]), ([3, 3], [3, 3]), ([0], [0]), ([1, 5], [1, 5])],
     ids=["parted", "reversed", "equal", "collapsed", "alike"],
 )
-def test_data_without_a_slope_of_its_own_gets_one_within_bounds(
+def test_the_slope_is_bounded_if_the_data_determine_none(
     same: list[float], different: list[float]
 ) -> None:
     fitted = calibrate(pairs_of(same, different))
@@ -127,7 +127,7 @@ def test_data_without_a_slope_of_its_own_gets_one_within_bounds(
     assert low <= fitted.slope * spread <= high
 
 
-def test_parted_pairs_are_told_with_near_certainty_and_reversed_ones_hardly_at_all() -> None:
+def test_separated_pairs_are_nearly_certain_and_reversed_ones_uncertain() -> None:
     parted, backwards = calibrate(pairs_of([1, 2], [8, 9])), calibrate(pairs_of([8, 9], [1, 2]))
     assert probability([2, 8], parted).tolist() == pytest.approx([1, 0], abs=1e-6)
     assert probability([1, 9], backwards).tolist() == pytest.approx([0.5, 0.5], abs=1e-2)

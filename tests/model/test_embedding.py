@@ -40,7 +40,7 @@ def by_hand(network: SiameseNetwork, rows: list[int]) -> NDArray[np.float32]:
     return np.concatenate(single)
 
 
-def test_every_row_asked_for_is_embedded_in_its_place(network: SiameseNetwork) -> None:
+def test_requested_rows_are_embedded_in_order(network: SiameseNetwork) -> None:
     rows = [7, 0, 11, 3, 3]
     network.train()  # so that embedding has to leave training mode by itself
     embeddings = embed(network, PIXELS, np.array(rows), FLOAT32)
@@ -49,7 +49,7 @@ def test_every_row_asked_for_is_embedded_in_its_place(network: SiameseNetwork) -
     assert np.ptp(embeddings, axis=0).min() > 1e-3  # the crops do differ
 
 
-def test_more_rows_than_a_batch_are_all_embedded_and_told_of(network: SiameseNetwork) -> None:
+def test_more_rows_than_a_batch_are_embedded_with_progress(network: SiameseNetwork) -> None:
     rows = np.arange(EMBEDDING_BATCH + 5) % len(PIXELS)
     told: list[tuple[int, int]] = []
     embeddings = embed(
@@ -60,14 +60,14 @@ def test_more_rows_than_a_batch_are_all_embedded_and_told_of(network: SiameseNet
     assert told == [(EMBEDDING_BATCH, len(rows)), (len(rows), len(rows))]
 
 
-def test_embedding_teaches_the_network_nothing(network: SiameseNetwork) -> None:
+def test_embedding_does_not_change_the_network(network: SiameseNetwork) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     embed(network, PIXELS, np.arange(12), FLOAT32)
     after = network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_bfloat16_comes_close_to_float32(network: SiameseNetwork) -> None:
+def test_bfloat16_is_close_to_float32(network: SiameseNetwork) -> None:
     rows = np.arange(12)
     coarse = embed(network, PIXELS, rows, Compute("cpu", "bfloat16"))
     exact = embed(network, PIXELS, rows, FLOAT32)
@@ -76,7 +76,7 @@ def test_bfloat16_comes_close_to_float32(network: SiameseNetwork) -> None:
     np.testing.assert_allclose(coarse, exact, atol=0.05 * float(np.abs(exact).max()))
 
 
-def test_mean_colours_are_pillows() -> None:
+def test_mean_colours_equal_pillows() -> None:
     rows = np.array([4, 1, 9])
     expected = [ImageStat.Stat(Image.fromarray(PIXELS[row])).mean for row in rows]
     colours = mean_colours(PIXELS, rows)

@@ -25,7 +25,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert outcome.failed == 0
 
 
-def test_the_interval_lies_between_percentiles_of_a_plain_bootstrap() -> None:
+def test_the_interval_equals_percentiles_of_a_plain_bootstrap() -> None:
     points, artist = painted(4, artists=15, images=4, apart=1)
     pairs = all_pairs(points, artist)
     rng = np.random.default_rng(99)
@@ -51,7 +51,7 @@ def test_the_names_of_artists_do_not_matter() -> None:
     assert asked == again
 
 
-def test_a_seed_gives_one_interval_and_another_seed_another() -> None:
+def test_the_interval_depends_on_the_seed() -> None:
     points, artist = painted(6, artists=8, images=3, apart=1)
     pairs = all_pairs(points, artist)
     first, again, other = (
@@ -61,7 +61,7 @@ def test_a_seed_gives_one_interval_and_another_seed_another() -> None:
     assert first != other
 
 
-def test_more_confidence_is_a_wider_interval() -> None:
+def test_more_confidence_gives_a_wider_interval() -> None:
     distances, anchor, negative = some_triplets(7)
     half, most = (
         triplet_accuracy_interval(
@@ -72,13 +72,13 @@ def test_more_confidence_is_a_wider_interval() -> None:
     assert most.low < half.low < triplet_accuracy(distances) < half.high < most.high
 
 
-def test_a_perfect_split_has_no_width() -> None:
+def test_the_interval_of_a_perfect_split_has_no_width() -> None:
     points, artist = painted(8, artists=5, images=3, apart=1000)
     pairs = all_pairs(points, artist)
     assert roc_auc_interval(pairs, artist, resamples=100, seed=0) == Interval(1.0, 1.0)
 
 
-def test_resamples_that_hold_nothing_are_skipped_unless_all_are() -> None:
+def test_resamples_without_a_value_are_skipped_unless_all_are() -> None:
     figures = np.array([np.nan, 0.0, np.nan, 1.0])
     assert percentile_interval(figures, 0.5) == Interval(0.25, 0.75)
     assert percentile_interval(figures[:1]) is None
@@ -92,7 +92,7 @@ def _draws_one_artist(seed: int) -> bool:
     return bool((draw_artists(np.arange(2), 1, seed).drawn == 0).any())
 
 
-def test_intervals_need_something_to_judge() -> None:
+def test_intervals_need_pairs_of_both_kinds_or_triplets() -> None:
     points = np.eye(3, dtype=np.float32)
     with pytest.raises(ModelInputError, match="no two images by one artist"):
         roc_auc_interval(all_pairs(points, np.arange(3)), np.arange(3), resamples=5, seed=0)
@@ -104,7 +104,7 @@ def test_intervals_need_something_to_judge() -> None:
         )
 
 
-def test_about_95_of_100_intervals_hold_the_truth() -> None:
+def test_about_95_of_100_intervals_contain_the_truth() -> None:
     # Squared distances are chi-squared, times 2 for a same pair and 2 (1 + 1) for a different one:
     # the share of same pairs that are nearer is a point of the F distribution.
     truth = f.cdf(2, dfn=4, dfd=4)
@@ -116,7 +116,7 @@ def test_about_95_of_100_intervals_hold_the_truth() -> None:
     assert 0.9 <= held / 200 <= 0.99
 
 
-def test_about_95_of_100_intervals_hold_the_true_acceptance_rate() -> None:
+def test_about_95_of_100_intervals_contain_the_true_acceptance_rate() -> None:
     # As above; a twentieth of the different pairs lies below the chi-squared's own twentieth.
     truth = chi2.cdf(2 * chi2.ppf(0.05, df=4), df=4)
     held = 0

@@ -43,7 +43,7 @@ def drawn(seed: int) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("margin", MARGINS)
-def test_loss_and_gradients_are_those_of_torch(margin: float) -> None:
+def test_loss_and_gradients_equal_torchs(margin: float) -> None:
     ours, theirs = drawn(seed=3), drawn(seed=3)
     loss_of_ours = triplet_outcome(ours[0], ours[1], ours[2], margin).loss
     loss_of_theirs = torch.nn.TripletMarginLoss(margin)(*theirs)
@@ -73,7 +73,7 @@ def test_equal_distances_count_as_wrong() -> None:
     assert triplet_outcome(anchor, positive, negative, margin=1.0).correct.item() == 1
 
 
-def test_no_cost_where_every_negative_is_further_by_the_margin() -> None:
+def test_the_loss_is_zero_if_every_negative_is_further_by_the_margin() -> None:
     anchor, positive = torch.zeros(2, 1), torch.ones(2, 1)
     negative = torch.tensor([[6.5], [-7.0]])
     assert triplet_outcome(anchor, positive, negative, margin=5.0).loss.item() == 0.0
@@ -87,7 +87,7 @@ def labelled(seed: int, artists: int = 5, each: int = 3) -> tuple[Tensor, Tensor
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.1, 1.0])
-def test_the_contrastive_loss_is_that_of_pytorch_metric_learning(temperature: float) -> None:
+def test_the_contrastive_loss_equals_pytorch_metric_learnings(temperature: float) -> None:
     embeddings, labels = labelled(seed=5)
     theirs = SupConLoss(temperature)(embeddings, labels)
     ours = supervised_contrastive(embeddings, Targets(labels), temperature).loss
@@ -96,7 +96,7 @@ def test_the_contrastive_loss_is_that_of_pytorch_metric_learning(temperature: fl
     torch.testing.assert_close(*gradients)
 
 
-def test_an_artist_with_one_image_in_the_batch_is_no_anchor() -> None:
+def test_an_artist_with_one_image_in_the_batch_is_not_an_anchor() -> None:
     embeddings, labels = labelled(seed=6)
     labels = torch.cat([labels[:-1], torch.tensor([99])])
     ours = supervised_contrastive(embeddings, Targets(labels), 0.1).loss
@@ -104,7 +104,7 @@ def test_an_artist_with_one_image_in_the_batch_is_no_anchor() -> None:
 
 
 @pytest.mark.parametrize("margin", [0.2, 5.0])
-def test_triplets_of_labels_are_all_there_are(margin: float) -> None:
+def test_labels_make_every_possible_triplet(margin: float) -> None:
     embeddings, labels = labelled(seed=7)
     points, artists = embeddings.tolist(), labels.tolist()
     costs, right = [], 0
@@ -144,6 +144,6 @@ def test_the_contrastive_loss_counts_the_triplets_of_its_batch() -> None:
     assert ours.n_triplets.item() == theirs.n_triplets.item() == 5 * 3 * 2 * 12
 
 
-def test_a_loss_of_labels_refuses_a_batch_without() -> None:
+def test_a_loss_that_needs_labels_refuses_a_batch_without_them() -> None:
     with pytest.raises(ModelInputError, match="sampler=artists"):
         supervised_contrastive(torch.zeros(3, 2), Targets(), 0.1)

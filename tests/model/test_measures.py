@@ -45,7 +45,7 @@ def found(labels: NDArray[np.integer] | None) -> dict[tuple[str, str], Measure]:
     return {(each.name, each.scope): each for each in every}
 
 
-def test_measures_of_everything_are_the_metrics_with_their_intervals() -> None:
+def test_measures_are_the_metrics_with_their_intervals() -> None:
     every = found(None)
     values = {name: measure.value for (name, _), measure in every.items()}
     assert values == {
@@ -63,7 +63,7 @@ def test_measures_of_everything_are_the_metrics_with_their_intervals() -> None:
     assert every["tar_at_1_percent_far", "all"].interval == percentile_interval(figures)
 
 
-def test_every_value_lies_within_its_interval() -> None:
+def test_every_value_is_within_its_interval() -> None:
     for measure in found(LABELS).values():
         assert measure.interval
         assert measure.interval.low < measure.value < measure.interval.high
@@ -98,11 +98,13 @@ def test_one_label_for_all_matches_everything() -> None:
     [np.full_like(ARTIST, -1), ARTIST, np.arange(len(ARTIST)), np.arange(len(ARTIST)) % 5],
     ids=["blank", "no two artists share one", "no two images do", "no two by one artist do"],
 )
-def test_what_has_no_matched_pairs_of_both_kinds_is_left_out(labels: NDArray[np.intp]) -> None:
+def test_without_matched_pairs_of_both_kinds_the_scope_is_left_out(
+    labels: NDArray[np.intp],
+) -> None:
     assert {scope for _, scope in found(labels)} == {"all"}
 
 
-def test_what_no_resample_can_judge_has_a_value_without_an_interval() -> None:
+def test_a_value_has_no_interval_if_no_resample_can_be_evaluated() -> None:
     draws = draw_artists(ARTIST, 1, seed=0)
     draws.drawn[:] = [8, *[0] * 7]
     for measure in (

@@ -39,7 +39,7 @@ def naive_difference(folds: list[Fold], resamples: int, seed: int) -> NDArray[np
     return np.array(figures)
 
 
-def test_the_difference_in_roc_auc_is_that_of_a_plain_loop_over_the_same_draws() -> None:
+def test_the_difference_in_roc_auc_equals_a_plain_loop_over_the_same_draws() -> None:
     folds = [fold(1), fold(2, artists=14)]
     ours, theirs, artists = zip(*folds, strict=True)
     found = paired_roc_auc(ours, theirs, artists, resamples=100, seed=5)
@@ -49,7 +49,7 @@ def test_the_difference_in_roc_auc_is_that_of_a_plain_loop_over_the_same_draws()
     assert (found.low, found.high) == pytest.approx((low, high))
 
 
-def test_the_difference_in_triplet_accuracy_is_that_of_a_plain_loop() -> None:
+def test_the_difference_in_triplet_accuracy_equals_a_plain_loop() -> None:
     folds = [some_triplets(1), some_triplets(2, artists=6)]
     others = [some_triplets(seed, artists)[0] for seed, artists in ((3, 10), (4, 6))]
     found = paired_triplet_accuracy(
@@ -73,20 +73,20 @@ def test_the_difference_in_triplet_accuracy_is_that_of_a_plain_loop() -> None:
     assert (found.low, found.high) == pytest.approx((low, high))
 
 
-def test_an_embedding_differs_from_itself_by_nothing() -> None:
+def test_an_embedding_differs_from_itself_by_zero() -> None:
     pairs, _, artist = fold(3)
     found = paired_roc_auc([pairs], [pairs], [artist], resamples=50, seed=0)
     assert (found.value, found.low, found.high) == (0, 0, 0)
 
 
-def test_swapping_the_two_turns_the_sign() -> None:
+def test_swapping_the_two_flips_the_sign() -> None:
     pairs, noisy, artist = fold(4)
     gain = paired_roc_auc([pairs], [noisy], [artist], resamples=200, seed=0)
     loss = paired_roc_auc([noisy], [pairs], [artist], resamples=200, seed=0)
     assert (loss.value, loss.low, loss.high) == pytest.approx((-gain.value, -gain.high, -gain.low))
 
 
-def test_the_difference_is_surer_than_either_figure() -> None:
+def test_the_difference_has_a_narrower_interval_than_either_value() -> None:
     pairs, noisy, artist = fold(5, artists=30)
     found = paired_roc_auc([pairs], [noisy], [artist], resamples=500, seed=0)
     alone = [roc_auc_interval(each, artist, resamples=500, seed=0) for each in (pairs, noisy)]
@@ -94,7 +94,7 @@ def test_the_difference_is_surer_than_either_figure() -> None:
     assert found.high - found.low < min(each.high - each.low for each in alone)
 
 
-def test_a_resample_that_leaves_a_fold_without_pairs_is_dropped_for_both() -> None:
+def test_a_resample_without_pairs_in_some_fold_is_skipped_for_both() -> None:
     # Of two artists every other draw takes only one: it has no pairs by two.
     folds = [fold(6, artists=2), fold(7, artists=2)]
     ours, theirs, artists = zip(*folds, strict=True)
@@ -113,7 +113,7 @@ def _is_usable(seed: int) -> bool:
     return bool((draw_artists(np.arange(2), 1, fold_stream(seed, 0)).drawn > 0).all())
 
 
-def test_only_what_was_judged_on_the_same_images_is_compared() -> None:
+def test_results_on_different_images_are_not_compared() -> None:
     ours, _, artist = fold(9)
     with pytest.raises(ModelInputError, match="not evaluated on the same images"):
         paired_roc_auc([ours], [fold(9, artists=9)[0]], [artist], resamples=5, seed=0)

@@ -43,7 +43,7 @@ def judged(session: Session, evaluation_id: int, run_id: int) -> int:
     return evaluation_id
 
 
-def test_the_network_is_set_beside_the_better_baseline(
+def test_the_network_is_compared_with_the_better_baseline(
     session: Session, run_id: int, judged: int
 ) -> None:
     report = report_on(session, run_id, judged, PICTURES)
@@ -64,7 +64,7 @@ def test_the_network_is_set_beside_the_better_baseline(
     assert report.pictures == PICTURES
 
 
-def test_the_champion_that_was_met_is_told_even_where_it_was_beaten(
+def test_the_former_champion_is_shown_even_if_it_was_beaten(
     session: Session, run_id: int, dataset_id: int, judged: int
 ) -> None:
     champion = record_model(session, new_model(run_id=run_id, epoch=2))
@@ -75,14 +75,14 @@ def test_the_champion_that_was_met_is_told_even_where_it_was_beaten(
     assert (beaten.name, beaten.triplet_accuracy.value) == (f"champion, model {champion}", 0.7)
 
 
-def test_a_network_that_is_no_better_is_not_flattered(
+def test_a_network_worse_than_a_baseline_is_reported_as_such(
     session: Session, run_id: int, judged: int
 ) -> None:
     session.execute(text("UPDATE baselines SET triplet_accuracy = 0.83 WHERE name = 'colour'"))
     assert ": -2.0 points against" in report_on(session, run_id, judged, []).verdict
 
 
-def test_facts_are_those_of_the_rows(
+def test_facts_come_from_the_database(
     session: Session, run_id: int, model_id: int, dataset_id: int, judged: int
 ) -> None:
     facts = {fact.name: fact.value for fact in report_on(session, run_id, judged, []).facts}
@@ -103,7 +103,7 @@ def test_facts_are_those_of_the_rows(
     }
 
 
-def test_matched_negatives_are_told_where_there_are_any(
+def test_matched_negatives_are_counted_if_there_are_any(
     session: Session, run_id: int, judged: int
 ) -> None:
     matched = "matched_on = 'style', matched_n_triplets = 60, matched_triplet_accuracy = 0.7"
@@ -117,7 +117,7 @@ def test_matched_negatives_are_told_where_there_are_any(
     assert report.contenders[0].matched_triplet_accuracy == Figure(0.7)
 
 
-def test_measures_are_told_of_everything_and_of_what_is_matched(
+def test_measures_are_reported_for_all_and_for_matched_images(
     session: Session, run_id: int, judged: int
 ) -> None:
     for contender, shift in (("network", 0), ("colour", -0.25)):
@@ -139,7 +139,7 @@ def test_measures_are_told_of_everything_and_of_what_is_matched(
     assert report.measures == [Reported("map_at_r", Figure(0.25), Figure(0.75, 0.625, 0.875))]
 
 
-def test_an_evaluation_from_before_measures_is_reported_without_them(
+def test_an_older_evaluation_is_reported_without_measures(
     session: Session, run_id: int, judged: int
 ) -> None:
     report = report_on(session, run_id, judged, [])
@@ -147,7 +147,7 @@ def test_an_evaluation_from_before_measures_is_reported_without_them(
     assert "More about the network" not in render_report(report)
 
 
-def test_epochs_are_those_of_the_run_that_trained_the_model(
+def test_epochs_come_from_the_run_that_trained_the_model(
     session: Session, run_id: int, dataset_id: int, judged: int
 ) -> None:
     later = new_run(flow_name="evaluate-flow", source="other", dataset_id=dataset_id)
@@ -158,7 +158,7 @@ def test_epochs_are_those_of_the_run_that_trained_the_model(
     assert set(report.epochs["run_id"]) == {run_id}
 
 
-def test_a_metric_that_is_no_number_does_not_stop_the_report(
+def test_a_missing_metric_does_not_stop_the_report(
     session: Session, run_id: int, judged: int
 ) -> None:
     session.execute(text("UPDATE evaluations SET recall_at_1 = NULL"))

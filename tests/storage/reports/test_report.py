@@ -15,6 +15,7 @@ from storage.reports.report import (
     Report,
     contender_table,
     epoch_table,
+    escaped,
     measure_table,
     render_report,
 )
@@ -75,7 +76,7 @@ REPORT = Report(
 )
 
 
-def test_contenders_stand_side_by_side_in_per_cent() -> None:
+def test_contenders_are_tabulated_in_per_cent() -> None:
     contenders = [replace(NETWORK, matched_roc_auc=None), PLAIN]
     assert tables(contender_table(contenders, None)) == [
         [
@@ -86,7 +87,7 @@ def test_contenders_stand_side_by_side_in_per_cent() -> None:
     ]
 
 
-def test_what_is_matched_gets_columns_of_its_own() -> None:
+def test_matched_metrics_have_their_own_columns() -> None:
     head, network, plain = tables(contender_table([NETWORK, PLAIN], "style"))[0]
     assert head[3:] == ["triplet accuracy, matched on style", "ROC AUC, matched on style"]
     assert network[3:] == ["66.67 % [50.0, 75.0]", "0.800 [0.700, 0.900]"]
@@ -100,7 +101,7 @@ def test_an_older_evaluation_shows_its_matched_accuracy_without_an_interval() ->
     assert (network[3:], plain[3:]) == (["66.67 %"], ["–"])
 
 
-def test_further_measures_are_told_in_words() -> None:
+def test_further_measures_are_named_in_words() -> None:
     measures = [
         Measure("tar_at_1_percent_far", Figure(0.125, 0.1, 0.1549), Figure(0.1)),
         Measure("cllr", Figure(0.8125, 0.75, 1.2)),
@@ -116,7 +117,7 @@ def test_further_measures_are_told_in_words() -> None:
     assert tables(measure_table(measures[1:], "style"))[0][0] == ["", "all paintings"]
 
 
-def test_epochs_show_only_what_was_measured() -> None:
+def test_epochs_show_only_measured_columns() -> None:
     assert tables(epoch_table(epochs())) == [
         [
             ["epoch", "train loss", "train accuracy", "validation loss", "validation accuracy"],
@@ -126,7 +127,7 @@ def test_epochs_show_only_what_was_measured() -> None:
     ]
 
 
-def test_the_report_says_all_of_it_in_its_order() -> None:
+def test_the_report_has_all_sections_in_order() -> None:
     text = render_report(REPORT)
     places = [
         text.index(part)
@@ -150,12 +151,19 @@ def test_the_report_says_all_of_it_in_its_order() -> None:
     assert text.endswith("|\n")
 
 
-def test_a_cell_keeps_its_pipes_and_to_one_line() -> None:
+def test_a_cell_keeps_its_pipes_and_stays_on_one_line() -> None:
     facts = tables(render_report(REPORT))[2]
     assert facts[1] == ["source", r"a\|b c"]
 
 
-def test_a_report_on_an_evaluation_without_measures_has_no_table_of_them() -> None:
+def test_names_and_paths_are_shown_as_they_are() -> None:
+    assert escaped("on /data/*old*_works_<b>|`x`") == r"on /data/\*old\*\_works\_\<b>\|\`x\`"
+    assert escaped("my_paintings [1] _x_ [a](b)\n# c") == r"my_paintings [1] \_x\_ [a\](b) # c"
+    title = "Run 7: train-flow on *a*\n# b"
+    assert r"# Run 7: train-flow on \*a\* # b" in render_report(replace(REPORT, title=title))
+
+
+def test_a_report_without_measures_has_no_table_of_them() -> None:
     text = render_report(replace(REPORT, measures=[]))
     assert "More about the network" not in text
     assert len(tables(text)) == 3
