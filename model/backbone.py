@@ -1,5 +1,6 @@
 """The backbone: one or more timm networks side by side, from images to features."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Any, cast
 
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from model.errors import ModelInputError
-from model.pretrained import IMAGENET, PACKAGED, Normalisation, load_weights
+from model.pretrained import IMAGENET, PACKAGED, load_weights
 from model.shape import FeatureKind
 
 REVISION = 1
@@ -30,9 +31,9 @@ class Trunk(nn.Module):
         super().__init__()
         self.name, self.kind = name, kind
         self.network: Any = _create(name)
-        expected = _normalisation_of(name, self.network)
-        self.register_buffer("mean", _per_channel(expected.mean))
-        self.register_buffer("deviation", _per_channel(expected.deviation))
+        cfg = {} if name in PACKAGED else getattr(self.network, "pretrained_cfg", {})
+        self.register_buffer("mean", _per_channel(cfg.get("mean", IMAGENET.mean)))
+        self.register_buffer("deviation", _per_channel(cfg.get("std", IMAGENET.deviation)))
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn images (B, 3, S, S), from 0 to 1, into features (B, C, H, W) or (B, D)."""
@@ -91,15 +92,6 @@ class Backbone(nn.Module):
         return features.shape[1:]
 
 
-def _normalisation_of(name: str, network: nn.Module) -> Normalisation:
-    if name in PACKAGED:
-        return IMAGENET
-    cfg = getattr(network, "pretrained_cfg", {})
-    return Normalisation(
-        tuple(cfg.get("mean", IMAGENET.mean)), tuple(cfg.get("std", IMAGENET.deviation))
-    )
-
-
 def _create(name: str) -> nn.Module:
     import timm  # takes two seconds, which exported networks need not spend
 
@@ -130,5 +122,5 @@ def _means_and_deviations(features: Tensor) -> Tensor:
     return torch.cat([means, (squares - means.square()).clamp(min=0).add(1e-6).sqrt()], dim=1)
 
 
-def _per_channel(values: tuple[float, float, float]) -> Tensor:
+def _per_channel(values: Sequence[float]) -> Tensor:
     return torch.tensor(values).view(1, 3, 1, 1)

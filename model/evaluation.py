@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.calibration import Calibration
-from model.distances import Float32, TripletDistances, triplet_distances
+from model.distances import Float32, Pairs, TripletDistances, triplet_distances
 from model.intervals import Interval, require_interval, triplet_accuracy_interval
 from model.measures import (
     Measure,
@@ -15,7 +15,6 @@ from model.measures import (
     measure_retrieval,
 )
 from model.metrics import (
-    Pairs,
     Verdicts,
     balanced_accuracy,
     count_verdicts,

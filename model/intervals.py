@@ -9,16 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.distances import (
-    Float64,
-    Integers,
-    Pairs,
-    TripletDistances,
-    require_both_kinds,
-    require_triplets,
-)
+from model.distances import Float64, Integers, TripletDistances, require_triplets
 from model.errors import ModelInputError
-from model.resampling import draw_artists, weighted_roc_auc, weighted_triplet_accuracy
+from model.resampling import draw_artists, weighted_triplet_accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +20,6 @@ class Interval:
 
     low: float
     high: float
-
-
-def roc_auc_interval(
-    pairs: Pairs, artists: Integers, *, resamples: int, seed: int, confidence: float = 0.95
-) -> Interval:
-    """Interval of `metrics.roc_auc` over `pairs` of images by `artists` (N,).
-
-    Resamples without pairs of both kinds are skipped. Raises `ModelInputError` if all are.
-    """
-    require_both_kinds(pairs)
-    draws = draw_artists(artists, resamples, seed)
-    figures = weighted_roc_auc(pairs, draws.artist, draws.drawn)
-    return require_interval(percentile_interval(figures, confidence))
 
 
 def triplet_accuracy_interval(

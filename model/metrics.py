@@ -13,31 +13,11 @@ from model.distances import (
     Float64,
     Pairs,
     TripletDistances,
-    all_pairs,
     predicted_same,
     require_both_kinds,
     require_triplets,
-    triplet_distances,
 )
-
-__all__ = [
-    "Pairs",
-    "RocCurve",
-    "TripletDistances",
-    "Verdicts",
-    "all_pairs",
-    "balanced_accuracy",
-    "cllr",
-    "count_verdicts",
-    "eer",
-    "pair_costs",
-    "roc_auc",
-    "roc_points",
-    "tar_at_far",
-    "triplet_accuracy",
-    "triplet_distances",
-    "triplet_loss_value",
-]
+from model.distances import all_pairs as all_pairs  # for the examples
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,14 +98,7 @@ def weighted_tar_at_far(pairs: Pairs, artist: Integers, drawn: Float64, far: flo
 def weighted_cllr(
     pairs: Pairs, calibration: Calibration, artist: Integers, drawn: Float64
 ) -> Float64:
-    """`metrics.cllr` on every draw: (B,).
-
-    >>> from model.distances import all_pairs
-    >>> artist, known = np.array([0, 0, 1]), Calibration(threshold=2.0, slope=np.log(3))
-    >>> pairs = all_pairs(np.float32([[0], [1], [3]]), artist)
-    >>> weighted_cllr(pairs, known, artist, np.array([[1.0, 1.0], [0.0, 2.0]])).round(4)
-    array([0.5613,    nan])
-    """
+    """`metrics.cllr` on every draw: (B,)."""
     same, artists = pairs.same_artist, drawn.shape[1]
     costs = pair_costs(pairs, calibration)
     cell = artist[pairs.first_idx] * artists + artist[pairs.second_idx]
@@ -116,12 +109,7 @@ def weighted_cllr(
 
 
 def weighted_mean(scores: Float64, artist: Integers, drawn: Float64) -> Float64:
-    """Mean of the queries' `scores` (N,), ignoring NaN, on every draw: (B,).
-
-    >>> scores, artist = np.array([1.0, 0.0, np.nan, 0.5]), np.array([0, 0, 0, 1])
-    >>> weighted_mean(scores, artist, np.array([[1.0, 1.0], [0.0, 2.0]])).tolist()
-    [0.5, 0.5]
-    """
+    """Mean of the queries' `scores` (N,), ignoring NaN, on every draw: (B,)."""
     is_judged = ~np.isnan(scores)
     return mean_by_artist(artist[is_judged], scores[is_judged], drawn)
 
@@ -129,14 +117,7 @@ def weighted_mean(scores: Float64, artist: Integers, drawn: Float64) -> Float64:
 def weighted_triplet_accuracy(
     distances: TripletDistances, anchor_artist: Integers, negative_artist: Integers, drawn: Float64
 ) -> Float64:
-    """Triplet accuracy on every draw: (B,), given each triplet's two artists (T,).
-
-    >>> distances = TripletDistances(np.float32([1, 2]), np.float32([4, 1]))
-    >>> anchor_artist, negative_artist = np.array([[0, 1], [1, 2]])
-    >>> drawn = np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
-    >>> weighted_triplet_accuracy(distances, anchor_artist, negative_artist, drawn).tolist()
-    [0.5, 1.0, nan]
-    """
+    """Triplet accuracy on every draw: (B,), given each triplet's two artists (T,)."""
     artists = drawn.shape[1]
     cell = anchor_artist * artists + negative_artist
     correct = distances.positive_dist < distances.negative_dist

@@ -84,7 +84,8 @@ def train_epoch(
     total_loss = torch.zeros((), device=compute.device)
     n_correct, n_triplets = (torch.zeros_like(total_loss, dtype=torch.int64) for _ in range(2))
     done, n_images, count = 0, 0, len(batches)
-    with torch.random.fork_rng(devices=_cuda_devices(compute)):
+    device = torch.device(compute.device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(int(stream(seed, "dropout", epoch).integers(2**62)))
         for step, batch in enumerate(planned, start=(epoch - 1) * len(planned)):
             _set_pace(optimizer, learning_rate(step, recipe.epochs * len(planned), recipe))
@@ -159,8 +160,3 @@ def _set_pace(optimizer: torch.optim.Optimizer, share: float) -> None:
 def _between(start: float, end: float, share: float) -> float:
     """Interpolate from start to end along half a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def _cuda_devices(compute: Compute) -> list[torch.device]:
-    device = torch.device(compute.device)
-    return [device] if device.type == "cuda" else []

@@ -5,6 +5,8 @@ maps do the same for a whole batch. Given the same random numbers, the result eq
 torchvision and Pillow bit for bit.
 """
 
+import math
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,11 +48,14 @@ def warp(pixels: Tensor, draws: WarpDraws) -> Tensor:
     tilts = send(_tilts(draws), device)
     at_once = PIXELS_ON_CPU if device.type == "cpu" else PIXELS_ON_GPU
     share = max(1, at_once // draws.size**2)
-    numbers = _numbered(min(share, len(pixels)), draws.size, device)
+    # Pixels are numbered from 1, in frames of 0, which stands for black.
+    shape = (min(share, len(pixels)), draws.size, draws.size)
+    numbers = torch.arange(1, math.prod(shape) + 1, dtype=torch.int32, device=device)
+    framed = pad(numbers.view(shape), (1, 1, 1, 1))
     warped = torch.empty_like(pixels, memory_format=torch.contiguous_format)
     for start in range(0, len(pixels), share):
         part = slice(start, start + share)
-        origins = numbers[: len(pixels[part])].clone()
+        origins = framed[: len(pixels[part])].clone()
         _move(origins, affine_map(rotations[part]))
         _move(origins, affine_map(affines[part]))
         _tilt(origins, tilts[part], np.flatnonzero(draws.perspective[part]))
@@ -80,12 +85,6 @@ def _tilts(draws: WarpDraws) -> Tensor:
     tilted = perspective_coefficients(draws.corners[draws.perspective], draws.size)
     tilts[torch.from_numpy(draws.perspective)] = tilted
     return tilts
-
-
-def _numbered(count: int, size: int, device: torch.device) -> Tensor:
-    """Number the pixels of `count` images from 1, in frames of 0, which stands for black."""
-    numbers = torch.arange(1, count * size**2 + 1, dtype=torch.int32, device=device)
-    return pad(numbers.view(count, size, size), (1, 1, 1, 1))
 
 
 def _move(framed: Tensor, positions: Tensor) -> None:

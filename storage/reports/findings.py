@@ -1,26 +1,14 @@
 """Gather the report on an evaluation from the results database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.database import results
-from storage.database.evaluation_tables import NETWORK, Baseline, Evaluation
-from storage.database.evaluation_tables import Measure as MeasureRow
+from storage.database.evaluation_tables import NETWORK, Baseline, Evaluation, Measure
 from storage.database.tables import Dataset, Model, Run
-from storage.reports.report import (
-    MEASURES,
-    Contender,
-    Fact,
-    Figure,
-    Measure,
-    Picture,
-    Report,
-)
-
-Measured = Mapping[tuple[str, str], Figure]
-"""A contender's figures by metric and scope."""
+from storage.reports.report import Contender, Fact, Figure, Picture, Report
 
 
 def report_on(
@@ -40,21 +28,12 @@ def report_on(
     baselines = session.scalars(
         select(Baseline).where(Baseline.evaluation_id == evaluation_id).order_by(Baseline.id)
     )
-    measured = _measured(session, evaluation_id, NETWORK)
-    network = _contender("trained network", evaluation, measured)
-    simpler = [
-        _contender(baseline.name, baseline, _measured(session, evaluation_id, baseline.name))
-        for baseline in baselines
-    ]
+    network = _contender(session, "trained network", evaluation)
+    simpler = [_contender(session, baseline.name, baseline) for baseline in baselines]
     return Report(
         title=f"Run {run.id}: {run.flow_name} on {run.source}",
         verdict=_verdict(network, simpler, evaluation.n_triplets),
         contenders=[network, *simpler, *_rivals(session, evaluation, champion_id)],
-        measures=[
-            Measure(metric, measured[metric, "all"], measured.get((metric, "matched")))
-            for metric in MEASURES
-            if (metric, "all") in measured
-        ],
         matched_on=evaluation.matched_on,
         facts=_facts(run, model, evaluation, session.get_one(Dataset, evaluation.dataset_id)),
         epochs=results.epochs(session, model.run_id),
@@ -62,27 +41,23 @@ def report_on(
     )
 
 
-def _measured(session: Session, evaluation_id: int, contender: str) -> Measured:
-    """Read a contender's measures; older evaluations have none."""
-    rows = select(MeasureRow).filter_by(evaluation_id=evaluation_id, contender=contender)
-    return {
+def _contender(session: Session, name: str, row: Evaluation | Baseline) -> Contender:
+    """Read the figures of a complete evaluation; older ones have no measures."""
+    if isinstance(row, Baseline):
+        of = {"evaluation_id": row.evaluation_id, "contender": row.name}
+    else:
+        of = {"evaluation_id": row.id, "contender": NETWORK}
+    figures: dict[tuple[str, str], Figure] = {
         (each.metric, each.scope): Figure(each.value, each.low, each.high)
-        for each in session.scalars(rows)
+        for each in session.scalars(select(Measure).filter_by(**of))
     }
-
-
-def _contender(name: str, row: Evaluation | Baseline, measured: Measured) -> Contender:
-    """Read a row of a complete evaluation."""
-    matched = measured.get(("triplet_accuracy", "matched"))
-    if matched is None and row.matched_triplet_accuracy is not None:
-        matched = Figure(row.matched_triplet_accuracy)  # older evaluations lack the interval
-    return Contender(
-        name,
-        Figure(_known(row.triplet_accuracy), row.triplet_accuracy_low, row.triplet_accuracy_high),
-        Figure(_known(row.roc_auc), row.roc_auc_low, row.roc_auc_high),
-        matched,
-        measured.get(("roc_auc", "matched")),
-    )
+    accuracy, low, high = row.triplet_accuracy, row.triplet_accuracy_low, row.triplet_accuracy_high
+    figures["triplet_accuracy", "all"] = Figure(_known(accuracy), low, high)
+    figures["roc_auc", "all"] = Figure(_known(row.roc_auc), row.roc_auc_low, row.roc_auc_high)
+    if row.matched_triplet_accuracy is not None:
+        alike = Figure(row.matched_triplet_accuracy)
+        figures.setdefault(("triplet_accuracy", "matched"), alike)
+    return Contender(name, figures)
 
 
 def _rivals(
@@ -102,13 +77,14 @@ def _rivals(
 def _earlier(session: Session, name: str, row: Evaluation, evaluation: Evaluation) -> Contender:
     is_same = row.dataset_id == evaluation.dataset_id
     name = name if is_same else f"{name}, on other paintings"
-    return _contender(name, row, _measured(session, row.id, NETWORK))
+    return _contender(session, name, row)
 
 
 def _verdict(network: Contender, baselines: Sequence[Contender], n_triplets: int | None) -> str:
-    better = max(baselines, key=lambda one: one.triplet_accuracy.value)
-    accuracy = 100 * network.triplet_accuracy.value
-    gain = accuracy - 100 * better.triplet_accuracy.value
+    key = ("triplet_accuracy", "all")
+    better = max(baselines, key=lambda one: one.figures[key].value)
+    accuracy = 100 * network.figures[key].value
+    gain = accuracy - 100 * better.figures[key].value
     triplets = "the triplets" if n_triplets is None else f"{n_triplets:,} triplets"
     return (
         f"Given a painting, the network picks the other painting by the same artist over one by "

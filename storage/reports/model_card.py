@@ -145,8 +145,8 @@ def _results(judged: Report | None) -> list[str]:
             f"Matched results are harder: the painting by someone else has the same {on}, so {on} "
             f"does not give the answer away."
         )
-    if judged.measures:
-        sections.append(measure_table(judged.measures, judged.matched_on))
+    if further := measure_table(judged.contenders[0], judged.matched_on):
+        sections.append(further)
     return [*sections, fact_table(judged.facts)]
 
 

@@ -1,7 +1,7 @@
 """The report of a run: one Markdown file beside its plots."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -28,22 +28,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """The metrics of the network, a baseline or an earlier evaluation on the test split."""
+    """The network, a baseline or an earlier evaluation: its figures by metric and scope."""
 
     name: str
-    triplet_accuracy: Figure
-    roc_auc: Figure
-    matched_triplet_accuracy: Figure | None = None
-    matched_roc_auc: Figure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One of `MEASURES` over all images, and over matched ones if there are any."""
-
-    metric: str
-    overall: Figure
-    matched: Figure | None = None
+    figures: Mapping[tuple[str, str], Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +52,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The contents of a report, in order; ``verdict`` is Markdown, everything else plain text."""
+    """The contents of a report, in order; ``verdict`` is Markdown, everything else plain text.
+
+    The first of the ``contenders`` is the network.
+    """
 
     title: str
     verdict: str
     contenders: Sequence[Contender]
-    measures: Sequence[Measure]
     matched_on: str | None
     facts: Sequence[Fact]
     epochs: pd.DataFrame
@@ -89,9 +79,8 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
         contender_table(report.contenders, report.matched_on),
         "Brackets hold 95 % intervals from resampling the artists.",
     ]
-    if report.measures:  # older evaluations have none
-        table_of_measures = measure_table(report.measures, report.matched_on)
-        sections += ["## More about the network", table_of_measures]
+    if further := measure_table(report.contenders[0], report.matched_on):
+        sections += ["## More about the network", further]
     sections += ["## How it was measured", fact_table(report.facts)]
     sections += [f"![{picture.caption}]({link(picture)})" for picture in report.pictures]
     if len(report.epochs):
@@ -101,32 +90,28 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
 
 def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> str:
     """Tabulate the network beside the baselines, on the same triplets and pairs."""
-    head = ["", "triplet accuracy", "ROC AUC"]
-    rows = [[one.name, _share(one.triplet_accuracy), _decimal(one.roc_auc)] for one in contenders]
-    if matched_on is not None:
-        head.append(f"triplet accuracy, matched on {matched_on}")
-        for row, one in zip(rows, contenders, strict=True):
-            row.append(_share(one.matched_triplet_accuracy))
-    if any(one.matched_roc_auc for one in contenders):
-        head.append(f"ROC AUC, matched on {matched_on}")
-        for row, one in zip(rows, contenders, strict=True):
-            row.append(_decimal(one.matched_roc_auc))
-    return table(head, rows)
+    columns = {
+        f"{title}{suffix}": [
+            _written(metric, one.figures.get((metric, scope))) for one in contenders
+        ]
+        for scope, suffix in (("all", ""), ("matched", f", matched on {matched_on}"))
+        for metric, title in (("triplet_accuracy", "triplet accuracy"), ("roc_auc", "ROC AUC"))
+        if any((metric, scope) in one.figures for one in contenders)
+    }
+    names = [one.name for one in contenders]
+    return table(["", *columns], list(zip(names, *columns.values(), strict=True)))
 
 
-def measure_table(measures: Sequence[Measure], matched_on: str | None) -> str:
-    """Tabulate further metrics of the network."""
-    written = [_decimal if one.metric == "cllr" else _share for one in measures]
-    head = ["", "all paintings"]
-    rows = [
-        [MEASURES[one.metric], write(one.overall)]
-        for one, write in zip(measures, written, strict=True)
-    ]
-    if any(one.matched for one in measures):
-        head.append(f"matched on {matched_on}")
-        for row, one, write in zip(rows, measures, written, strict=True):
-            row.append(write(one.matched))
-    return table(head, rows)
+def measure_table(network: Contender, matched_on: str | None) -> str:
+    """Tabulate further metrics of the network; older evaluations have none."""
+    measured = [metric for metric in MEASURES if (metric, "all") in network.figures]
+    columns = {
+        title: [_written(metric, network.figures.get((metric, scope))) for metric in measured]
+        for scope, title in (("all", "all paintings"), ("matched", f"matched on {matched_on}"))
+        if any((metric, scope) in network.figures for metric in measured)
+    }
+    names = [MEASURES[metric] for metric in measured]
+    return table(["", *columns], list(zip(names, *columns.values(), strict=True))) if names else ""
 
 
 def epoch_table(epochs: pd.DataFrame) -> str:
@@ -162,22 +147,19 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
-def _share(figure: Figure | None) -> str:
+def _written(metric: str, figure: Figure | None) -> str:
+    """Write a figure with its interval, in per cent or, where that is usual, as a decimal."""
     if figure is None:
         return "–"
-    return _percent(figure.value) + _bounds(figure, 100, ".1f")
-
-
-def _decimal(figure: Figure | None) -> str:
-    if figure is None:
-        return "–"
-    return f"{figure.value:.3f}" + _bounds(figure, 1, ".3f")
-
-
-def _bounds(figure: Figure, scale: float, form: str) -> str:
+    is_decimal = metric in ("roc_auc", "cllr")
+    value = f"{figure.value:.3f}" if is_decimal else _percent(figure.value)
     if figure.low is None or figure.high is None:
-        return ""
-    return f" [{scale * figure.low:{form}}, {scale * figure.high:{form}}]"
+        return value
+    bounds = (
+        f"{bound:.3f}" if is_decimal else f"{100 * bound:.1f}"
+        for bound in (figure.low, figure.high)
+    )
+    return f"{value} [{', '.join(bounds)}]"
 
 
 def _percent(value: float) -> str:

@@ -4,7 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from model.metrics import Pairs, TripletDistances
+from model.distances import Pairs, TripletDistances
+from model.intervals import Interval, percentile_interval, require_interval
+from model.resampling import draw_artists, weighted_roc_auc
 
 
 def painted(
@@ -45,3 +47,12 @@ def naive_auc(pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64]
     return float(
         roc_auc_score(pairs.same_artist[kept], -pairs.distance[kept], sample_weight=weight[kept])
     )
+
+
+def roc_auc_interval(
+    pairs: Pairs, artists: NDArray[np.integer], *, resamples: int, seed: int
+) -> Interval:
+    """The interval of the ROC AUC over all pairs."""
+    draws = draw_artists(artists, resamples, seed)
+    figures = weighted_roc_auc(pairs, draws.artist, draws.drawn)
+    return require_interval(percentile_interval(figures))

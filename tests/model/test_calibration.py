@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression
 
 from model import calibration
 from model.calibration import Calibration, best_threshold, calibrate, probability
+from model.distances import Pairs
 from model.errors import ModelInputError
-from model.metrics import Pairs, balanced_accuracy
+from model.metrics import balanced_accuracy
 
 quick = settings(max_examples=50, deadline=None)  # the machine may be busy
 

@@ -8,8 +8,9 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
 from model.calibration import Calibration
+from model.distances import all_pairs
 from model.evaluation import Resampling, discriminate, distances_of, score_triplets, verify
-from model.intervals import roc_auc_interval, triplet_accuracy_interval
+from model.intervals import triplet_accuracy_interval
 from model.measures import (
     TAR_AT_FAR,
     Measure,
@@ -17,10 +18,11 @@ from model.measures import (
     measure_ranking,
     measure_retrieval,
 )
-from model.metrics import all_pairs, eer
+from model.metrics import eer
 from model.resampling import draw_artists
 from model.retrieval import map_at_r, recall_at_1
 from model.triplets import Triplets, draw_triplets
+from tests.model.resampled import roc_auc_interval
 
 rng = np.random.default_rng(8)
 ARTISTS = np.repeat(np.arange(5, dtype=np.int64), 4)

@@ -7,16 +7,17 @@ import pytest
 from scipy.stats import chi2, f
 
 from model import intervals
+from model.distances import TripletDistances, all_pairs
 from model.errors import ModelInputError
 from model.intervals import (
     Interval,
     percentile_interval,
-    roc_auc_interval,
     triplet_accuracy_interval,
 )
-from model.metrics import TripletDistances, all_pairs, roc_auc, triplet_accuracy
+from model.measures import measure_ranking
+from model.metrics import roc_auc, triplet_accuracy
 from model.resampling import draw_artists, weighted_tar_at_far
-from tests.model.resampled import naive_auc, painted, some_triplets
+from tests.model.resampled import naive_auc, painted, roc_auc_interval, some_triplets
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
@@ -94,8 +95,9 @@ def _draws_one_artist(seed: int) -> bool:
 
 def test_intervals_need_pairs_of_both_kinds_or_triplets() -> None:
     points = np.eye(3, dtype=np.float32)
+    draws = draw_artists(np.arange(3), resamples=5, seed=0)
     with pytest.raises(ModelInputError, match="no two images by one artist"):
-        roc_auc_interval(all_pairs(points, np.arange(3)), np.arange(3), resamples=5, seed=0)
+        next(measure_ranking(all_pairs(points, np.arange(3)), draws, None))
     nothing = np.zeros(0, np.float32)
     none = np.zeros(0, np.intp)
     with pytest.raises(ModelInputError, match="no triplets"):

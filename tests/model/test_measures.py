@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from model import measures
 from model.calibration import Calibration
-from model.intervals import percentile_interval, roc_auc_interval
+from model.distances import all_pairs
+from model.intervals import percentile_interval
 from model.measures import (
     Measure,
     matched_pairs,
@@ -17,10 +18,10 @@ from model.measures import (
     measure_ranking,
     measure_retrieval,
 )
-from model.metrics import all_pairs, cllr, tar_at_far
+from model.metrics import cllr, tar_at_far
 from model.resampling import draw_artists, weighted_tar_at_far
 from model.retrieval import map_at_r
-from tests.model.resampled import painted
+from tests.model.resampled import painted, roc_auc_interval
 
 POINTS, ARTIST = painted(1, artists=8, images=5, apart=2)
 PAIRS = all_pairs(POINTS, ARTIST)

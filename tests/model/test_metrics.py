@@ -12,10 +12,9 @@ from sklearn.metrics import log_loss, roc_curve
 
 from model import metrics
 from model.calibration import Calibration, probability
+from model.distances import Pairs, TripletDistances, triplet_distances
 from model.errors import ModelInputError
 from model.metrics import (
-    Pairs,
-    TripletDistances,
     balanced_accuracy,
     cllr,
     eer,
@@ -84,7 +83,7 @@ def test_the_loss_equals_torchs(margin: float) -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(40, 8)).astype(np.float32)
     anchor, positive, negative = rng.integers(40, size=(3, 100))
-    measured = metrics.triplet_distances(points, anchor, positive, negative)
+    measured = triplet_distances(points, anchor, positive, negative)
     loss = torch.nn.TripletMarginWithDistanceLoss(
         distance_function=lambda x, y: (x - y).square().sum(1).sqrt(), margin=margin
     )

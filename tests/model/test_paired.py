@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.distances import Pairs, TripletDistances
+from model.distances import Pairs, TripletDistances, all_pairs
 from model.errors import ModelInputError
-from model.intervals import roc_auc_interval
-from model.metrics import all_pairs, roc_auc
+from model.metrics import roc_auc
 from model.paired import fold_stream, paired_roc_auc, paired_triplet_accuracy
 from model.resampling import draw_artists
-from tests.model.resampled import naive_auc, painted, some_triplets
+from tests.model.resampled import naive_auc, painted, roc_auc_interval, some_triplets
 
 Fold = tuple[Pairs, Pairs, NDArray[np.intp]]
 

@@ -12,14 +12,8 @@ from sklearn.metrics import log_loss, roc_curve
 
 from model import resampling, weighing
 from model.calibration import Calibration, probability
-from model.metrics import (
-    Pairs,
-    all_pairs,
-    cllr,
-    roc_auc,
-    tar_at_far,
-    triplet_accuracy,
-)
+from model.distances import Pairs, all_pairs
+from model.metrics import cllr, roc_auc, tar_at_far, triplet_accuracy
 from model.resampling import (
     draw_artists,
     weighted_cllr,

@@ -16,11 +16,11 @@ from storage.database.records import (
 )
 from storage.database.tables import Epoch
 from storage.reports.findings import report_on
-from storage.reports.report import Contender, Figure, Picture, render_report
-from storage.reports.report import Measure as Reported
+from storage.reports.report import MEASURES, Contender, Figure, Picture, render_report
 from tests.storage.conftest import new_model, new_run
 
 PICTURES = [Picture("roc.png", "ROC")]
+ACCURACY = ("triplet_accuracy", "all")
 
 
 @pytest.fixture
@@ -58,9 +58,11 @@ def test_the_network_is_compared_with_the_better_baseline(
         "untrained network",
         "colour",
     ]
-    assert report.contenders[0] == Contender(
-        "trained network", Figure(0.81, 0.8, 0.82), Figure(0.9, 0.88, 0.91)
-    )
+    figures = {
+        ("triplet_accuracy", "all"): Figure(0.81, 0.8, 0.82),
+        ("roc_auc", "all"): Figure(0.9, 0.88, 0.91),
+    }
+    assert report.contenders[0] == Contender("trained network", figures)
     assert report.pictures == PICTURES
 
 
@@ -72,7 +74,7 @@ def test_the_former_champion_is_shown_even_if_it_was_beaten(
     measured = {"triplet_accuracy": 0.7, "triplet_accuracy_low": 0.6, "triplet_accuracy_high": 0.8}
     complete_evaluation(session, start_evaluation(session, earlier), Evaluation(**measured))
     beaten = report_on(session, run_id, judged, [], champion_id=champion).contenders[-1]
-    assert (beaten.name, beaten.triplet_accuracy.value) == (f"champion, model {champion}", 0.7)
+    assert (beaten.name, beaten.figures[ACCURACY].value) == (f"champion, model {champion}", 0.7)
 
 
 def test_a_network_worse_than_a_baseline_is_reported_as_such(
@@ -114,7 +116,7 @@ def test_matched_negatives_are_counted_if_there_are_any(
     assert facts["negatives of the same style"] == "60 of 6000 triplets"
     assert list(facts).index("negatives of the same style") == list(facts).index("test split") + 1
     assert report.matched_on == "style"
-    assert report.contenders[0].matched_triplet_accuracy == Figure(0.7)
+    assert report.contenders[0].figures["triplet_accuracy", "matched"] == Figure(0.7)
 
 
 def test_measures_are_reported_for_all_and_for_matched_images(
@@ -130,20 +132,22 @@ def test_measures_are_reported_for_all_and_for_matched_images(
                 measures += [Measure(**row, metric=metric, scope="all", value=0.25)]
             record_measures(session, measures)
     report = report_on(session, run_id, judged, [])
-    network, untrained, colour = report.contenders
-    assert network.matched_triplet_accuracy == Figure(0.5, 0.375, 0.625)
-    assert network.matched_roc_auc == Figure(0.625, 0.5, 0.75)
-    assert (untrained.matched_triplet_accuracy, untrained.matched_roc_auc) == (None, None)
-    assert colour.matched_roc_auc == Figure(0.375, 0.25, 0.5)
-    # Cllr of everything is missing here, so there is nothing to set its matched one beside.
-    assert report.measures == [Reported("map_at_r", Figure(0.25), Figure(0.75, 0.625, 0.875))]
+    network, untrained, colour = (one.figures for one in report.contenders)
+    assert network["triplet_accuracy", "matched"] == Figure(0.5, 0.375, 0.625)
+    assert network["roc_auc", "matched"] == Figure(0.625, 0.5, 0.75)
+    assert set(untrained) == {ACCURACY, ("roc_auc", "all")}
+    assert colour["roc_auc", "matched"] == Figure(0.375, 0.25, 0.5)
+    assert network["map_at_r", "all"] == Figure(0.25)
+    assert network["map_at_r", "matched"] == Figure(0.75, 0.625, 0.875)
+    # Cllr over all images is missing here, so there is nothing to compare its matched value with.
+    assert MEASURES["cllr"] not in render_report(report)
 
 
 def test_an_older_evaluation_is_reported_without_measures(
     session: Session, run_id: int, judged: int
 ) -> None:
     report = report_on(session, run_id, judged, [])
-    assert report.measures == []
+    assert set(report.contenders[0].figures) == {ACCURACY, ("roc_auc", "all")}
     assert "More about the network" not in render_report(report)
 
 

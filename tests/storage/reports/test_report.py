@@ -10,7 +10,6 @@ from storage.reports.report import (
     Contender,
     Fact,
     Figure,
-    Measure,
     Picture,
     Report,
     contender_table,
@@ -22,12 +21,34 @@ from storage.reports.report import (
 
 NETWORK = Contender(
     "trained network",
-    Figure(0.8125, 0.78, 0.8449),
-    Figure(0.9, 0.875, 0.92549),
-    Figure(2 / 3, 0.5, 0.75),
-    Figure(0.8, 0.7, 0.9),
+    {
+        ("triplet_accuracy", "all"): Figure(0.8125, 0.78, 0.8449),
+        ("roc_auc", "all"): Figure(0.9, 0.875, 0.92549),
+    },
 )
-PLAIN = Contender("untrained network", Figure(0.5, 0.4, 0.6), Figure(0.55, 0.5, 0.6))
+MATCHED = Contender(
+    "trained network",
+    {
+        **NETWORK.figures,
+        ("triplet_accuracy", "matched"): Figure(2 / 3, 0.5, 0.75),
+        ("roc_auc", "matched"): Figure(0.8, 0.7, 0.9),
+    },
+)
+MEASURED = Contender(
+    "trained network",
+    {
+        **NETWORK.figures,
+        ("map_at_r", "all"): Figure(0.25, 0.2, 0.3),
+        ("cllr", "all"): Figure(0.5, 0.4, 0.6),
+    },
+)
+PLAIN = Contender(
+    "untrained network",
+    {
+        ("triplet_accuracy", "all"): Figure(0.5, 0.4, 0.6),
+        ("roc_auc", "all"): Figure(0.55, 0.5, 0.6),
+    },
+)
 
 
 def cells(line: str) -> list[str]:
@@ -67,8 +88,7 @@ def epochs() -> pd.DataFrame:
 REPORT = Report(
     title="Run 7: train-flow on sample",
     verdict="It **works**.",
-    contenders=[replace(NETWORK, matched_roc_auc=None), PLAIN],
-    measures=[Measure("map_at_r", Figure(0.25, 0.2, 0.3)), Measure("cllr", Figure(0.5, 0.4, 0.6))],
+    contenders=[MEASURED, PLAIN],
     matched_on=None,
     facts=[Fact("source", "a|b\nc"), Fact("device", "cpu")],
     epochs=epochs(),
@@ -77,8 +97,7 @@ REPORT = Report(
 
 
 def test_contenders_are_tabulated_in_per_cent() -> None:
-    contenders = [replace(NETWORK, matched_roc_auc=None), PLAIN]
-    assert tables(contender_table(contenders, None)) == [
+    assert tables(contender_table([NETWORK, PLAIN], None)) == [
         [
             ["", "triplet accuracy", "ROC AUC"],
             ["trained network", "81.25 % [78.0, 84.5]", "0.900 [0.875, 0.925]"],
@@ -88,33 +107,35 @@ def test_contenders_are_tabulated_in_per_cent() -> None:
 
 
 def test_matched_metrics_have_their_own_columns() -> None:
-    head, network, plain = tables(contender_table([NETWORK, PLAIN], "style"))[0]
+    head, network, plain = tables(contender_table([MATCHED, PLAIN], "style"))[0]
     assert head[3:] == ["triplet accuracy, matched on style", "ROC AUC, matched on style"]
     assert network[3:] == ["66.67 % [50.0, 75.0]", "0.800 [0.700, 0.900]"]
     assert plain[3:] == ["–", "–"]
 
 
 def test_an_older_evaluation_shows_its_matched_accuracy_without_an_interval() -> None:
-    older = replace(NETWORK, matched_triplet_accuracy=Figure(2 / 3), matched_roc_auc=None)
+    matched = {("triplet_accuracy", "matched"): Figure(2 / 3)}
+    older = replace(NETWORK, figures={**NETWORK.figures, **matched})
     head, network, plain = tables(contender_table([older, PLAIN], "style"))[0]
     assert head[3:] == ["triplet accuracy, matched on style"]
     assert (network[3:], plain[3:]) == (["66.67 %"], ["–"])
 
 
 def test_further_measures_are_named_in_words() -> None:
-    measures = [
-        Measure("tar_at_1_percent_far", Figure(0.125, 0.1, 0.1549), Figure(0.1)),
-        Measure("cllr", Figure(0.8125, 0.75, 1.2)),
-    ]
+    rate = {
+        ("tar_at_1_percent_far", "all"): Figure(0.125, 0.1, 0.1549),
+        ("tar_at_1_percent_far", "matched"): Figure(0.1),
+    }
+    cost = {("cllr", "all"): Figure(0.8125, 0.75, 1.2)}
     first, second = (MEASURES[name] for name in ("tar_at_1_percent_far", "cllr"))
-    assert tables(measure_table(measures, "style")) == [
+    assert tables(measure_table(Contender("", {**cost, **rate}), "style")) == [
         [
             ["", "all paintings", "matched on style"],
             [first, "12.50 % [10.0, 15.5]", "10.00 %"],
             [second, "0.812 [0.750, 1.200]", "–"],
         ]
     ]
-    assert tables(measure_table(measures[1:], "style"))[0][0] == ["", "all paintings"]
+    assert tables(measure_table(Contender("", cost), "style"))[0][0] == ["", "all paintings"]
 
 
 def test_epochs_show_only_measured_columns() -> None:
@@ -164,7 +185,7 @@ def test_names_and_paths_are_shown_as_they_are() -> None:
 
 
 def test_a_report_without_measures_has_no_table_of_them() -> None:
-    text = render_report(replace(REPORT, measures=[]))
+    text = render_report(replace(REPORT, contenders=[NETWORK, PLAIN]))
     assert "More about the network" not in text
     assert len(tables(text)) == 3
 
