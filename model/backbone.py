@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -66,16 +66,12 @@ class Backbone(nn.Module):
             raise ModelInputError(
                 "features: maps of several backbones cannot be joined; set features=statistics"
             )
-        self.trunks = nn.ModuleList(Trunk(name.strip(), kind) for name in split)
+        self.parts = [Trunk(name.strip(), kind) for name in split]
+        self.trunks = nn.ModuleList(self.parts)  # the same, as torch wants them
 
     def forward(self, images: Tensor) -> Tensor:
         """Turn images (B, 3, S, S), from 0 to 1, into features, see `Trunk`."""
-        return torch.cat([trunk(images) for trunk in self.trunks], dim=1)
-
-    @property
-    def parts(self) -> list[Trunk]:
-        """The trunks in the order of their features."""
-        return cast(list[Trunk], list(self.trunks))
+        return torch.cat([trunk(images) for trunk in self.parts], dim=1)
 
     def load(self, weights: str) -> None:
         """Load ``weights`` into every trunk, see `model.pretrained.load_weights`."""

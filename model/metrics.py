@@ -11,13 +11,13 @@ import numpy as np
 from model.calibration import Calibration, log_likelihood_ratio
 from model.distances import (
     Float64,
-    Pairs,
     TripletDistances,
     predicted_same,
     require_both_kinds,
     require_triplets,
 )
-from model.distances import all_pairs as all_pairs  # for the examples
+from model.distances import Pairs as Pairs  # the metrics' own input
+from model.distances import all_pairs as all_pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from storage.database import results
 from storage.database.tables import Artist, Dataset, Image, Model, Run
 from storage.datasets.crop import CropRules
 from storage.reports.findings import report_on
-from storage.reports.model_card import ModelCard, SplitCount
+from storage.reports.model_card import ModelCard
 from storage.reports.report import Fact, Report
 
 
@@ -49,9 +49,9 @@ def card_of(
     )
 
 
-def _splits(session: Session, dataset_id: int | None) -> Iterator[SplitCount]:
+def _splits(session: Session, dataset_id: int | None) -> Iterator[list[str]]:
     for split in ("train", "validation", "test"):
-        artists, images = (
+        counts = (
             session.scalar(
                 select(func.count())
                 .select_from(kind)
@@ -59,7 +59,7 @@ def _splits(session: Session, dataset_id: int | None) -> Iterator[SplitCount]:
             )
             for kind in (Artist, Image)
         )
-        yield SplitCount(split, artists or 0, images or 0)
+        yield [split, *(f"{count or 0:,}" for count in counts)]
 
 
 def _judged(session: Session, model: Model, dataset_id: int | None) -> Report | None:

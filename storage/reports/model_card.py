@@ -16,22 +16,13 @@ from storage.reports.report import (
 
 
 @dataclass(frozen=True, slots=True)
-class SplitCount:
-    """The number of artists and images in a split."""
-
-    split: str
-    artists: int
-    images: int
-
-
-@dataclass(frozen=True, slots=True)
 class ModelCard:
     """The contents of a card; ``judged`` is None if the model has no test evaluation."""
 
     file_name: str
     model_id: int
     data: Sequence[Fact]
-    splits: Sequence[SplitCount]
+    splits: Sequence[Sequence[str]]  # the name, artists and images of each
     judged: Report | None
     rules: CropRules
     embedding_size: int
@@ -44,7 +35,6 @@ class ModelCard:
 
 def render_card(card: ModelCard) -> str:
     """Write the card as Markdown."""
-    splits = [[one.split, f"{one.artists:,}", f"{one.images:,}"] for one in card.splits]
     sections = [
         f"# {escaped(card.file_name)}: model {card.model_id} of samehand",
         f"Given two paintings, this model says whether they are by the same artist. Its network "
@@ -52,7 +42,7 @@ def render_card(card: ModelCard) -> str:
         f"Euclidean distance between two embeddings is small if one artist painted both.",
         "## Data",
         fact_table(card.data),
-        table(["split", "artists", "images"], splits),
+        table(["split", "artists", "images"], card.splits),
         "No artist is in two splits.",
         "## Results",
         *_results(card.judged),

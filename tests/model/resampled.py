@@ -1,4 +1,4 @@
-"""Images by some artists, triplets of them, and a weighted metric in its plainest form."""
+"""Made-up images and triplets, and plain versions of weighted metrics."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from model.resampling import draw_artists, weighted_roc_auc
 def painted(
     seed: int, artists: int, images: int, apart: float, dimensions: int = 4
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Images scattered by 1 about their artist, artists scattered by `apart`."""
+    """Images scattered with deviation 1 around their artist, artists with deviation `apart`."""
     rng = np.random.default_rng(seed)
     artist = np.repeat(np.arange(artists), images)
     points = rng.normal(scale=apart, size=(artists, dimensions))[artist]
@@ -35,13 +35,13 @@ def some_triplets(
 def weights(
     pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """m_a of each pair by one artist, m_a m_b of each by two, an artist being drawn m times."""
+    """Weights of pairs: m_a for one artist, m_a m_b for two, for artists drawn m times."""
     first, second = times[artist[pairs.first_idx]], times[artist[pairs.second_idx]]
     return np.where(pairs.same_artist, first, first * second)
 
 
 def naive_auc(pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64]) -> float:
-    """ROC AUC of the pairs that were drawn, by scikit-learn."""
+    """ROC AUC of the drawn pairs, by scikit-learn."""
     weight = weights(pairs, artist, times)
     kept = weight > 0
     return float(

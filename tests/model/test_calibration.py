@@ -1,4 +1,4 @@
-"""The threshold against a search over all, the slope against scikit-learn's logistic regression."""
+"""Test the threshold against an exhaustive search, the slope against scikit-learn."""
 
 import doctest
 
@@ -24,7 +24,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def pairs_of(same: list[float], different: list[float]) -> Pairs:
-    """Pairs at the given distances; which images they are of does not matter here."""
+    """Pairs at the given distances, of any images."""
     distance = np.array([*same, *different], np.float32)
     rows = np.arange(len(distance), dtype=np.int32)
     return Pairs(rows, rows + 1, distance, np.arange(len(distance)) < len(same))
@@ -54,7 +54,7 @@ def test_no_threshold_is_better_than_the_best(same: list[float], different: list
         ([1, 2], [5, 6], 3.5),
         ([1, 4], [3, 6], 2.0),  # 2 and 5 are equally good: the smaller
         ([1, 3, 3], [3, 8, 9], 5.5),  # both kinds at 3
-        ([5, 6], [1, 2], 6.0),  # nothing better than to let all pass
+        ([5, 6], [1, 2], 6.0),  # accepting every pair is best
         ([3], [3], 3.0),  # one distance only
         ([0, 0], [0, 1], 0.5),
     ],
@@ -101,7 +101,7 @@ def test_the_share_of_same_pairs_does_not_change_the_slope() -> None:
 
 @quick
 @given(st.lists(positive, min_size=1, max_size=9), st.lists(positive, min_size=1, max_size=9))
-@example([361365.0, 9.5367431640625e-07], [1e-06])  # so near the threshold that 1/2 is rounded to
+@example([361365.0, 9.5367431640625e-07], [1e-06])  # rounds to 1/2
 def test_threshold_and_slope_are_usable_for_any_pairs(
     same: list[float], different: list[float]
 ) -> None:

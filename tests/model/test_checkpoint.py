@@ -1,4 +1,4 @@
-"""Checkpoints read back as they were written, and files that are none refused unread."""
+"""Checkpoints are read as they were written, and other files are refused."""
 
 import os
 from collections.abc import Callable
@@ -32,7 +32,7 @@ SHAPE = NetworkShape(
 
 @pytest.fixture(scope="module")
 def network() -> SiameseNetwork:
-    """A network whose batch statistics are no longer those it was built with."""
+    """A network with changed batch statistics."""
     network = build_network(SHAPE, "none", seed=2)
     network.train()(torch.arange(4 * 40 * 40 * 3).reshape(4, 40, 40, 3).to(torch.uint8))
     return network
@@ -119,7 +119,7 @@ def test_an_io_error_is_not_blamed_on_the_checkpoint() -> None:
 
 
 class Trap:
-    """Makes a folder when it is read back without care."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -134,7 +134,7 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
     torch.save(content, path)
     refusal_of(path)
     assert not marker.exists()
-    torch.load(path, weights_only=False)  # the trap does work: a careless reader springs it
+    torch.load(path, weights_only=False)  # unpickling does trigger it
     assert marker.exists()
 
 
@@ -196,7 +196,7 @@ def test_a_missing_optimizer_state_is_named(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_in_the_first_format_gives_the_same_network(tmp_path: Path) -> None:
-    """It named ResNet-18's layers by their place, as torchvision's children in a row are named."""
+    """It named ResNet-18's layers by their place in a sequence."""
     theirs = nn.Sequential(*list(resnet18().children())[:-2])
     theirs.train()(torch.randn(4, 3, 40, 40))
     head = nn.Sequential(

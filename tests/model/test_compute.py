@@ -1,4 +1,4 @@
-"""Devices and precisions: what is asked for is what tensors come out as."""
+"""Tensors have the requested device and precision."""
 
 import platform
 from pathlib import Path

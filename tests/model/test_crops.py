@@ -1,4 +1,4 @@
-"""Crops gathered, from the disk and from a copy on the device."""
+"""Crops are gathered from disk and from a copy on the device."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ PIXELS = np.random.default_rng(6).integers(256, size=(12, 32, 32, 3), dtype=np.u
 
 @pytest.fixture(scope="module", autouse=True)
 def _crops_cannot_be_written() -> Iterator[None]:
-    """Crops come memory-mapped from a file that is open for reading alone."""
+    """Crops memory-mapped from a read-only file."""
     PIXELS.setflags(write=False)
     yield
     PIXELS.setflags(write=True)
@@ -26,14 +26,14 @@ def _crops_cannot_be_written() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def network() -> SiameseNetwork:
-    """A network with dropout, and with batch statistics of its own."""
+    """A network with dropout and changed batch statistics."""
     network = build_network(NetworkShape(32, 8, 4), "none", seed=3)
     network.train()(torch.from_numpy(PIXELS[:6].copy()))
     return network
 
 
 def by_hand(network: SiameseNetwork, rows: list[int]) -> NDArray[np.float32]:
-    """Each row by itself, without a batch."""
+    """Each row separately, without a batch."""
     network.eval()
     with torch.no_grad():
         single = [network(torch.from_numpy(PIXELS[row][None].copy())).numpy() for row in rows]
@@ -46,7 +46,7 @@ def test_requested_rows_are_embedded_in_order(network: SiameseNetwork) -> None:
     embeddings = embed(network, PIXELS, np.array(rows), FLOAT32)
     assert embeddings.dtype == np.float32
     np.testing.assert_allclose(embeddings, by_hand(network, rows), rtol=1e-3, atol=1e-5)
-    assert np.ptp(embeddings, axis=0).min() > 1e-3  # the crops do differ
+    assert np.ptp(embeddings, axis=0).min() > 1e-3  # the crops differ
 
 
 def test_more_rows_than_a_batch_are_embedded_with_progress(network: SiameseNetwork) -> None:
@@ -85,7 +85,7 @@ def test_mean_colours_equal_pillows() -> None:
 
 
 def test_no_batch_waits_for_another() -> None:
-    """On torch's device that computes nothing, the copy at the end is the first thing to fail."""
+    """On torch's device that computes nothing, only the copy at the end fails."""
     network = build_network(NetworkShape(32, 8, 4), "none", seed=3)
     rows = np.arange(2 * EMBEDDING_BATCH + 5) % len(PIXELS)
     told: list[int] = []

@@ -1,4 +1,4 @@
-"""Scores of a split, each against scikit-learn, torch or the metric called by itself."""
+"""Scores of a split against scikit-learn, torch, or the metric called directly."""
 
 from dataclasses import asdict, replace
 

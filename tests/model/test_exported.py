@@ -1,4 +1,4 @@
-"""Exported networks against the torch networks that they were made of."""
+"""Exported networks against the original torch networks."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def crops(count: int) -> NDArray[np.uint8]:
 
 
 def paintings(artists: int, each: int) -> NDArray[np.uint8]:
-    """Crops of stripes, of which each artist has a width."""
+    """Crops of stripes, with a width for each artist."""
     generator, columns = np.random.default_rng(5), np.arange(64)
     drawn = [
         (columns // (artist + 1) % 2)[None, :, None] * 90 + generator.integers(0, 120, (64, 64, 3))
@@ -89,7 +89,7 @@ def test_verdicts_equal_torchs_except_at_the_threshold(
             embed_exported(open_exported(path), pixels, rows),
         )
     )
-    threshold = float(np.median(by_torch))  # where most is decided
+    threshold = float(np.median(by_torch))  # where most pairs are near
     clear = np.abs(by_torch - threshold) > 1e-4
     assert clear.sum() > 400
     np.testing.assert_array_equal(by_file[clear] <= threshold, by_torch[clear] <= threshold)

@@ -10,7 +10,7 @@ from model.hardest import hardest_of_each_kind, hardest_pairs
 
 
 def pairs_of(distance: list[float], same_artist: list[bool]) -> Pairs:
-    """Pairs at the given distances; which images they are of does not matter here."""
+    """Pairs at the given distances, of any images."""
     rows = np.arange(len(distance), dtype=np.int32)
     return Pairs(rows, rows + 1, np.array(distance, np.float32), np.array(same_artist, np.bool_))
 
@@ -31,7 +31,7 @@ EIGHT = pairs_of(
         (3, [1, 3, 6]),
         (4, [1, 3, 6, 7]),
         (6, [1, 3, 0, 6, 7, 4]),
-        (100, [1, 3, 0, 6, 7, 4]),  # rightly judged pairs are never listed
+        (100, [1, 3, 0, 6, 7, 4]),  # pairs with a correct verdict are never listed
     ],
 )
 def test_the_most_confident_mistakes_of_both_kinds_come_first(

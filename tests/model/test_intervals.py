@@ -1,4 +1,4 @@
-"""Intervals against a plain bootstrap, and how often they hold the truth."""
+"""Intervals against a plain bootstrap, and how often they contain the truth."""
 
 import doctest
 

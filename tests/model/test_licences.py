@@ -1,4 +1,4 @@
-"""Whose weights a network started from is told for every way to start."""
+"""The licence note covers every way to start."""
 
 import pytest
 

@@ -31,7 +31,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def triplet_outcome(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Outcome:
-    """The loss of triplets whose k-th anchor goes with the k-th positive and negative."""
+    """The loss of triplets given by role."""
     places = torch.arange(3 * len(anchor)).reshape(3, -1)
     return triplet_margin(torch.cat([anchor, positive, negative]), Targets(triplets=places), margin)
 
@@ -80,7 +80,7 @@ def test_the_loss_is_zero_if_every_negative_is_further_by_the_margin() -> None:
 
 
 def labelled(seed: int, artists: int = 5, each: int = 3) -> tuple[Tensor, Tensor]:
-    """Embeddings of a batch of so many artists with so many images each, and their labels."""
+    """A batch's embeddings and labels, by number of artists and images each."""
     generator = torch.Generator().manual_seed(seed)
     embeddings = torch.randn(artists * each, 6, generator=generator, requires_grad=True)
     return embeddings, torch.arange(artists).repeat_interleave(each)[torch.randperm(artists * each)]
@@ -122,7 +122,7 @@ def test_labels_make_every_possible_triplet(margin: float) -> None:
 def test_nearer_positives_are_counted_as_a_loop_counts_them(
     images: list[tuple[int, int]],
 ) -> None:
-    """Of a few whole numbers many are equally near, which counts as wrong."""
+    """Among few integers there are many ties, which count as wrong."""
     labels, places = torch.tensor(images).T
     similarity = -(places[:, None] - places).abs().float()
     similarity.fill_diagonal_(torch.inf)
@@ -136,9 +136,7 @@ def test_nearer_positives_are_counted_as_a_loop_counts_them(
 def test_the_contrastive_loss_counts_the_triplets_of_its_batch() -> None:
     embeddings, labels = labelled(seed=8)
     ours = supervised_contrastive(embeddings, Targets(labels), 0.1)
-    directions = torch.nn.functional.normalize(
-        embeddings
-    )  # near in angle is near in a straight line
+    directions = torch.nn.functional.normalize(embeddings)  # the same order as by angle
     theirs = triplet_margin(directions, Targets(labels), 0.1)
     assert ours.correct.item() == theirs.correct.item()
     assert ours.n_triplets.item() == theirs.n_triplets.item() == 5 * 3 * 2 * 12

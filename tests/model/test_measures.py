@@ -1,4 +1,4 @@
-"""Measures against the metrics called by themselves, on all and on hand-picked matched pairs."""
+"""Measures against the metrics called directly, on all and on matched pairs."""
 
 import doctest
 

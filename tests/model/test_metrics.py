@@ -1,4 +1,4 @@
-"""Metrics against naive loops that follow their definitions, and against numbers by hand."""
+"""Metrics against naive loops and against numbers computed by hand."""
 
 import doctest
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def pairs_of(same: list[float], different: list[float]) -> Pairs:
-    """Pairs at the given distances; which images they are of does not matter here."""
+    """Pairs at the given distances, of any images."""
     distance = np.array([*same, *different], np.float32)
     rows = np.arange(len(distance), dtype=np.int32)
     return Pairs(rows, rows + 1, distance, np.arange(len(distance)) < len(same))
@@ -47,7 +47,7 @@ def triplets_of(positive: list[float], negative: list[float]) -> TripletDistance
 
 @st.composite
 def whole_distances(draw: st.DrawFn) -> Pairs:
-    """Pairs of both kinds at small whole distances, so that ties are common."""
+    """Pairs of both kinds at small integer distances, so that ties are common."""
     some = st.lists(st.integers(0, 12).map(float), min_size=1, max_size=12)
     return pairs_of(draw(some), draw(some))
 
@@ -120,10 +120,10 @@ def test_a_monotonic_transform_of_the_distances_does_not_change_roc_auc(pairs: P
 @pytest.mark.parametrize(
     ("same", "different", "expected"),
     [
-        ([1, 2], [3, 4], 0.0),  # fully parted
-        ([3, 4], [1, 2], 1.0),  # fully parted, the wrong way round
-        ([1], [1], 0.5),  # nothing to tell them by
-        ([1, 3], [2, 4], 0.5),  # at 2: one of two passes, one of two is stopped
+        ([1, 2], [3, 4], 0.0),  # fully separated
+        ([3, 4], [1, 2], 1.0),  # fully separated, reversed
+        ([1], [1], 0.5),  # indistinguishable
+        ([1, 3], [2, 4], 0.5),  # at 2, one of two is accepted and one of two rejected
         ([1, 2, 4], [3, 5], 1 / 3),  # the curve rises through fpr 0 ... 1/2 at tpr 2/3
         ([1, 2], [2, 3], 1 / 4),  # the tie at 2 leads from (0, 1/2) to (1/2, 1): half-way
     ],

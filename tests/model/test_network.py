@@ -1,4 +1,4 @@
-"""The network against torchvision's own layers, and what is frozen in it."""
+"""The network against torchvision's layers, and its frozen parts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -94,7 +94,7 @@ def test_layers_have_the_references_sizes() -> None:
 def test_a_forward_pass_equals_torchvisions_on_normalised_images(
     torchvision_network: ResNet, tmp_path: Path, batches_are_counted: bool
 ) -> None:
-    """Files from before torch 0.4.1 do not count the batches that a normalisation has seen."""
+    """Files from before torch 0.4.1 do not count the batches of a batch normalisation."""
     state = {
         name: value
         for name, value in torchvision_network.state_dict().items()

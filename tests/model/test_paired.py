@@ -15,14 +15,14 @@ Fold = tuple[Pairs, Pairs, NDArray[np.intp]]
 
 
 def fold(seed: int, artists: int = 10) -> Fold:
-    """The pairs of a fold by a good and by a noisier embedding, and its images' artists."""
+    """A fold's pairs by a good and by a noisy embedding, and its images' artists."""
     points, artist = painted(seed, artists, images=4, apart=1.5)
     noise = np.random.default_rng(seed).normal(size=points.shape).astype(np.float32)
     return all_pairs(points, artist), all_pairs(points + noise, artist), artist
 
 
 def naive_difference(folds: list[Fold], resamples: int, seed: int) -> NDArray[np.float64]:
-    """Difference of every resample: each fold's artists drawn once for both, its pairs weighed."""
+    """Difference on every draw; each fold's artists are drawn once for both."""
     rngs = [fold_stream(seed, place) for place in range(len(folds))]
     drawn = [
         draw_artists(artist, resamples, rng).drawn
@@ -94,14 +94,14 @@ def test_the_difference_has_a_narrower_interval_than_either_value() -> None:
 
 
 def test_a_resample_without_pairs_in_some_fold_is_skipped_for_both() -> None:
-    # Of two artists every other draw takes only one: it has no pairs by two.
+    # Half of the draws take only one of the two artists, and have no pairs by two.
     folds = [fold(6, artists=2), fold(7, artists=2)]
     ours, theirs, artists = zip(*folds, strict=True)
     rngs = [fold_stream(8, place) for place in range(2)]
     usable = np.all([(draw_artists(np.arange(2), 40, rng).drawn > 0).all(1) for rng in rngs], 0)
     assert 0 < usable.sum() < 20
     found = paired_roc_auc(ours, theirs, artists, resamples=40, seed=8)
-    # Both artists drawn once: nothing is left to chance.
+    # With both artists drawn once, all usable draws are the same.
     assert (found.low, found.high) == pytest.approx((found.value, found.value))
     unusable = next(seed for seed in range(99) if not _is_usable(seed))
     with pytest.raises(ModelInputError, match="more resamples or more artists"):

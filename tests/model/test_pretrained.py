@@ -1,4 +1,4 @@
-"""Weights from packages, torch's folder and files: what fits is loaded, what does not is named."""
+"""Weights from packages, torch's cache and files are loaded or refused by name."""
 
 import os
 import pickle
@@ -80,7 +80,7 @@ def test_packaged_weights_give_the_original_network(size: int) -> None:
     ours = timm.create_model(name, num_classes=0, global_pool="")
     load_weights(ours, name, "pretrained")
     theirs = EfficientNet.from_name(f"efficientnet-lite{size}").eval()
-    side = {0: 224, 2: 260}[size]  # theirs pads for the one size that it was trained on
+    side = {0: 224, 2: 260}[size]  # theirs pads for its training size only
     package = __import__(PACKAGED[name].module)
     file = getattr(package, PACKAGED[name].file_class).get_model_file_path()
     theirs.load_state_dict(torch.load(file, weights_only=True))
@@ -191,7 +191,7 @@ def test_the_first_missing_weight_is_named(tmp_path: Path) -> None:
 
 
 class Trap:
-    """Makes a folder when it is read back without care."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -210,7 +210,7 @@ def test_nothing_in_a_file_of_weights_is_executed(tmp_path: Path, in_torchs_form
         path.write_bytes(pickle.dumps(content))
     assert str(path) in refusal_of(str(path))
     assert not marker.exists()
-    # The trap does work: a careless reader springs it.
+    # Unpickling does trigger it.
     careless = torch.load(path, weights_only=False) if in_torchs_format else None
     assert careless or pickle.loads(path.read_bytes())
     assert marker.exists()

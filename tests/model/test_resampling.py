@@ -1,4 +1,4 @@
-"""Figures of every draw against scikit-learn's weighted ones and plain weighted means."""
+"""Metrics on every draw against scikit-learn's weighted ones and plain weighted means."""
 
 import doctest
 from types import ModuleType
@@ -38,7 +38,7 @@ def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
 
 
 def some_draws(seed: int, artists: int, count: int = 5) -> NDArray[np.float64]:
-    """Draws in which two artists always are, and the others often are not."""
+    """Draws that always contain two of the artists."""
     drawn = np.random.default_rng(seed).integers(1, 4, size=(count, artists)).astype(np.float64)
     drawn[:, :-2] -= 1
     return drawn
@@ -92,7 +92,7 @@ def test_triplet_accuracy_on_a_draw_is_the_weighted_mean() -> None:
 def naive_tar(
     pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64], far: float
 ) -> float:
-    """The highest point of scikit-learn's weighted ROC curve that is allowed."""
+    """The highest allowed point of scikit-learn's weighted ROC curve."""
     weight = weights_of(pairs, artist, times)
     kept = weight > 0
     false_positive, true_positive, _ = roc_curve(

@@ -32,7 +32,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 @st.composite
 def splits(draw: st.DrawFn) -> Split:
-    """Embeddings on a small grid, so that ties are common, of artists of whom one has two."""
+    """Embeddings on a small grid with many ties; one artist has two images."""
     artists = draw(st.lists(st.integers(0, 3), min_size=3, max_size=14))
     assume(1 < len(set(artists)) < len(artists))
     points = [draw(st.tuples(st.integers(0, 4), st.integers(0, 4))) for _ in artists]
@@ -40,7 +40,7 @@ def splits(draw: st.DrawFn) -> Split:
 
 
 def ranked(split: Split, query: int) -> list[bool]:
-    """Whether each other image is by the query's artist: nearest first, in a tie strangers."""
+    """Whether each other image is by the query's artist, nearest first, others first in ties."""
     points, artists = split
     others = [row for row in range(len(artists)) if row != query]
     others.sort(

@@ -1,4 +1,4 @@
-"""Batches by artist: properties on any collection, beside pytorch-metric-learning's sampler."""
+"""Batches by artist on any collection, and against pytorch-metric-learning's sampler."""
 
 import math
 

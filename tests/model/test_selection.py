@@ -1,4 +1,4 @@
-"""The best epoch and the end of training, on histories that can be read at a glance."""
+"""The best epoch and the end of training, on short histories."""
 
 import doctest
 
@@ -23,9 +23,9 @@ def history(*figures: tuple[float, float]) -> list[ValidatedEpoch]:
     ("figures", "best"),
     [
         ([(0.5, 1.0)], 1),
-        ([(0.5, 1.0), (0.9, 3.0), (0.8, 0.1)], 2),  # accuracy goes before loss
-        ([(0.9, 2.0), (0.9, 1.0), (0.9, 1.5)], 2),  # of equal accuracy, the lowest loss
-        ([(0.1, 0.5), (0.9, 1.0), (0.9, 1.0)], 2),  # of equals in both, the earlier
+        ([(0.5, 1.0), (0.9, 3.0), (0.8, 0.1)], 2),  # accuracy before loss
+        ([(0.9, 2.0), (0.9, 1.0), (0.9, 1.5)], 2),  # equal accuracy: the lowest loss
+        ([(0.1, 0.5), (0.9, 1.0), (0.9, 1.0)], 2),  # equal in both: the earlier
     ],
 )
 def test_the_best_epoch_is_the_most_accurate(figures: list[tuple[float, float]], best: int) -> None:
@@ -44,12 +44,12 @@ def judged(*figures: tuple[float | None, float, float]) -> list[ValidatedEpoch]:
 @pytest.mark.parametrize(
     ("figures", "best"),
     [
-        ([(0.5, 0.9, 1.0), (0.8, 0.5, 2.0), (0.7, 0.9, 0.1)], 2),  # ROC AUC goes before accuracy
-        ([(0.8, 0.5, 1.0), (0.8, 0.6, 2.0), (0.8, 0.55, 1.0)], 2),  # of equals the most accurate
-        ([(0.8, 0.6, 2.0), (0.8, 0.6, 1.0)], 1),  # of equals in both the earlier
-        ([(0.0, 0.5, 1.0), (0.0, 0.6, 1.0)], 2),  # nought is a figure, too
+        ([(0.5, 0.9, 1.0), (0.8, 0.5, 2.0), (0.7, 0.9, 0.1)], 2),  # ROC AUC before accuracy
+        ([(0.8, 0.5, 1.0), (0.8, 0.6, 2.0), (0.8, 0.55, 1.0)], 2),  # equal: the most accurate
+        ([(0.8, 0.6, 2.0), (0.8, 0.6, 1.0)], 1),  # equal in both: the earlier
+        ([(0.0, 0.5, 1.0), (0.0, 0.6, 1.0)], 2),  # 0 is a value, too
         ([(None, 0.6, 1.0), (0.9, 0.5, 1.0)], 1),  # one lacks it: accuracy decides
-        ([(None, 0.6, 2.0), (None, 0.6, 1.0)], 2),  # as it does where all do, with the loss
+        ([(None, 0.6, 2.0), (None, 0.6, 1.0)], 2),  # all lack it: accuracy, then loss
     ],
 )
 def test_the_best_epoch_by_roc_auc(

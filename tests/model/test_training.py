@@ -1,4 +1,4 @@
-"""Epochs of training on tiny crops: their loss by hand, their steps, and that they repeat."""
+"""Epochs of training on tiny crops: their loss, their steps, and that they repeat."""
 
 import copy
 import io
@@ -62,7 +62,7 @@ UNWARPED = replace(RECIPE, warps=STILL)
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Tensors this small gain nothing from a second thread, and lose where cores are shared."""
+    """Use one thread: tensors this small gain nothing from a second one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -85,7 +85,7 @@ def run_epoch(
 
 
 class Normalise(nn.Module):
-    """What a backbone does first."""
+    """The first steps of a backbone."""
 
     mean: Tensor
     deviation: Tensor
@@ -111,7 +111,7 @@ def untrained(shape: NetworkShape) -> SiameseNetwork:
 
 
 def shallow(shape: NetworkShape) -> SiameseNetwork:
-    """A network of one layer below its head: quick to train, where depth does not matter."""
+    """A network with one layer before its head, quick to train."""
     return copy.deepcopy(untrained(shape))
 
 
@@ -123,7 +123,7 @@ def trained(
     seed: int = 1,
     epoch: int = 1,
 ) -> SiameseNetwork:
-    """What one epoch makes of a copy of ``network``."""
+    """A copy of ``network`` after one epoch."""
     network = copy.deepcopy(network)
     optimizer = build_optimizer(network, recipe)
     run_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, compute, seed=seed, epoch=epoch)
@@ -161,7 +161,7 @@ def test_the_epochs_loss_and_accuracy_are_means_over_triplets() -> None:
     assert result.accuracy == pytest.approx(right / 7)
     assert result.seconds > 0
     assert result.images_per_second == pytest.approx(21 / result.seconds)
-    # A step of length 0 moved no weight, so the batches by hand saw the same ones.
+    # With a learning rate of 0, the batches by hand see the same weights.
     parameters = zip(network.parameters(), by_hand.parameters(), strict=True)
     assert all(torch.equal(ours, theirs) for ours, theirs in parameters)
 
@@ -195,9 +195,9 @@ def test_each_role_has_its_own_forward_pass() -> None:
     "changes", [{}, {"gradient_checkpointing": True}, {"batching": "shared"}], ids=str
 )
 def test_no_step_reads_anything_back_from_the_device(changes: dict[str, Any]) -> None:
-    """On torch's device that computes nothing, reading a value, or how many there are, fails."""
+    """On torch's device that computes nothing, reading any value fails."""
     network = shallow(CERTAIN).to("meta")
-    adam = torch.optim.Adam(network.parameters())  # the fused one knows only devices that compute
+    adam = torch.optim.Adam(network.parameters())  # the fused version needs a real device
     nowhere, done = Compute("meta", "float32"), []
     with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):
         run_epoch(
@@ -287,7 +287,7 @@ def test_a_compiled_network_learns_the_same(is_checkpointed: bool) -> None:
 def test_batches_are_nearly_equal_and_not_too_large(
     count: int, size: int, expected: list[int]
 ) -> None:
-    # Crops of 64 pixels leave four places a channel, so that even one crop has a variance.
+    # Crops of 64 pixels leave four places per channel, so even one crop has a variance.
     network = shallow(replace(CERTAIN, crop_size=64))
     pixels = PIXELS.repeat(2, axis=1).repeat(2, axis=2)
     triplets = draw_triplets(ARTISTS, count, np.random.default_rng(1))
@@ -313,7 +313,7 @@ def test_an_epoch_repeats_bit_for_bit(precision: Precision) -> None:
     network = build_network(DROPPING, "none", seed=1)
     compute = Compute("cpu", precision)
     first = trained(network, RECIPE, compute=compute)
-    torch.rand(3)  # what else is drawn from torch in between does not matter
+    torch.rand(3)  # other draws in between do not matter
     assert identical(first, trained(network, RECIPE, compute=compute))
     assert not identical(first, network)
 
@@ -525,7 +525,7 @@ def test_one_cycle_equals_torchs(steps: int) -> None:
     weight = nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     recipe = Recipe(schedule="one-cycle")
-    if steps > 2:  # torch's divides by zero below
+    if steps > 2:  # torch divides by zero for fewer
         theirs = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, 1.0, total_steps=steps, pct_start=0.2, cycle_momentum=False
         )

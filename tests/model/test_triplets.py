@@ -1,4 +1,4 @@
-"""Triplets against the rules they are drawn by, image by image."""
+"""Triplets against their rules, image by image."""
 
 from collections import Counter
 
@@ -26,7 +26,7 @@ Numbers = NDArray[np.intp]
 
 @st.composite
 def galleries(draw: st.DrawFn) -> Numbers:
-    """Artist numbers of images in any order: two artists or more with two images or more each."""
+    """Artist numbers of images: at least two artists with at least two images each."""
     counts = draw(st.lists(st.integers(2, 6), min_size=2, max_size=6))
     numbers = draw(st.permutations([7, 3, 100, 0, 42, 5]))
     images = [number for number, count in zip(numbers, counts, strict=False) for _ in range(count)]
@@ -72,7 +72,7 @@ def test_draws_are_uniform_over_images_pairs_and_artists() -> None:
         assert len(times) == expected
         assert sum(times) == 10_000
         assert chisquare(times).pvalue > 1e-3
-    # The artist of 10 images is no likelier a negative than the one of 2.
+    # The artist with 10 images is no likelier to be a negative than the one with 2.
     strangers = Counter(int(artists[n]) for a, _, n in drawn if artists[a] == 9)
     assert set(strangers) == {4, 2}
     assert chisquare(list(strangers.values())).pvalue > 1e-3
@@ -107,7 +107,7 @@ def test_shared_triplets_follow_the_rules_with_no_more_images_than_triplets(
 
 
 def test_shared_negatives_are_uniform_over_the_other_artists_of_the_batch() -> None:
-    artists = np.repeat(np.arange(5), 2)  # whole artists make the batch, so each image is in it
+    artists = np.repeat(np.arange(5), 2)  # batches hold whole artists, so every image is in one
     drawn = draw_shared_triplets(artists, 20_000, 10, np.random.default_rng(0))
     for image in range(10):
         chosen = drawn.negative_idx[drawn.anchor_idx == image]

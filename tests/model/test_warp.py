@@ -1,4 +1,4 @@
-"""The batched warp against the transforms it stands for, run by torchvision and Pillow."""
+"""The batched warp against torchvision and Pillow."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ STILL = WarpRanges(
 
 
 def noise(count: int, size: int, seed: int = 0) -> Pixels:
-    """Random images (count, size, size, 3), in which no two pixels are likely alike."""
+    """Random images (count, size, size, 3)."""
     shape = (count, size, size, 3)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
@@ -112,7 +112,7 @@ def test_right_angles_equal_pillows_shortcuts(size: int) -> None:
 
 
 def test_corners_that_form_a_smaller_square_equal_pillows() -> None:
-    # Such coefficients are whole numbers, and input pixels are read on their very edges.
+    # Such coefficients are integers, so input pixels are read at their edges.
     draws = draw_warps(replace(STILL, perspective=1.0), 4, 33, np.random.default_rng(0))
     insets = np.array([0, 4, 8, 8])
     low, high = insets, 32 - np.array([0, 4, 8, 0])

@@ -1,4 +1,4 @@
-"""Arrays come back as they went, and nothing that is no array comes back at all."""
+"""Arrays are read as they were written, and nothing else is read."""
 
 import pickle
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Writing files whole."""
+"""Files are written atomically."""
 
 import hashlib
 import stat

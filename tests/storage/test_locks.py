@@ -1,4 +1,4 @@
-"""Locks, against processes that hold them and are killed."""
+"""Locks held by processes that are killed."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""One function over many items by threads."""
+"""A function applied to many items in threads."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from storage.threads import WAITING, available_cores, in_threads
 
 
 def quiet(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
 def test_results_keep_the_order_of_items() -> None:

@@ -1,4 +1,4 @@
-"""Pairs are read in their order, what is none is left out by row; the submission is exact."""
+"""Pairs are read in order, faulty rows are skipped, and the submission is exact."""
 
 import gzip
 import io
@@ -111,7 +111,7 @@ def test_pairs_with_an_unusable_image_are_skipped(tmp_path: Path) -> None:
     assert faults.named == [Fault(3, "the image torn cannot be used")]
 
 
-@settings(deadline=None)  # files, on machines that are busy
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from(["good", "short", "blank", "index", "image"]), max_size=30))
 def test_every_row_is_a_pair_a_fault_or_empty(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
@@ -146,7 +146,7 @@ def test_a_file_without_pairs_is_refused(
     assert "\n" not in str(error.value)
 
 
-# Packed files hold the time, which names of tests must not: collected twice, they are to be equal.
+# Archives contain the time, so they cannot be parameters, which must be equal in each collection.
 @pytest.mark.parametrize(
     "content", [b"no gzip", gzip.compress(GOOD.encode())[:-12]], ids=["no gzip", "cut short"]
 )

@@ -1,4 +1,4 @@
-"""The report on an evaluation says what the database holds."""
+"""The report on an evaluation against the database."""
 
 import pytest
 from sqlalchemy import text

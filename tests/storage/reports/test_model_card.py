@@ -1,4 +1,4 @@
-"""The card of a model says what the database holds, and its program crops as samehand does."""
+"""The model card against the database, and its program against samehand."""
 
 import io
 from pathlib import Path
@@ -95,7 +95,7 @@ def test_the_programs_crops_equal_samehands(
 
 
 def painted(path: Path) -> Path:
-    """A smooth picture whose form is its name."""
+    """A smooth picture with the shape that its name says."""
     width, height = {"wide": (401, 200), "tall": (150, 333), "small": (20, 30)}.get(
         path.stem, (301, 222)
     )

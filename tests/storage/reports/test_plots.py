@@ -1,4 +1,4 @@
-"""Pictures that open, show their lines, and leave nothing behind in the process."""
+"""Plots can be opened and show their data."""
 
 import ast
 from collections.abc import Iterator
@@ -134,7 +134,7 @@ def test_names_in_any_script_are_drawn_without_a_warning(tmp_path: Path) -> None
 
 @pytest.fixture
 def east_asian_font(tmp_path: Path) -> Iterator[None]:
-    """A font under a usual name, whose only East Asian character is a black square."""
+    """An installed font whose only character is a black square."""
     builder = FontBuilder(1000, isTTF=True)
     pen = TTGlyphPen(None)
     pen.moveTo((0, 0))

@@ -1,4 +1,4 @@
-"""The report's Markdown: whole tables, figures worked by hand, pictures where they are."""
+"""The report's Markdown: tables, figures and pictures."""
 
 import re
 from dataclasses import replace
@@ -52,14 +52,14 @@ PLAIN = Contender(
 
 
 def cells(line: str) -> list[str]:
-    """Cells of a row of a table, where an escaped pipe is no border."""
+    """Cells of a table row, where an escaped pipe is not a border."""
     parts = re.split(r"(?<!\\)\|", line)
     assert parts[0] == parts[-1] == ""
     return [part.strip() for part in parts[1:-1]]
 
 
 def tables(markdown: str) -> list[list[list[str]]]:
-    """Every table's rows of cells; each must be ruled and have rows of one length."""
+    """The cells of every table, whose rows must have equal length."""
     found = []
     for block in markdown.split("\n\n"):
         if block.startswith("|"):
