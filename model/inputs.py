@@ -1,7 +1,6 @@
 """Batches of rows as the network sees them in training: warped crops, or stored features."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,17 +14,6 @@ from model.warp import WarpRanges, draw_warps, warp
 Rows = npt.NDArray[np.integer]
 
 
-class Inputs(Protocol):
-    """Images by row, as the trained part of a network takes them."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where batches are gathered."""
-
-    def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """The images in these rows (B,), with random numbers from ``draws``."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class WarpedCrops:
     """Crops, each warped anew every time."""
@@ -33,13 +21,8 @@ class WarpedCrops:
     crops: Crops
     ranges: WarpRanges
 
-    @property
-    def device(self) -> torch.device:
-        """Where batches are gathered."""
-        return self.crops.device
-
     def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """(B, S, S, 3) uint8."""
+        """The images in these rows (B,), with random numbers from ``draws``: (B, S, S, 3) uint8."""
         images = self.crops.gather(rows)
         return warp(images, draw_warps(self.ranges, len(rows), images.shape[1], draws))
 
@@ -52,9 +35,12 @@ class StoredFeatures:
     device: torch.device
 
     def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """(B, D) float32."""
+        """The features in these rows (B,), with random numbers from ``draws``: (B, D) float32."""
         chosen = draws.integers(len(self.copies), size=len(rows))
         features = np.empty((len(rows), self.copies[0].shape[1]), dtype=np.float32)
         for number, copy in enumerate(self.copies):
             features[chosen == number] = copy[rows[chosen == number]]
         return send(torch.from_numpy(features), self.device)
+
+
+Inputs = WarpedCrops | StoredFeatures

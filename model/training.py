@@ -90,7 +90,7 @@ def train_epoch(
         for step, batch in enumerate(planned, start=(epoch - 1) * len(planned)):
             _set_pace(optimizer, learning_rate(step, recipe.epochs * len(planned), recipe))
             passes = [inputs.gather(rows, draws) for rows in batch.passes]
-            targets = _targets(batch, inputs)
+            targets = _targets(batch, device)
             outcome = _step(forward, optimizer, passes, targets, loss, network.shape.heads, compute)
             # Results are read only when the epoch ends, so no step waits for a GPU.
             total_loss += outcome.loss.detach() * batch.size
@@ -133,9 +133,9 @@ def _step(
     return outcome
 
 
-def _targets(batch: Batch, inputs: Inputs) -> Targets:
+def _targets(batch: Batch, device: torch.device) -> Targets:
     labels, triplets = (
-        None if known is None else send(torch.from_numpy(known), inputs.device)
+        None if known is None else send(torch.from_numpy(known), device)
         for known in (batch.labels, batch.places)
     )
     return Targets(labels, triplets)

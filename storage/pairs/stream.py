@@ -37,15 +37,20 @@ def read_batches(path: Path, faults: Faults) -> Iterator[PairBatch]:
     Rows with too few or too many fields are skipped and added to `faults`; empty ones are skipped
     silently. Raises InputError naming the file if it cannot be read as a table of pairs.
     """
+    skipped: list[int] = []
+
+    def skip(row: csv.InvalidRow) -> str:
+        skipped.append(row.number)
+        fields = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+        faults.add(row.number, fields)
+        return "skip"
+
     with _errors_named(path), _opened(path) as stream:
-        left_out = _LeftOut(faults)
         reader = csv.open_csv(
             stream,
             # Only in one thread does it number faulty rows, and it is no slower.
             read_options=csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-            parse_options=csv.ParseOptions(
-                invalid_row_handler=left_out.take, ignore_empty_lines=False
-            ),
+            parse_options=csv.ParseOptions(invalid_row_handler=skip, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 include_columns=COLUMNS,
                 column_types={"index": pa.string(), "image1": IMAGE, "image2": IMAGE},
@@ -54,31 +59,17 @@ def read_batches(path: Path, faults: Faults) -> Iterator[PairBatch]:
         )
         n_read = 0
         for batch in reader:
-            row = left_out.rows(n_read, len(batch))
+            row = _row_numbers(n_read, len(batch), skipped)
             n_read += len(batch)
             index, *images = batch.columns
             yield _without_empty(PairBatch(row, index, (images[0], images[1])))
 
 
-class _LeftOut:
-    """The rows that the reader skips, needed to number the others."""
-
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
-        self._rows: list[int] = []
-
-    def take(self, row: csv.InvalidRow) -> str:
-        """Note a row with the wrong number of fields."""
-        self._rows.append(row.number)
-        fields = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-        self._faults.add(row.number, fields)
-        return "skip"
-
-    def rows(self, start: int, count: int) -> NDArray[np.int64]:
-        """Number in the file the rows read from `start` on; the header is row 1."""
-        read = np.arange(start, start + count) + 2
-        left_out = np.array(self._rows, np.int64)
-        return read + np.searchsorted(left_out - np.arange(len(left_out)), read, side="right")
+def _row_numbers(start: int, count: int, skipped: list[int]) -> NDArray[np.int64]:
+    """Number in the file the rows read from `start` on; the header is row 1."""
+    read = np.arange(start, start + count) + 2
+    left_out = np.array(skipped, np.int64)
+    return read + np.searchsorted(left_out - np.arange(len(left_out)), read, side="right")
 
 
 def _without_empty(batch: PairBatch) -> PairBatch:

@@ -32,7 +32,7 @@ def report_on(
     simpler = [_contender(session, baseline.name, baseline) for baseline in baselines]
     return Report(
         title=f"Run {run.id}: {run.flow_name} on {run.source}",
-        verdict=_verdict(network, simpler, evaluation.n_triplets),
+        summary=_summary(network, simpler, evaluation.n_triplets),
         contenders=[network, *simpler, *_rivals(session, evaluation, champion_id)],
         matched_on=evaluation.matched_on,
         facts=_facts(run, model, evaluation, session.get_one(Dataset, evaluation.dataset_id)),
@@ -80,7 +80,7 @@ def _earlier(session: Session, name: str, row: Evaluation, evaluation: Evaluatio
     return _contender(session, name, row)
 
 
-def _verdict(network: Contender, baselines: Sequence[Contender], n_triplets: int | None) -> str:
+def _summary(network: Contender, baselines: Sequence[Contender], n_triplets: int | None) -> str:
     key = ("triplet_accuracy", "all")
     better = max(baselines, key=lambda one: one.figures[key].value)
     accuracy = 100 * network.figures[key].value

@@ -30,7 +30,7 @@ Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ShownPair:
     """Two crops side by side: (S, S, 3) uint8 each, with a caption."""
 
     first: npt.NDArray[np.uint8]
@@ -85,18 +85,18 @@ def plot_distances(
     _save(figure, target)
 
 
-def plot_verdicts(verdicts: Sequence[Verdict], title: str, target: Path) -> None:
+def plot_pairs(pairs: Sequence[ShownPair], title: str, target: Path) -> None:
     """Draw pairs of crops with their captions, four pairs a row."""
-    columns, rows = 4, max(1, -(-len(verdicts) // 4))
+    columns, rows = 4, max(1, -(-len(pairs) // 4))
     figure = Figure(figsize=(3.2 * columns, 2.3 * rows + 0.5), layout="constrained")
     figure.suptitle(title)
     for place, panel in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         panel.axis("off")
-        if place < len(verdicts):
-            verdict = verdicts[place]
-            gap = np.full((len(verdict.first), max(2, len(verdict.first) // 16), 3), 255, np.uint8)
-            panel.imshow(np.hstack([verdict.first, gap, verdict.second]))
-            panel.set_title("\n".join(map(_cut, verdict.caption.splitlines())), fontsize=7)
+        if place < len(pairs):
+            pair = pairs[place]
+            gap = np.full((len(pair.first), max(2, len(pair.first) // 16), 3), 255, np.uint8)
+            panel.imshow(np.hstack([pair.first, gap, pair.second]))
+            panel.set_title("\n".join(map(_cut, pair.caption.splitlines())), fontsize=7)
     _save(figure, target)
 
 

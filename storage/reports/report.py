@@ -52,13 +52,13 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The contents of a report, in order; ``verdict`` is Markdown, everything else plain text.
+    """The contents of a report, in order; ``summary`` is Markdown, everything else plain text.
 
     The first of the ``contenders`` is the network.
     """
 
     title: str
-    verdict: str
+    summary: str
     contenders: Sequence[Contender]
     matched_on: str | None
     facts: Sequence[Fact]
@@ -75,7 +75,7 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
     """Write the report as Markdown; `link` gives the address of a picture."""
     sections = [
         f"# {escaped(report.title)}",
-        report.verdict,
+        report.summary,
         contender_table(report.contenders, report.matched_on),
         "Brackets hold 95 % intervals from resampling the artists.",
     ]

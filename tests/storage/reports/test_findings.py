@@ -48,7 +48,7 @@ def test_the_network_is_compared_with_the_better_baseline(
 ) -> None:
     report = report_on(session, run_id, judged, PICTURES)
     assert report.title == f"Run {run_id}: train-flow on sample"
-    assert report.verdict == (
+    assert report.summary == (
         "Given a painting, the network picks the other painting by the same artist over one by "
         "someone else in **81.00 %** of 6,000 triplets, by artists it has never seen: "
         "+20.5 points against the better baseline (colour)."
@@ -81,7 +81,7 @@ def test_a_network_worse_than_a_baseline_is_reported_as_such(
     session: Session, run_id: int, judged: int
 ) -> None:
     session.execute(text("UPDATE baselines SET triplet_accuracy = 0.83 WHERE name = 'colour'"))
-    assert ": -2.0 points against" in report_on(session, run_id, judged, []).verdict
+    assert ": -2.0 points against" in report_on(session, run_id, judged, []).summary
 
 
 def test_facts_come_from_the_database(

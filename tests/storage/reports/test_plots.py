@@ -18,12 +18,12 @@ from storage.reports.plots import (
     DIFFERENT_COLOUR,
     SAME_COLOUR,
     SPLIT_COLOURS,
-    Verdict,
+    ShownPair,
     plot_differences,
     plot_distances,
     plot_epochs,
+    plot_pairs,
     plot_roc,
-    plot_verdicts,
 )
 
 
@@ -106,9 +106,9 @@ def test_both_kinds_of_pairs_are_drawn_where_their_distances_are(tmp_path: Path)
 @pytest.mark.parametrize(("n_pairs", "rows"), [(1, 1), (4, 1), (5, 2)])
 def test_both_crops_of_every_pair_are_shown(tmp_path: Path, n_pairs: int, rows: int) -> None:
     red, blue = (np.full((16, 16, 3), colour, np.uint8) for colour in ((255, 0, 0), (0, 0, 255)))
-    verdicts = [Verdict(red, blue, f"pair {i}") for i in range(n_pairs)]
-    plot_verdicts(verdicts, "The hardest pairs", tmp_path / "verdicts.png")
-    pixels = opened(tmp_path / "verdicts.png")
+    pairs = [ShownPair(red, blue, f"pair {i}") for i in range(n_pairs)]
+    plot_pairs(pairs, "The hardest pairs", tmp_path / "pairs.png")
+    pixels = opened(tmp_path / "pairs.png")
     height = (2.3 * rows + 0.5) * 110
     assert pixels.shape == (pytest.approx(height, abs=1), 1408, 3)
     assert count(pixels, "#ff0000") == pytest.approx(count(pixels, "#0000ff"), rel=0.05)
@@ -117,19 +117,19 @@ def test_both_crops_of_every_pair_are_shown(tmp_path: Path, n_pairs: int, rows: 
 
 def test_dollar_signs_in_names_are_not_parsed_as_formulas(tmp_path: Path) -> None:
     crop = np.zeros((16, 16, 3), np.uint8)
-    plot_verdicts([Verdict(crop, crop, "Ca$h / Ke$ha")], "Mistakes", tmp_path / "verdicts.png")
+    plot_pairs([ShownPair(crop, crop, "Ca$h / Ke$ha")], "Mistakes", tmp_path / "pairs.png")
     table = {"recipe": ["best:weights=a$b$"], "rival": ["demo"], "metric": ["roc_auc"]}
     differences = pd.DataFrame(table | {"value": [0.1], "low": [0.0], "high": [0.2]})
     plot_differences(differences, tmp_path / "differences.png")
-    assert opened(tmp_path / "verdicts.png").size
+    assert opened(tmp_path / "pairs.png").size
     assert opened(tmp_path / "differences.png").size
 
 
 def test_names_in_any_script_are_drawn_without_a_warning(tmp_path: Path) -> None:
     crop = np.zeros((16, 16, 3), np.uint8)
-    verdict = Verdict(crop, crop, "葛飾北斎 / 김홍도 / Ἀπελλῆς / خط / 🎨")
-    plot_verdicts([verdict], "Mistakes", tmp_path / "verdicts.png")  # warnings are errors here
-    assert opened(tmp_path / "verdicts.png").size
+    pair = ShownPair(crop, crop, "葛飾北斎 / 김홍도 / Ἀπελλῆς / خط / 🎨")
+    plot_pairs([pair], "Mistakes", tmp_path / "pairs.png")  # warnings are errors here
+    assert opened(tmp_path / "pairs.png").size
 
 
 @pytest.fixture
@@ -161,8 +161,8 @@ def test_an_installed_font_draws_east_asian_names(tmp_path: Path, east_asian_fon
     white = np.full((16, 16, 3), 255, np.uint8)
     dark = []
     for caption in ("", "北" * 10):
-        plot_verdicts([Verdict(white, white, caption)], "", tmp_path / "verdicts.png")
-        dark.append(int((opened(tmp_path / "verdicts.png") < 60).all(axis=2).sum()))
+        plot_pairs([ShownPair(white, white, caption)], "", tmp_path / "pairs.png")
+        dark.append(int((opened(tmp_path / "pairs.png") < 60).all(axis=2).sum()))
     side = 7 / 72 * 110  # a character of 7 points, in pixels
     assert dark[1] - dark[0] == pytest.approx(10 * side**2, rel=0.2)
 
@@ -171,14 +171,14 @@ def test_long_names_lose_their_middle(tmp_path: Path) -> None:
     crop = np.zeros((16, 16, 3), np.uint8)
     for count in (49, 4900):
         caption = f"A{'b' * count}C\ntaken for one artist"
-        plot_verdicts([Verdict(crop, crop, caption)], "Mistakes", tmp_path / f"{count}.png")
+        plot_pairs([ShownPair(crop, crop, caption)], "Mistakes", tmp_path / f"{count}.png")
     short, long = ((opened(tmp_path / f"{count}.png") < 60).sum() for count in (49, 4900))
     assert long == pytest.approx(short, rel=0.02)
 
 
 def test_without_pairs_only_the_title_is_drawn(tmp_path: Path) -> None:
-    plot_verdicts([], "The hardest pairs", tmp_path / "verdicts.png")
-    assert (opened(tmp_path / "verdicts.png") < 60).all(axis=2).sum() > 100
+    plot_pairs([], "The hardest pairs", tmp_path / "pairs.png")
+    assert (opened(tmp_path / "pairs.png") < 60).all(axis=2).sum() > 100
 
 
 def test_pyplot_is_not_used() -> None:

@@ -87,7 +87,7 @@ def epochs() -> pd.DataFrame:
 
 REPORT = Report(
     title="Run 7: train-flow on sample",
-    verdict="It **works**.",
+    summary="It **works**.",
     contenders=[MEASURED, PLAIN],
     matched_on=None,
     facts=[Fact("source", "a|b\nc"), Fact("device", "cpu")],
