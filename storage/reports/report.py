@@ -52,9 +52,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The contents of a report, in order; ``summary`` is Markdown, everything else plain text.
+    """The contents of a report, in order; ``contenders`` begin with the network.
 
-    The first of the ``contenders`` is the network.
+    ``title`` and ``summary`` are Markdown, the rest is plain text.
     """
 
     title: str
@@ -74,7 +74,7 @@ def file_beside(picture: Picture) -> str:
 def render_report(report: Report, link: Callable[[Picture], str] = file_beside) -> str:
     """Write the report as Markdown; `link` gives the address of a picture."""
     sections = [
-        f"# {escaped(report.title)}",
+        f"# {report.title}",
         report.summary,
         contender_table(report.contenders, report.matched_on),
         "Brackets hold 95 % intervals from resampling the artists.",

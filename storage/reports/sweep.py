@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from storage.reports.report import Picture, escaped, file_beside, table
+from storage.reports.report import Picture, file_beside, table
 
 METRICS = {
     "roc_auc": "ROC AUC",
@@ -17,7 +17,7 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """The contents of a report; ``trainings`` and ``differences`` come from the database."""
+    """The contents of a report; ``title`` is Markdown, the tables come from the database."""
 
     title: str
     trainings: pd.DataFrame
@@ -28,7 +28,7 @@ class SweepReport:
 def render_sweep(report: SweepReport, link: Callable[[Picture], str] = file_beside) -> str:
     """Write the report as Markdown; `link` gives the address of the picture."""
     sections = [
-        f"# {escaped(report.title)}",
+        f"# {report.title}",
         recipe_table(report.trainings),
         "Means over folds of artists and seeds, on unseen artists.",
         "## Differences",

@@ -1,5 +1,6 @@
 """Locks held by processes that are killed."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -43,6 +44,15 @@ def test_a_lock_is_free_after_its_process_is_killed(tmp_path: Path) -> None:
         process.wait()
         with try_lock(path) as is_ours:
             assert is_ours
+
+
+def test_a_lock_cannot_be_written_by_others(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with wait_lock(tmp_path / "device.lock"):
+            assert not (tmp_path / "device.lock").stat().st_mode & 0o022
+    finally:
+        os.umask(before)
 
 
 def test_waiting_is_reported_once_and_ends_when_the_holder_dies(tmp_path: Path) -> None:

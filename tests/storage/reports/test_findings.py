@@ -66,6 +66,15 @@ def test_the_network_is_compared_with_the_better_baseline(
     assert report.pictures == PICTURES
 
 
+def test_a_source_is_shown_in_the_title_as_it_is(
+    session: Session, run_id: int, judged: int
+) -> None:
+    session.execute(text("UPDATE runs SET source = '/data/*old* _works_'"))
+    session.expire_all()
+    page = render_report(report_on(session, run_id, judged, []))
+    assert rf"# Run {run_id}: train-flow on /data/\*old\* \_works\_" in page.splitlines()
+
+
 def test_the_former_champion_is_shown_even_if_it_was_beaten(
     session: Session, run_id: int, dataset_id: int, judged: int
 ) -> None:

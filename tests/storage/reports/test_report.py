@@ -180,8 +180,6 @@ def test_a_cell_keeps_its_pipes_and_stays_on_one_line() -> None:
 def test_names_and_paths_are_shown_as_they_are() -> None:
     assert escaped("on /data/*old*_works_<b>|`x`") == r"on /data/\*old\*\_works\_\<b>\|\`x\`"
     assert escaped("my_paintings [1] _x_ [a](b)\n# c") == r"my_paintings [1] \_x\_ [a\](b) # c"
-    title = "Run 7: train-flow on *a*\n# b"
-    assert r"# Run 7: train-flow on \*a\* # b" in render_report(replace(REPORT, title=title))
 
 
 def test_a_report_without_measures_has_no_table_of_them() -> None:
