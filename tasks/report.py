@@ -17,7 +17,7 @@ from storage.datasets.dataset import Dataset, SplitImages, load_split
 from storage.datasets.pixels import open_pixels
 from storage.files import write_atomically
 from storage.reports.findings import report_on
-from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
+from storage.reports.plots import ShownPair, plot_distances, plot_epochs, plot_pairs, plot_roc
 from storage.reports.report import Picture, Report, render_report
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
@@ -57,7 +57,7 @@ def plot_evaluation(
     plot_roc(curve.false_positive_rate, curve.true_positive_rate, title, folder / "roc.png")
     plot_distances(pairs.distance, pairs.same_artist, model.threshold, folder / "distances.png")
     mistakes = _mistakes(pairs, images, model, dataset)
-    plot_verdicts(mistakes, "The most confident mistakes", folder / "mistakes.png")
+    plot_pairs(mistakes, "The most confident mistakes", folder / "mistakes.png")
     return (
         Picture("roc.png", title),
         Picture("distances.png", "Distances of pairs by one artist and by two"),
@@ -114,14 +114,14 @@ def embedded(folder: RunFolder, picture: Picture) -> str:
 
 def _mistakes(
     pairs: Pairs, images: SplitImages, model: KeptModel, dataset: Dataset
-) -> list[Verdict]:
+) -> list[ShownPair]:
     pixels = open_pixels(dataset.pixels)
-    verdicts = []
+    shown = []
     for chosen in hardest_pairs(pairs, model.threshold, MISTAKES_SHOWN):
         first, second = pairs.first_idx[chosen], pairs.second_idx[chosen]
         artists = dict.fromkeys((images.artist_names[first], images.artist_names[second]))
         taken_for = "two artists" if pairs.same_artist[chosen] else "one artist"
         caption = f"{' / '.join(artists)}\ntaken for {taken_for}, d = {pairs.distance[chosen]:.2f}"
         crops = [np.asarray(pixels[images.rows[row]]) for row in (first, second)]
-        verdicts.append(Verdict(crops[0], crops[1], caption))
-    return verdicts
+        shown.append(ShownPair(crops[0], crops[1], caption))
+    return shown

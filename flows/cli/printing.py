@@ -83,7 +83,7 @@ def print_judged(judged: "Judged") -> None:
 
     report = judged.report
     table = contender_table(report.contenders, report.matched_on)
-    Console().print(Markdown(f"{report.verdict}\n\n{table}"))
+    Console().print(Markdown(f"{report.summary}\n\n{table}"))
     typer.echo(f"report    {judged.report_path}")
     typer.echo(f"plots     {judged.report_path.parent}")
     typer.echo(f"database  {shown(make_url(workspace().database_url))}")
