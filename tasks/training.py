@@ -129,16 +129,13 @@ def export_checkpoint(run: OpenRun, checkpoint: Path, dataset: Dataset) -> Path:
 
 @contextmanager
 def replacing_weights(target: Path) -> Iterator[Path]:
-    """Write a file of weights whole or not at all; raise InputError if the disk is full.
-
-    torch does not say why it could not write, so the space that is left tells it.
-    """
+    """Write a file of weights whole or not at all; raise InputError if the disk is full."""
     try:
         with replacing(target) as partial:
             yield partial
     except (OSError, RuntimeError) as error:
         is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if is_full or "PytorchStreamWriter" in str(error):
+        if is_full or "inline_container.cc" in str(error):  # torch's writer; it does not say why
             raise InputError(f"{target}: cannot be written; is the disk full?") from error
         raise
 

@@ -13,6 +13,7 @@ import typer
 from flows.cli.errors import Debug, one_line_errors, raise_terminated, resend_lost_signal
 from flows.cli.printing import print_judged, print_swept
 from flows.cli.results import open_session, results_app
+from flows.cli.settings_command import settings
 from storage.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(results_app, name="results")
+app.command()(settings)
 
 
 SOURCES = (

@@ -19,18 +19,29 @@ def device_for(run: OpenRun) -> Iterator[None]:
 
     The system releases the device of a process that dies; nobody has to renew anything.
     """
-    device = run.compute.device
-    name = device.replace(":", "-") if ":" in device else f"{device}-0"  # cuda is cuda:0
-    lock = _own_folder() / f"{name}.lock"
-    holder = lock.with_suffix(".holder")
+    device, lock = run.compute.device, lock_of(run.compute.device)
 
     def say_who_has_it() -> None:
-        has_it = holder.read_text() if holder.exists() else "another run"
-        get_run_logger().info("Run %d waits for %s, which %s uses", run.id, device, has_it)
+        get_run_logger().info("Run %d waits for %s: %s has it", run.id, device, holder_of(lock))
 
     with wait_lock(lock, say_who_has_it):
-        holder.write_text(f"run {run.id} in {run.space.home} (process {os.getpid()})")
+        _note(lock).write_text(f"run {run.id} in {run.space.home} (process {os.getpid()})")
         yield
+
+
+def lock_of(device: str) -> Path:
+    """Return the lock of a device, which all of the user's runs on this machine take."""
+    name = device.replace(":", "-") if ":" in device else f"{device}-0"  # cuda is cuda:0
+    return _own_folder() / f"{name}.lock"
+
+
+def holder_of(lock: Path) -> str:
+    """Return which run took a lock last."""
+    return _note(lock).read_text() if _note(lock).exists() else "another run"
+
+
+def _note(lock: Path) -> Path:
+    return lock.with_suffix(".holder")
 
 
 def _own_folder() -> Path:
