@@ -13,6 +13,7 @@ import typer
 from flows.cli.errors import Debug, one_line_errors, raise_terminated, resend_lost_signal
 from flows.cli.printing import print_judged, print_swept
 from flows.cli.results import open_session, results_app
+from flows.cli.settings_command import settings
 from storage.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(results_app, name="results")
+app.command()(settings)
 
 
 SOURCES = (
@@ -112,7 +114,7 @@ def train(
     """Train a network and judge it on artists it has never seen."""
     with one_line_errors(debug, "samehand train --resume last"):
         from flows.assignments import check_settings, parse_assignments, usual_preset
-        from flows.settings import preset_name
+        from flows.presets import preset_name
         from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
@@ -148,10 +150,10 @@ def evaluate(
     """Evaluate a stored model on artists it was not trained on."""
     with one_line_errors(debug):
         from flows.assignments import parse_assignments
-        from flows.settings import check_overrides
+        from flows.settings import check_evaluation_settings
 
         overrides = parse_assignments(assignments)
-        check_overrides(overrides)
+        check_evaluation_settings(overrides)
         from flows.evaluate import evaluate_flow
 
         print_judged(

@@ -183,7 +183,7 @@ def epochs_in_prefect(site: Site, *runs: str) -> list[tuple[Any, ...]]:
     body = {
         "flow_runs": {"id": {"any_": list(runs)}},
         "task_runs": {
-            "name": {"like_": "train-epoch-"},
+            "name": {"like_": "train epoch "},
             "state": {"type": {"any_": ["COMPLETED"]}},
         },
     }
