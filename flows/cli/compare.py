@@ -36,6 +36,9 @@ def compare_images(
 
     Raises InputError if an image cannot be used, or if there is no model yet.
     """
+    for path in (image_a, image_b):
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is not a file")
     model = hand_out(space.database_url, model_id)
     network = kept_network(model, space)
     files = [(str(path), str(path)) for path in (image_a, image_b)]

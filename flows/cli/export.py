@@ -40,7 +40,7 @@ def export_model(wanted: str, file: Path, space: Workspace) -> ExportedModel:
     """
     check_target(file)
     with transaction(space.database_url) as session:
-        model = find_model(session, wanted)
+        model = results.find_model(session, wanted)
         source = exported_file(handed_out(model), space)
         network = open_exported(source)
         card = card_for(session, model, file.name, network)
@@ -62,15 +62,6 @@ def check_target(file: Path) -> None:
         raise InputError(f"{file}: there is no folder {file.parent}; make it first")
     if file.is_dir():
         raise InputError(f"{file}: is a folder; name a file")
-
-
-def find_model(session: Session, wanted: str) -> Model:
-    """Find a model by its number, ``last`` or ``champion``. Raises InputError if there is none."""
-    if wanted != "champion":
-        return results.find_model(session, wanted)
-    if champion := results.champion(session):
-        return champion
-    raise InputError("there is no champion yet; name a model by its number, or last")
 
 
 def card_for(session: Session, model: Model, name: str, network: ExportedNetwork) -> ModelCard:

@@ -60,6 +60,8 @@ def _question(wanted: str | None) -> tuple[str, tuple[str, ...]]:
     match wanted:
         case None:
             return f"{select} ORDER BY is_champion DESC, id DESC LIMIT 1", ()
+        case "champion":
+            return f"{select} WHERE is_champion", ()
         case "last":
             return f"{select} ORDER BY id DESC LIMIT 1", ()
         case _:

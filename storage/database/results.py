@@ -7,14 +7,15 @@ newest, and a number that does not exist raises `InputError` with those that do.
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sqlalchemy import (
-    Case,
     ColumnElement,
+    FromClause,
     Integer,
     ScalarSelect,
     Select,
-    SQLColumnExpression,
     case,
+    exists,
     func,
+    or_,
     select,
 )
 from sqlalchemy.orm import Session
@@ -28,13 +29,21 @@ from storage.database.evaluation_tables import (
     Measure,
     PairPrediction,
 )
-from storage.database.tables import Artist, Epoch, Model, Run, SweepDifference, SweepTraining
+from storage.database.tables import (
+    Artist,
+    Dataset,
+    Epoch,
+    Model,
+    Run,
+    SweepDifference,
+    SweepTraining,
+)
 from storage.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = TypeVar("Row", Run, Model, Evaluation)
+Row = TypeVar("Row", Run, Model, Evaluation, Dataset)
 Order = Literal["index", "hardest"]
 SHOWN = 10
 
@@ -109,43 +118,50 @@ def pairs(
 ) -> "pd.DataFrame":
     """Return rows of `pair_results` for an evaluation, at most `limit`.
 
-    The hardest pairs are those furthest on the wrong side of the threshold; where the truth is
-    unknown, those closest to it.
+    The hardest are the mistakes of both kinds in turn, each kind from its greatest on, as one kind
+    can be wrong by more than the other. Then come the pairs that are closest to being mistakes.
     """
     row = views.pair_results.c
     query = select(views.pair_results).where(row.evaluation_id == evaluation_id)
     if order == "index":
         return frame(session, query.order_by(row.pair_index).limit(limit))
-    if limit is not None and limit <= HARDEST_KEPT and _has_hardest(session, evaluation_id):
-        hardest = query.where(row.pair_index.in_(_noted(evaluation_id)))
-        ordered = hardest.order_by(row.wrong_by.desc(), row.pair_index)
-        return frame(session, ordered.limit(limit))
+    noted = select(HardestPair.pair_index).where(HardestPair.evaluation_id == evaluation_id)
+    among = PairPrediction.evaluation_id == evaluation_id
+    if limit is not None and limit <= HARDEST_KEPT and session.scalar(noted.limit(1)) is not None:
+        among &= PairPrediction.pair_index.in_(noted)
     # Names are looked up for the few that are chosen, not for all that are compared.
-    chosen = _hardest_of_all(evaluation_id, limit).cte("chosen")
+    chosen = _hardest(evaluation_id, among, limit).cte("chosen")
     query = query.join(chosen, chosen.c.pair_index == row.pair_index)
-    return frame(session, query.order_by(chosen.c.hardness.desc(), row.pair_index))
+    return frame(session, query.order_by(*_in_turn(chosen)))
 
 
-def _has_hardest(session: Session, evaluation_id: int) -> bool:
-    """Whether the hardest pairs of an evaluation are noted: its truth was known as it was made."""
-    return session.scalar(_noted(evaluation_id).limit(1)) is not None
-
-
-def _noted(evaluation_id: int) -> Select[tuple[int]]:
-    return select(HardestPair.pair_index).where(HardestPair.evaluation_id == evaluation_id)
-
-
-def _hardest_of_all(evaluation_id: int, limit: int | None) -> Select[Any]:
-    """Select the pairs furthest on the wrong side of the threshold, reading all; see `pairs`."""
+def _hardest(evaluation_id: int, among: ColumnElement[bool], limit: int | None) -> Select[Any]:
+    """Select the hardest of some pairs of an evaluation, see `pairs`."""
     pair = PairPrediction
     beyond = pair.distance - threshold_of(evaluation_id)
-    hard = hardness(pair.same_artist, beyond).label("hardness")
-    return (
-        select(pair.pair_index, hard)
-        .where(pair.evaluation_id == evaluation_id)
-        .order_by(hard.desc(), pair.pair_index)
-        .limit(limit)
+    hardness = case(
+        (pair.same_artist.is_(True), beyond),
+        (pair.same_artist.is_(False), -beyond),
+        else_=-func.abs(beyond),
     )
+    is_mistake = case(
+        (pair.same_artist.is_(True), beyond > 0),
+        (pair.same_artist.is_(False), beyond <= 0),
+        else_=False,
+    )
+    rank = func.row_number().over(
+        partition_by=[is_mistake, pair.same_artist], order_by=[hardness.desc(), pair.pair_index]
+    )
+    judged = select(
+        pair.pair_index, hardness.label("hardness"), is_mistake.label("is_mistake"),
+        rank.label("rank"),
+    ).where(among).subquery()  # fmt: skip
+    return select(judged).order_by(*_in_turn(judged)).limit(limit)
+
+
+def _in_turn(judged: FromClause) -> tuple[ColumnElement[Any], ...]:
+    turn = case((judged.c.is_mistake, judged.c.rank), else_=0)
+    return judged.c.is_mistake.desc(), turn, judged.c.hardness.desc(), judged.c.pair_index
 
 
 def threshold_of(evaluation_id: int) -> ScalarSelect[float]:
@@ -155,18 +171,6 @@ def threshold_of(evaluation_id: int) -> ScalarSelect[float]:
         .join(Model, Model.id == Evaluation.model_id)
         .where(Evaluation.id == evaluation_id)
         .scalar_subquery()
-    )
-
-
-def hardness(same_artist: SQLColumnExpression[Any], beyond: ColumnElement[Any]) -> Case[Any]:
-    """Say how far a pair lies on the wrong side, `beyond` being its distance past the threshold.
-
-    Where the truth is unknown, the hardest are those closest to the threshold.
-    """
-    return case(
-        (same_artist.is_(True), beyond),
-        (same_artist.is_(False), -beyond),
-        else_=-func.abs(beyond),
     )
 
 
@@ -184,10 +188,24 @@ def find_run(session: Session, run_id: int | str, flow_name: str | None = None) 
     return _find(session, Run, f"run of {flow_name}", run_id, Run.flow_name == flow_name)
 
 
+def find_training(session: Session, run_id: int | str) -> Run:
+    """Return a training run by its number, or the `last` one that has finished an epoch."""
+    has_epochs = (exists().where(Epoch.run_id == Run.id),) if run_id == "last" else ()
+    return _find(
+        session, Run, "run of train-flow", run_id, Run.flow_name == "train-flow", *has_epochs
+    )
+
+
 def find_stopped_run(session: Session, run_id: int | str, flow_name: str) -> Run:
-    """Return a run of a flow to go on with, by its number, or the `last` one."""
-    stopped = (Run.flow_name == flow_name, Run.status != "complete")
-    return _find(session, Run, f"stopped run of {flow_name}", run_id, *stopped)
+    """Return a run of a flow to continue, by its number, or the `last` one.
+
+    The last is one that got somewhere: not one that failed before it had a dataset.
+    """
+    among = [Run.flow_name == flow_name, Run.status != "complete"]
+    if run_id == "last":
+        work = [exists().where(of == Run.id) for of in (Evaluation.run_id, SweepTraining.run_id)]
+        among.append(or_(Run.status != "failed", Run.dataset_id.is_not(None), *work))
+    return _find(session, Run, f"stopped run of {flow_name}", run_id, *among)
 
 
 def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
@@ -205,10 +223,22 @@ def find_evaluation_with_pairs(session: Session, evaluation_id: int | str) -> Ev
     return found
 
 
+def find_dataset(session: Session, dataset_id: int | str) -> Dataset:
+    """Return a dataset by its number, or the `last` one."""
+    return _find(session, Dataset, "dataset", dataset_id)
+
+
 def find_model(session: Session, model_id: int | str | None = None) -> Model:
-    """Return a model by its number or the `last` one; by default the champion, else the newest."""
-    if model_id is None:
-        return champion(session) or _find(session, Model, "model", "last")
+    """Return a model by its number, the `last` one or the `champion`.
+
+    By default that is the champion, or the newest if there is none.
+    """
+    if model_id in (None, "champion"):
+        if found := champion(session):
+            return found
+        if model_id is not None:
+            raise InputError("there is no champion yet; name a model by its number, or last")
+        model_id = "last"
     return _find(session, Model, "model", model_id)
 
 
