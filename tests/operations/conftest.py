@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,20 @@ class Site:
 
         wait_for(has_epochs, f"{flow_run} has {count} epochs", 240)
 
+    def log(self, name: str) -> str:
+        """Return what a process has printed so far."""
+        file = self.root / f"{name}.log"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def reported_kills(self) -> int:
+        """Count the killed processes that the worker has finished with.
+
+        The worker reports a crash twice: once before the flow's hooks run, and once after them,
+        which takes seconds. The second report undoes a retry that has not started by then. This
+        line is what the worker prints last.
+        """
+        return self.log("worker").count("prefect.flow_runs.worker - Check whether the flow run")
+
     def engines(self, flow_run: str = "") -> list[int]:
         """The processes that flow runs of this site go on in."""
         ours = f"PREFECT_API_URL={self.api}".encode()
@@ -275,6 +289,20 @@ class Outcome:
     @property
     def took(self) -> str:
         return "under 1 s" if self.seconds < 1 else f"{self.seconds:.0f} s"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what server and worker printed last where a test of them fails."""
+    report = yield
+    site = getattr(item, "funcargs", {}).get("site")
+    if report.failed and isinstance(site, Site):
+        for name in ("server", "worker"):
+            lines = site.log(name).splitlines()[-80:]
+            report.sections.append((f"the end of {name}.log", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session")

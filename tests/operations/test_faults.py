@@ -48,7 +48,7 @@ def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
     renew = httpx.post(f"{site.api}/v2/concurrency_limits/leases/{lease}/renew", json={})
     assert renew.is_success  # where it fails, Prefect ends runs of deployments with a limit
     missed = "its server does not answer"
-    log = (site.root / "worker.log").read_text(encoding="utf-8")
+    log = site.log("worker")
     # Once an epoch, and once for that which was recorded just before the server was killed.
     assert 1 <= log.count(missed) <= site.epochs(training) - seen + 1
     killed = "`kill -9` of the server, started again two epochs later"
@@ -58,9 +58,11 @@ def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
 def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
+    reported = site.reported_kills()
     for pid in site.engines(training):
         kill_group(pid)
     took = wait_for_crash(site, training)
+    wait_for(lambda: site.reported_kills() > reported, "the worker is done with it", SECONDS)
     goes_on_when_retried(site, training)
     outcomes.append(Outcome("`kill -9` of the run's process", f"Crashed; {GOES_ON}", took))
 
