@@ -238,6 +238,21 @@ def test_a_database_of_another_program_is_refused_and_left_alone(
     engine.dispose()
 
 
+def test_a_database_of_another_program_that_alembic_upgrades_is_refused(database_url: str) -> None:
+    engine = create_engine(database_url)
+    for revision in ("", "INSERT INTO alembic_version VALUES ('5f3e')"):
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+            connection.execute(text("CREATE TABLE flow_run (id INTEGER)"))
+            connection.execute(text(revision or "SELECT 1"))
+        with pytest.raises(InputError, match="belongs to another program"):
+            open_database(database_url)
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE alembic_version"))
+            connection.execute(text("DROP TABLE flow_run"))
+    engine.dispose()
+
+
 def test_a_refused_file_of_another_program_keeps_every_byte(tmp_path: Path) -> None:
     file = tmp_path / "other.db"
     other = sqlite3.connect(file)

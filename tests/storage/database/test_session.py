@@ -78,6 +78,11 @@ def test_rows_can_be_read_after_the_transaction(database_url: str) -> None:
     assert run.status == "running"
 
 
+def test_the_transaction_that_creates_an_sqlite_file_enforces_foreign_keys(tmp_path: Path) -> None:
+    with transaction(f"sqlite:///{tmp_path / 'results.db'}") as session:
+        assert session.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+
+
 def test_one_engine_serves_all_transactions_of_a_url(database_url: str) -> None:
     first = open_database(database_url)
     with transaction(database_url) as session:
