@@ -1,4 +1,4 @@
-"""Writing a prepared source to the results database: its artists, images and rejected images."""
+"""Record a prepared source: its artists, its images and its rejected images."""
 
 from collections.abc import Hashable
 from typing import Any
@@ -32,13 +32,12 @@ def record_dataset(
     images: pd.DataFrame,
     rejected: pd.DataFrame,
 ) -> int:
-    """Record a prepared source and return its id; its content and crops are its key.
+    """Record a prepared source and return its id; source, content and crops are its key.
 
     `images` has a row per image, excluded ones too, with columns `image_name`, `artist_name` and
     `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; `rejected` has columns
-    `image_name` and `reason`. Recorded again, a dataset keeps its id and images, while a catalog
-    and rejected images that were not known before are added.
-    Raises `InputError` for an artist in two splits.
+    `image_name` and `reason`. A dataset recorded again keeps its id and images; a catalog and
+    rejected images that are new are added. Raises `InputError` for an artist in two splits.
     """
     values = {
         "source": source,
@@ -46,7 +45,8 @@ def record_dataset(
         "crops_hash": crops_hash,
         "catalog_path": catalog_path,
     }
-    dataset_id = _upsert(session, values)
+    upsert = text(UPSERT).bindparams(bindparam("created_at", utc_now(), UtcDateTime))
+    dataset_id = int(session.execute(upsert, values).scalar_one())
     if not session.scalar(select(exists().where(Image.dataset_id == dataset_id))):
         _insert_images(session, dataset_id, images)
     _insert_rejected(session, dataset_id, rejected)
@@ -60,10 +60,10 @@ def image_ids(session: Session, dataset_id: int) -> dict[str, int]:
 
 
 def artist_splits(images: pd.DataFrame) -> dict[str, str]:
-    """Return the split of every artist: that of the images used, `excluded` where none is.
+    """Return the split of every artist: that of their used images, `excluded` if there are none.
 
-    Raises `InputError` where an artist's images are used in two splits: what is measured on
-    artists seen in training says nothing about artists never seen.
+    Raises `InputError` if an artist is in two splits: measures on artists seen in training say
+    nothing about unseen ones.
     """
     named = images.dropna(subset="artist_name")
     used = named[named["split"] != "excluded"].drop_duplicates(["artist_name", "split"])
@@ -74,14 +74,8 @@ def artist_splits(images: pd.DataFrame) -> dict[str, str]:
     return splits | dict(zip(used["artist_name"], used["split"], strict=True))
 
 
-def _upsert(session: Session, values: dict[str, str | None]) -> int:
-    """Insert the dataset's row or complete the one that is there, in one statement."""
-    upsert = text(UPSERT).bindparams(bindparam("created_at", utc_now(), UtcDateTime))
-    return int(session.execute(upsert, values).scalar_one())
-
-
 def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> None:
-    """Insert all artists, then all images with the ids that the artists were given."""
+    """Insert all artists, then all images with their artists' ids."""
     splits = artist_splits(images).items()
     artists = [{"dataset_id": dataset_id, "name": name, "split": split} for name, split in splits]
     if artists:
@@ -103,7 +97,7 @@ def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> N
 
 
 def _insert_rejected(session: Session, dataset_id: int, rejected: pd.DataFrame) -> None:
-    """Insert the rejected images that were not recorded before."""
+    """Insert the rejected images that are not recorded yet."""
     of_dataset = RejectedImage.dataset_id == dataset_id
     known = set(session.scalars(select(RejectedImage.filename).where(of_dataset)))
     rows = [
@@ -116,6 +110,6 @@ def _insert_rejected(session: Session, dataset_id: int, rejected: pd.DataFrame) 
 
 
 def _texts(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Return the rows as dictionaries of text, with None for what is blank."""
+    """Return the rows as dictionaries of text, with None for missing values."""
     texts = frame.astype("str").astype(object)
     return texts.where(frame.notna(), None).to_dict("records")

@@ -63,7 +63,6 @@ UNUSABLE = {
 COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
 
-begin_writing = partitions.begin_writing
 finish_pairs = partitions.attach_parts
 forget_pairs = partitions.discard_parts
 empty_pairs = partitions.empty_partition
@@ -145,9 +144,7 @@ def take_turn(connection: Connection) -> None:
     connection.execute(text(f"SELECT pg_advisory_xact_lock({TURN})"))
 
 
-def begin_upgrade(connection: Connection) -> None:
-    """Take a turn."""
-    take_turn(connection)
+begin_upgrade = take_turn
 
 
 def create_more(connection: Connection) -> None:
@@ -181,6 +178,11 @@ def _side(image_id: SQLColumnExpression[int], other_id: SQLColumnExpression[int]
         PairPrediction.distance,
         PairPrediction.same_artist,
     )
+
+
+def begin_writing(connection: Connection) -> None:
+    """Lock a table that attaching locks too, and in the order in which it does."""
+    connection.execute(text("LOCK TABLE evaluations IN ROW EXCLUSIVE MODE"))
 
 
 def append_pairs(connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:

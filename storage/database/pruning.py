@@ -1,4 +1,4 @@
-"""Removing pairs of evaluations that newer ones superseded or dead runs left; all else is kept."""
+"""Remove the pairs of evaluations that newer ones supersede or that dead runs left."""
 
 import pandas as pd
 from sqlalchemy import Engine, case, delete, exists, select
@@ -24,11 +24,11 @@ COLUMNS = (
 
 
 def superseded(session: Session) -> pd.DataFrame:
-    """Return the evaluations whose pairs can go, oldest first.
+    """Return the evaluations whose pairs can be removed, oldest first.
 
-    Those are complete, and a newer complete evaluation is of the same split of the same dataset.
-    The newest one of the champion on each split and dataset stays whatever came after. What a
-    pruning that was stopped has left goes, too.
+    Each is complete, and so is a newer one of the same split of the same dataset. The champion's
+    newest evaluation of each split and dataset stays, whatever came later. Evaluations that an
+    interrupted pruning left half removed are returned too.
     """
     newer = aliased(Evaluation)
     follows = (
@@ -65,22 +65,21 @@ def abandoned(session: Session) -> pd.DataFrame:
 
 
 def discard(engine: Engine, evaluation_id: int) -> None:
-    """Remove what was written of an evaluation that will not be completed; it becomes `failed`."""
+    """Remove the pairs of an evaluation that will not be completed; it becomes `failed`."""
     with Session(engine) as session, session.begin():
         fail_evaluation(session, evaluation_id)
 
 
 def prune(engine: Engine, evaluation_id: int) -> None:
-    """Remove the pairs of an evaluation; its metrics and where it came from stay.
+    """Remove the pairs of an evaluation; its metrics and provenance stay.
 
-    On PostgreSQL that takes no longer for many pairs than for few. Nobody else is kept waiting for
-    more than half a second: where others read pairs all the time, an empty table stays behind.
+    On PostgreSQL that takes no longer for many pairs than for few. Nobody else waits for more than
+    half a second: if others read pairs all the time, an empty table stays behind.
     """
     dialect = dialect_of(engine)
     with Session(engine) as session, session.begin():
         dialect.empty_pairs(session.connection(), evaluation_id)
-        # First: an evaluation that has lost some of its pairs is never taken for whole.
+        # Mark it first, so that an evaluation without some of its pairs never looks whole.
         session.get_one(Evaluation, evaluation_id).pruned_at = utc_now()
-        # Which of them were hardest says nothing without them.
         session.execute(delete(HardestPair).where(HardestPair.evaluation_id == evaluation_id))
     dialect.remove_pairs(engine, evaluation_id)

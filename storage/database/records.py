@@ -1,7 +1,7 @@
-"""Writing what flows do to the results database: runs, epochs, models, evaluations, pairs.
+"""Record what flows do: runs, epochs, models, evaluations, pairs.
 
 Every function takes a session and leaves the transaction to its caller, so that what belongs
-together is stored together or not at all. A retried step can call them again.
+together is stored together or not at all. A retried step can call each of them again.
 """
 
 from collections.abc import Iterable
@@ -28,16 +28,16 @@ def start_run(session: Session, run: Run) -> int:
 
 
 def attach_dataset(session: Session, run_id: int, dataset_id: int) -> None:
-    """Record the dataset on which a run works, known once it is prepared.
+    """Record the dataset that a run works on, known once it is prepared.
 
-    Raises InputError where it has trained on another: what was test might have become training.
+    Raises `InputError` if the run has trained on another: test images might now be in training.
     """
     run = session.get_one(Run, run_id)
     trained = session.scalar(select(Epoch.epoch).where(Epoch.run_id == run_id).limit(1))
     if trained is not None and run.dataset_id != dataset_id:
         raise InputError(
-            f"run {run_id} cannot go on: {run.source} no longer holds the paintings that it"
-            " trained on; bring them back, or train anew"
+            f"run {run_id} cannot resume: {run.source} no longer holds the paintings it trained"
+            " on; restore them, or start a new training"
         )
     run.dataset_id = dataset_id
     session.flush()
@@ -46,7 +46,7 @@ def attach_dataset(session: Session, run_id: int, dataset_id: int) -> None:
 def finish_run(
     session: Session, run_id: int, status: FinalStatus, error: str | None = None
 ) -> None:
-    """Record how a run ended, and when; an error is kept as one line."""
+    """Record how and when a run ended, an error in one line."""
     run = session.get_one(Run, run_id)
     run.status = status
     run.error = None if error is None else " ".join(error.split())
@@ -55,7 +55,7 @@ def finish_run(
 
 
 def reopen_run(session: Session, run_id: int, prefect_flow_run_id: str | None) -> None:
-    """Record that a run which had ended goes on, as another run of its flow."""
+    """Record that a run resumes, as another run of its flow."""
     run = session.get_one(Run, run_id)
     run.status = "running"
     run.error = None
@@ -71,16 +71,16 @@ def record_process(session: Session, process: RunProcess) -> None:
 
 
 def record_epoch(session: Session, epoch: Epoch) -> None:
-    """Record an epoch; one that is trained again after a failure replaces its first row."""
+    """Record an epoch in place of an earlier row of it, which a failure left."""
     session.execute(delete(Epoch).where(Epoch.run_id == epoch.run_id, Epoch.epoch == epoch.epoch))
     session.add(epoch)
     session.flush()
 
 
 def record_model(session: Session, model: Model) -> int:
-    """Record a kept checkpoint and return its id, the same for the same run and epoch.
+    """Record a checkpoint and return its id, the same for the same run and epoch.
 
-    Recorded again, a model takes over what `model` sets and keeps the rest, its championship too.
+    A model recorded again takes what `model` sets and keeps the rest, so it stays champion.
     """
     same = select(Model.id).where(Model.run_id == model.run_id, Model.epoch == model.epoch)
     if (model_id := session.scalar(same)) is not None:
@@ -112,9 +112,9 @@ def promote_over(session: Session, model_id: int, expected_champion_id: int | No
 
 
 def start_evaluation(session: Session, evaluation: Evaluation) -> int:
-    """Begin an evaluation and return its id; it stays out of the views until it is complete.
+    """Begin an evaluation and return its id; views leave it out until it is complete.
 
-    What an earlier attempt of the same run left half-written goes, with its pairs.
+    Remove what an earlier attempt of the same run left unfinished, with its pairs.
     """
     dialect, connection = dialect_of(session), session.connection()
     dialect.begin_writing(connection)
@@ -136,13 +136,11 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
 def complete_evaluation(
     session: Session, evaluation_id: int, measured: Evaluation, hardest: Iterable[int] = ()
 ) -> None:
-    """Add the metrics that `measured` sets, note the hardest pairs, make the evaluation visible.
+    """Add the metrics that `measured` sets, store the hardest pairs, make the evaluation visible.
 
-    To be called once all its pairs are written; `hardest` are indices of some. On PostgreSQL, where
-    several processes may do so at once, it belongs into a transaction that has written no
-    evaluation before.
+    Call it once all pairs are written; `hardest` are indices of some of them. On PostgreSQL, where
+    several processes may do so at once, call it in a transaction that has written no evaluation.
     """
-    session.get_one(Evaluation, evaluation_id)
     dialect_of(session).finish_pairs(session.connection(), evaluation_id)
     if noted := [{"evaluation_id": evaluation_id, "pair_index": index} for index in hardest]:
         session.execute(insert(HardestPair), noted)
@@ -153,7 +151,7 @@ def complete_evaluation(
 
 
 def fail_evaluation(session: Session, evaluation_id: int) -> None:
-    """Record that an evaluation will not be completed; what was written of it goes."""
+    """Record that an evaluation will not be completed, and remove its pairs."""
     dialect, connection = dialect_of(session), session.connection()
     dialect.begin_writing(connection)
     dialect.forget_pairs(connection, evaluation_id)
@@ -162,7 +160,7 @@ def fail_evaluation(session: Session, evaluation_id: int) -> None:
 
 
 def record_baseline(session: Session, baseline: Baseline) -> None:
-    """Record what a baseline achieves, in place of an earlier row of the same name."""
+    """Record what a baseline achieves in place of an earlier row of the same name."""
     session.execute(
         delete(Baseline).where(
             Baseline.evaluation_id == baseline.evaluation_id, Baseline.name == baseline.name
@@ -182,8 +180,8 @@ def record_measures(session: Session, measures: Iterable[Measure]) -> None:
 def record_sweep_training(session: Session, training: SweepTraining) -> None:
     """Record what a sweep trains.
 
-    Recorded again, a training takes over what `training` sets and keeps the rest: its run is known
-    before its evaluation is.
+    A training recorded again takes what `training` sets and keeps the rest: its run is known
+    before its evaluation.
     """
     session.merge(training)
     session.flush()
@@ -197,7 +195,7 @@ def record_sweep_differences(session: Session, differences: Iterable[SweepDiffer
 
 
 def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
-    """Append pairs to an evaluation; they are seen once it is complete."""
+    """Append pairs to an evaluation; views show them once it is complete."""
     dialect_of(session).append_pairs(session.connection(), evaluation_id, pairs)
 
 

@@ -11,7 +11,7 @@ from storage.database.views import VIEWS
 from storage.errors import InputError
 
 UNRELEASED = {None, *(f"000{number}" for number in range(1, 9))}
-"""The revisions from before the first release; None is from before revisions were counted."""
+"""Revisions from before the first release; the first databases had none."""
 
 
 def is_current(connection: Connection, shown: str, migrations: Path = MIGRATIONS) -> bool:
@@ -22,29 +22,27 @@ def is_current(connection: Connection, shown: str, migrations: Path = MIGRATIONS
     """
     inspector, known = inspect(connection), revisions(migrations)
     revision = None
-    if inspector.has_table(VERSION_TABLE):
+    if is_counted := inspector.has_table(VERSION_TABLE):
         revision = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
         if revision in known:
             return bool(revision == known[-1])
-    tables = inspector.get_table_names()
-    if revision is None and VERSION_TABLE in tables:
-        return False  # another process has just created it; look again once it is our turn
-    if tables and not {"runs", "pair_predictions"} <= {*tables}:
+    tables = {*inspector.get_table_names()}
+    if not tables or (VERSION_TABLE in tables and not is_counted):
+        return False  # empty, or another process has just created it
+    if not {"runs", "pair_predictions"} <= tables:
         raise InputError(
             f"database {shown} belongs to another program "
             f"(it has table {min(tables)}); give samehand one of its own"
         )
-    if tables and (revision in UNRELEASED):
+    if revision in UNRELEASED:
         raise InputError(
             f"database {shown} was made by a samehand from before its first release, which cannot"
             " be upgraded; name a new database"
         )
-    if tables:
-        raise InputError(
-            f"database {shown} was made by a newer samehand (its schema is {revision}, this one "
-            f"knows up to {known[-1]}); install the newer one"
-        )
-    return False
+    raise InputError(
+        f"database {shown} was made by a newer samehand (its schema is {revision}, this one "
+        f"knows up to {known[-1]}); install the newer one"
+    )
 
 
 def bring_up_to_date(connection: Connection, shown: str, migrations: Path = MIGRATIONS) -> None:
@@ -74,7 +72,7 @@ def _create(connection: Connection, revision: str) -> None:
 
 
 def _upgrade(connection: Connection, migrations: Path) -> None:
-    """Run the missing revisions on the tables, and make the views anew."""
+    """Run the missing revisions on the tables, and create the views anew."""
     from alembic import command
     from alembic.config import Config
 

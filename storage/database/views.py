@@ -65,7 +65,7 @@ def _pair_results() -> Select[Any]:
 
 
 def _wrong_by(same_artist: Any, distance: Any, threshold: ColumnElement[Any]) -> Case[Any]:
-    """How far a pair lies on the wrong side of the threshold, NULL where the truth is unknown."""
+    """How far a pair lies on the wrong side of the threshold, NULL if the truth is unknown."""
     return case(
         (same_artist.is_(None), null()),
         (same_artist, distance - threshold),
@@ -146,7 +146,7 @@ def _leaderboard() -> Select[Any]:
 
 
 def _provenance() -> Select[Any]:
-    """Select for each evaluation all that is needed to repeat it, and the training of its model."""
+    """Select what is needed to repeat each evaluation, and the training of its model."""
     training, trained_on = aliased(Run, name="training"), aliased(Dataset, name="trained_on")
     return (
         select(
@@ -186,7 +186,7 @@ def _provenance() -> Select[Any]:
 
 
 def _as_table(name: str, query: Select[Any], on_sqlite: Select[Any] | None = None) -> Table:
-    """Describe a view as a table, with what it selects on either database beside it."""
+    """Describe a view as a table, with the query of each database in its `info`."""
     columns = [Column(column.name, column.type) for column in query.selected_columns]
     queries = {"postgresql": query, "sqlite": query if on_sqlite is None else on_sqlite}
     return Table(name, MetaData(), *columns, info=queries)

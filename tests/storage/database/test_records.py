@@ -1,9 +1,11 @@
 """What is written through the code is found by plain SQL, once, whole, or not at all."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from socket import gethostname
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from storage.database.records import (
     fail_evaluation,
     finish_run,
     promote,
+    promote_over,
     record_baseline,
     record_epoch,
     record_measures,
@@ -37,6 +40,7 @@ from storage.database.records import (
     start_run,
     write_pairs,
 )
+from storage.database.session import transaction
 from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 from tests.storage.conftest import new_model, new_run
@@ -219,7 +223,7 @@ def test_a_run_that_has_trained_keeps_its_dataset(
     attach_dataset(session, run_id, dataset_id)
     record_epoch(session, Epoch(run_id=run_id, epoch=1))
     attach_dataset(session, run_id, dataset_id)
-    with pytest.raises(InputError, match=f"run {run_id} cannot go on: sample no longer holds"):
+    with pytest.raises(InputError, match=f"run {run_id} cannot resume: sample no longer holds"):
         attach_dataset(session, run_id, dataset_id + 1)
 
 
@@ -257,6 +261,68 @@ def test_a_promoted_model_is_the_only_champion(
     for champion in (model_id, later_id, later_id, model_id):
         promote(session, champion)
         assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
+
+
+def test_a_model_is_promoted_only_over_the_champion_it_was_compared_with(
+    session: Session, run_id: int, model_id: int
+) -> None:
+    later_id = record_model(session, new_model(run_id=run_id, epoch=2))
+    champion = "SELECT id FROM models WHERE is_champion"
+    assert not promote_over(session, model_id, later_id)
+    assert rows(session, champion) == []
+    assert promote_over(session, model_id, None)
+    assert not promote_over(session, later_id, None)
+    assert rows(session, champion) == [(model_id,)]
+    assert promote_over(session, later_id, model_id)
+    assert rows(session, champion) == [(later_id,)]
+
+
+def at_once(promote_one: Callable[[int], bool], ids: Sequence[int]) -> list[bool]:
+    """Promote all models at the same moment, each in a thread of its own."""
+    start = Barrier(len(ids))
+
+    def promote_when_all_are_there(model_id: int) -> bool:
+        start.wait()
+        return promote_one(model_id)
+
+    with ThreadPoolExecutor(len(ids)) as threads:
+        return list(threads.map(promote_when_all_are_there, ids))
+
+
+@pytest.mark.parametrize("times", range(5))
+def test_of_trainings_that_end_together_one_takes_the_champions_place(
+    database_url: str, session: Session, run_id: int, model_id: int, times: int
+) -> None:
+    ids = [record_model(session, new_model(run_id=run_id, epoch=epoch)) for epoch in range(2, 6)]
+    met = model_id if times else None
+    if met is not None:
+        promote(session, met)
+    session.commit()
+
+    def compare_and_promote(challenger: int) -> bool:
+        with transaction(database_url) as own:
+            return promote_over(own, challenger, met)
+
+    won = at_once(compare_and_promote, ids)
+    champion = ids[won.index(True)]
+    assert sorted(won) == [False, False, False, True]
+    assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
+
+
+def test_models_that_are_promoted_at_once_take_turns(
+    database_url: str, session: Session, run_id: int, model_id: int
+) -> None:
+    ids = [record_model(session, new_model(run_id=run_id, epoch=epoch)) for epoch in range(2, 8)]
+    session.commit()
+
+    def promote_anyway(model_id: int) -> bool:
+        with transaction(database_url) as own:
+            promote(own, model_id)
+        return True
+
+    assert all(at_once(promote_anyway, ids))
+    ((champion,),) = rows(session, "SELECT id FROM models WHERE is_champion")
+    assert champion in ids
 
 
 def test_an_evaluation_is_completed_with_its_metrics(session: Session, evaluation_id: int) -> None:
