@@ -171,10 +171,10 @@ def hardness(same_artist: SQLColumnExpression[Any], beyond: ColumnElement[Any]) 
 
 
 def leaderboard(session: Session) -> "pd.DataFrame":
-    """Return the models with their latest test evaluation, best ROC AUC first."""
+    """Return the models with their latest test evaluation, best first on each source."""
     row = views.leaderboard.c
-    query = select(views.leaderboard).order_by(row.roc_auc.desc().nulls_last(), row.model_id)
-    return frame(session, query)
+    order = (row.source.nulls_last(), row.data_hash, row.rank.nulls_last(), row.model_id)
+    return frame(session, select(views.leaderboard).order_by(*order))
 
 
 def find_run(session: Session, run_id: int | str, flow_name: str | None = None) -> Run:
