@@ -34,7 +34,11 @@ def test_the_same_paintings_evaluated_again_give_the_same_figures(
     assert ("evaluate-flow",) in flows
     with get_client(sync_client=True) as client:
         names = {run.name for run in client.read_flow_runs()}
-    assert {f"train {paintings} (demo)", f"evaluate {paintings} (demo, model 1)"} <= names
+    trained, evaluated = (
+        f"train {paintings} (demo), run 1",
+        f"evaluate {paintings} (demo, model 1), run 2",
+    )
+    assert {trained, evaluated} <= names
 
 
 @pytest.fixture
