@@ -1,4 +1,4 @@
-"""What the environment says: where things are kept, and in which database results are."""
+"""The workspace and the results database that the environment names."""
 
 import os
 from pathlib import Path
@@ -18,8 +18,8 @@ def workspace() -> Workspace:
 def existing_workspace() -> Workspace:
     """The workspace, for commands that only read. Raises InputError if its database is missing."""
     space = workspace()
-    file = space.database_url.removeprefix("sqlite:///")
-    if file != space.database_url and not Path(file).exists():
+    scheme, _, file = space.database_url.partition(":///")
+    if scheme in ("sqlite", "sqlite+pysqlite") and not Path(file).exists():
         raise InputError(
             f"there is no results database {file} yet; train first, or name another by"
             " SAMEHAND_HOME or SAMEHAND_DATABASE_URL"

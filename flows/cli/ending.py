@@ -51,7 +51,7 @@ ENDS = {
 class Ending:
     """Hears signals, and ends the process together with the run of the flow in it."""
 
-    going_on: str | None = None
+    continued_by: str | None = None
     is_in_flow: bool = False
     flow_run_id: UUID | None = None
     has_begun: threading.Event = field(default_factory=threading.Event)
@@ -70,9 +70,9 @@ class Ending:
         threading.Thread(target=self._watch, args=[reader], daemon=True).start()
 
     @contextmanager
-    def in_flow(self, going_on: str | None = None) -> Iterator[None]:
+    def in_flow(self, continued_by: str | None = None) -> Iterator[None]:
         """End as this module says for the block, and name the command that continues the run."""
-        self.going_on, self.is_in_flow = going_on, True
+        self.continued_by, self.is_in_flow = continued_by, True
         try:
             yield
         finally:
@@ -113,7 +113,8 @@ class Ending:
         os._exit(end.exit_status)
 
     def _tell(self, end: End) -> None:
-        advice = f"; `{self.going_on}` goes on" if self.going_on and self.flow_run_id else ""
+        has_run = self.continued_by and self.flow_run_id
+        advice = f"; continue with `{self.continued_by}`" if has_run else ""
         if self.is_untold.acquire(blocking=False):
             with suppress(OSError):
                 line = "\n" if sys.stderr.isatty() else ""  # a progress bar may stand there
@@ -139,12 +140,13 @@ class Ending:
                 for flow_run_id, status in statuses.items():
                     _end_in_prefect(client, flow_run_id, end, status)
                 known = statuses
+            _end_tasks(client, ids, end)
 
 
 def _inner_runs(client: "SyncPrefectClient", flow_run_id: UUID) -> list[UUID]:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
+    from prefect.client.schemas.filters import FlowRunFilter
 
-    inner = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[flow_run_id]))
+    inner = FlowRunFilter.model_validate({"parent_flow_run_id": {"any_": [flow_run_id]}})
     return [run.id for run in client.read_flow_runs(flow_run_filter=inner)]
 
 
@@ -160,6 +162,18 @@ def _end_in_prefect(
     is_ended = state is not None and state.is_final()
     if not is_ended or (status and state is not None and state.type != wanted.type):
         client.set_flow_run_state(flow_run_id, wanted, force=True)
+
+
+def _end_tasks(client: "SyncPrefectClient", flow_run_ids: list[UUID], end: End) -> None:
+    """End the task runs that Prefect still shows as running."""
+    from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
+    from prefect.states import Cancelled, Crashed
+
+    state = Cancelled if end.status == "cancelled" else Crashed
+    of_flows = FlowRunFilter.model_validate({"id": {"any_": flow_run_ids}})
+    unfinished = TaskRunFilter.model_validate({"state": {"type": {"any_": ["PENDING", "RUNNING"]}}})
+    for run in client.read_task_runs(flow_run_filter=of_flows, task_run_filter=unfinished):
+        client.set_task_run_state(run.id, state(message=f"The run was {end.word}."), force=True)
 
 
 def _end_in_database(flow_run_ids: list[UUID], end: End) -> dict[UUID, str]:

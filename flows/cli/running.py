@@ -26,30 +26,30 @@ class Runner:
 
     ending: Ending
     server: TemporaryServer | None
-    going_on: str | None
+    continued_by: str | None
 
     def call(self, flow: "Flow[P, R]", *args: P.args, **kwargs: P.kwargs) -> R:
         """Run ``flow`` and return its result."""
         if self.server:
             self.server.wait_until_ready()
         watched = flow.with_options(on_running=[*flow.on_running_hooks, self.ending.note])
-        with self.ending.in_flow(self.going_on):
+        with self.ending.in_flow(self.continued_by):
             return watched(*args, **kwargs)
 
 
 def runner_here(
-    context: typer.Context, quiet: bool, debug: bool, going_on: str | None = None
+    context: typer.Context, quiet: bool, debug: bool, continued_by: str | None = None
 ) -> Runner:
     """Start Prefect's server. While it starts, the caller imports the flow and what it needs.
 
-    ``going_on`` is the command that continues a run that was stopped.
+    ``continued_by`` is the command that continues a stopped run.
     """
     if quiet:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "WARNING"
     server = start_server(quiet)
     if not debug:
         log_only_news(has_ui=server is None)
-    return Runner(context.find_object(Ending) or Ending(), server, going_on)
+    return Runner(context.find_object(Ending) or Ending(), server, continued_by)
 
 
 def log_only_news(has_ui: bool) -> None:

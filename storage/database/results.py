@@ -1,7 +1,6 @@
-"""Reading the results database: the questions behind `samehand results`.
+"""Reading the results database: tables as data frames, and rows that users name.
 
-Tables come as data frames with a column per field. Where a user names a row, `last` is the
-newest, and a number that does not exist raises `InputError` with those that do.
+`last` is the newest row. A number that does not exist raises `InputError` with those that do.
 """
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -79,10 +78,7 @@ def evaluations(session: Session) -> "pd.DataFrame":
 
 
 def measures(session: Session, evaluation_id: int) -> "pd.DataFrame":
-    """Return what an evaluation measured, the network first, of everything before what is matched.
-
-    Empty where it is from before measures were stored.
-    """
+    """Return the measures of an evaluation: the network's first, those of all pairs first."""
     is_baseline = Measure.contender != NETWORK
     order = (is_baseline, Measure.contender, Measure.scope, Measure.metric)
     columns = Measure.__table__.columns
@@ -91,7 +87,7 @@ def measures(session: Session, evaluation_id: int) -> "pd.DataFrame":
 
 
 def sweep_trainings(session: Session, run_id: int) -> "pd.DataFrame":
-    """Return what a sweep trained, recipe by recipe, with the evaluation's figures once there."""
+    """Return the trainings of a sweep by recipe, with the figures of their evaluations."""
     query = (
         select(
             *SweepTraining.__table__.columns,
@@ -107,7 +103,7 @@ def sweep_trainings(session: Session, run_id: int) -> "pd.DataFrame":
 
 
 def sweep_differences(session: Session, run_id: int) -> "pd.DataFrame":
-    """Return how the recipes of a sweep compare, metric by metric, the greatest gain first."""
+    """Return by how much the recipes of a sweep differ, by metric, the greatest gain first."""
     row = SweepDifference
     query = select(*row.__table__.columns).where(row.run_id == run_id)
     return frame(session, query.order_by(row.metric, row.value.desc(), row.recipe, row.rival))
@@ -165,7 +161,7 @@ def _in_turn(judged: FromClause) -> tuple[ColumnElement[Any], ...]:
 
 
 def threshold_of(evaluation_id: int) -> ScalarSelect[float]:
-    """Select the threshold of an evaluation: its own, else its model's."""
+    """Select the threshold of an evaluation, by default its model's."""
     return (
         select(func.coalesce(Evaluation.threshold, Model.threshold))
         .join(Model, Model.id == Evaluation.model_id)
@@ -182,7 +178,7 @@ def leaderboard(session: Session) -> "pd.DataFrame":
 
 
 def find_run(session: Session, run_id: int | str, flow_name: str | None = None) -> Run:
-    """Return a run by its number, or the `last` one, among those of a flow where it is given."""
+    """Return a run, or a run of a flow, by its number or the `last` one."""
     if flow_name is None:
         return _find(session, Run, "run", run_id)
     return _find(session, Run, f"run of {flow_name}", run_id, Run.flow_name == flow_name)
@@ -215,7 +211,7 @@ def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
 
 
 def find_evaluation_with_pairs(session: Session, evaluation_id: int | str) -> Evaluation:
-    """Return what `find_evaluation` does. Raises `InputError` where its pairs were pruned."""
+    """Return a complete evaluation. Raises `InputError` if its pairs were pruned."""
     found = find_evaluation(session, evaluation_id)
     if found.pruned_at is not None:
         when = f"{found.pruned_at:%Y-%m-%d}"
@@ -245,20 +241,20 @@ def find_model(session: Session, model_id: int | str | None = None) -> Model:
 def stopped_training(
     session: Session, source: str, settings: dict[str, Any], after: int
 ) -> int | None:
-    """Return the newest training run after a run that was stopped, of these very settings."""
+    """Return the newest stopped training run with these settings after a run."""
     begun = (Run.flow_name == "train-flow", Run.source == source, Run.id > after)
     query = select(Run).where(*begun, Run.status != "complete").order_by(Run.id.desc())
     return next((run.id for run in session.scalars(query) if run.settings == settings), None)
 
 
 def run_of_flow_run(session: Session, prefect_flow_run_id: str) -> Run | None:
-    """Return the run that a flow run began, to go on with or to end."""
+    """Return the run that a flow run began or continued."""
     query = select(Run).where(Run.prefect_flow_run_id == prefect_flow_run_id)
     return session.scalars(query.order_by(Run.id.desc()).limit(1)).first()
 
 
 def running_runs(session: Session) -> list[Run]:
-    """Return the runs that have begun and not ended, as far as is known."""
+    """Return the runs that have begun and are not known to have ended."""
     return list(session.scalars(select(Run).where(Run.status == "running").order_by(Run.id)))
 
 
@@ -291,7 +287,7 @@ def evaluation_before_run(session: Session, model_id: int, run_id: int) -> Evalu
 def evaluation_by_run(
     session: Session, run_id: int, model_id: int, dataset_id: int, split: str
 ) -> Evaluation | None:
-    """Return the complete evaluation that a run has made of a model, to be used again."""
+    """Return the complete evaluation of a model on a dataset's split by a run."""
     made = (Evaluation.run_id == run_id, Evaluation.dataset_id == dataset_id)
     return session.scalars(_evaluations_of(model_id, split, *made)).first()
 
@@ -305,7 +301,7 @@ def _evaluations_of(
 
 
 def unfinished_evaluation(session: Session, run_id: int) -> Evaluation | None:
-    """Return the evaluation that a run has begun and not completed."""
+    """Return the evaluation that a run has begun but not completed."""
     query = select(Evaluation).where(Evaluation.run_id == run_id, Evaluation.status == "writing")
     return session.scalars(query.order_by(Evaluation.id.desc()).limit(1)).first()
 
@@ -321,7 +317,7 @@ def artist_splits_of(session: Session, dataset_id: int | None) -> dict[str, str]
 def _find(
     session: Session, kind: type[Row], name: str, wanted: int | str, *among: ColumnElement[bool]
 ) -> Row:
-    """Return the row that is wanted; raise `InputError` with the numbers to choose from."""
+    """Return the wanted row, or raise `InputError` with the numbers to choose from."""
     ids = list(session.scalars(select(kind.id).where(*among).order_by(kind.id.desc())))
     if not ids:
         raise InputError(f"the database holds no {name} yet")
@@ -333,8 +329,8 @@ def _find(
 
 
 def frame(session: Session, query: Select[Any]) -> "pd.DataFrame":
-    """Return the rows of a query as a data frame; counts stay whole where some are missing."""
-    import pandas as pd  # most of a second, which two images to compare need not wait
+    """Return the rows of a query as a data frame; counts stay integers if some are missing."""
+    import pandas as pd  # takes long, and comparing two images needs none
 
     table = pd.read_sql(query, session.connection())
     counts = (column.key for column in query.selected_columns if isinstance(column.type, Integer))

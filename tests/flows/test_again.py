@@ -217,11 +217,15 @@ def test_a_run_killed_twice_and_resumed_ends_as_one_never_killed(
     assert samehand(*training).exit_code == 0
     resume = ["train", "--resume", "last"]
     broken = tmp_path / "broken"
-    for epoch, command in enumerate((training, resume), 1):
-        process = start(command, environment_of(broken, prefect_api))
-        wait_for_epoch(broken / "results.db", epoch, process)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    environment = environment_of(broken, prefect_api)
+    told = start(training, environment)
+    wait_for_epoch(broken / "results.db", 1, told)
+    told.terminate()
+    assert "samehand: terminated; continue with `samehand train --resume last`" in ended(told)
+    killed = start(resume, environment)
+    wait_for_epoch(broken / "results.db", 2, killed)
+    os.killpg(killed.pid, signal.SIGKILL)
+    ended(killed)
     assert len(epochs_of(broken / "results.db")) < 3
     monkeypatch.setenv("SAMEHAND_HOME", str(broken))
     assert samehand(*resume).exit_code == 0
@@ -229,12 +233,23 @@ def test_a_run_killed_twice_and_resumed_ends_as_one_never_killed(
     assert evaluation_of(broken / "results.db") == evaluation_of(home / "results.db")
 
 
-def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     """Start the command in a process group of its own."""
-    return subprocess.Popen([*COMMAND, *arguments], env=environment, start_new_session=True)
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        env=environment,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
-def wait_for_epoch(database: Path, epoch: int, process: subprocess.Popen[bytes]) -> None:
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a process wrote to standard error until its end, in one line."""
+    return " ".join(process.communicate(timeout=120)[1].split())
+
+
+def wait_for_epoch(database: Path, epoch: int, process: subprocess.Popen[str]) -> None:
     for _ in range(3000):
         if len(epochs_of(database)) >= epoch:
             return

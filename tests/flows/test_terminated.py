@@ -2,6 +2,7 @@
 
 import os
 import pty
+import random
 import re
 import select
 import signal
@@ -47,6 +48,20 @@ with ending.in_flow("samehand train --resume last"):  # the first signal waits f
 FIGURES = (
     "SELECT epoch, train_loss, train_accuracy, validation_loss, test_loss FROM epochs ORDER BY 1",
     "SELECT pair_index, distance FROM pair_predictions ORDER BY 1",
+)
+
+# One try is enough for each change; `make faults` makes 30, at every stage of a training.
+ATTEMPTS = int(os.environ.get("SAMEHAND_INTERRUPTIONS", "1"))
+STAGES = (
+    "Epoch 1: validation",
+    "starting Prefect's server",
+    "Beginning flow run",
+    "images in",
+    "Task run .* images are used",
+    "Epoch 1: loss",
+    "Epoch 2: loss",
+    "Epoch 2: validation",
+    "exported, relative error",
 )
 
 
@@ -132,24 +147,36 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("attempt", range(ATTEMPTS))
 def test_an_interrupted_training_is_cancelled_and_continues_to_the_same_figures(
-    terminal: Callable[..., Terminal], trained: Trained, paintings: Path, tmp_path: Path
+    attempt: int,
+    terminal: Callable[..., Terminal],
+    trained: Trained,
+    paintings: Path,
+    tmp_path: Path,
 ) -> None:
-    home = tmp_path / "home"
+    home, in_prefect = tmp_path / "home", tmp_path / "prefect" / "prefect.db"
     nobody = "127.0.0.1:9"  # loopback is asked without a proxy
     proxies = {"HTTP_PROXY": f"http://{nobody}", "ALL_PROXY": f"socks5://{nobody}"}
     environment = environment_of(home) | proxies
-    training = terminal(environment, "train", str(paintings), *tiny_settings())
-    training.show_until("starting Prefect's server …\n[^$]*Epoch 1: validation")
+    arguments = ["train", str(paintings), *tiny_settings()]
+    training = terminal(environment, *arguments)
+    training.show_until(STAGES[attempt % len(STAGES)])
+    time.sleep(random.Random(attempt).uniform(0, 2) if attempt else 0)
     os.write(training.screen, b"\x03")
     assert training.end(10) == 130
-    told = training.shown.splitlines()[-1]
-    assert told == "samehand: interrupted; `samehand train --resume last` goes on"
-    assert ask(home / "results.db", "SELECT status FROM runs") == [("cancelled",)]
-    flow_runs = "SELECT state_type FROM flow_run"
-    assert ask(tmp_path / "prefect" / "prefect.db", flow_runs) == [("CANCELLED",)]
     assert_no_process_is_left(tmp_path)
-    resumed = terminal(environment, "train", "--resume", "last", "--quiet")
+    told = training.shown.splitlines()[-1]
+    if told == "samehand: interrupted":  # before there was a run
+        assert not (home / "results.db").exists()
+    else:
+        assert told == "samehand: interrupted; continue with `samehand train --resume last`"
+        assert ask(home / "results.db", "SELECT status FROM runs") == [("cancelled",)]
+        assert ask(in_prefect, "SELECT state_type FROM flow_run") == [("CANCELLED",)]
+        tasks = ask(in_prefect, "SELECT DISTINCT state_type FROM task_run")
+        assert {*tasks} <= {("CANCELLED",), ("COMPLETED",)}
+        arguments = ["train", "--resume", "last"]
+    resumed = terminal(environment, *arguments, "--quiet")
     assert resumed.end(200) == 0
     assert "starting" not in resumed.shown
     assert "INFO" not in resumed.shown
