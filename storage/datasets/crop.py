@@ -48,7 +48,8 @@ def crop(data: bytes, rules: CropRules) -> Image.Image:
     Without resizing, an image that is too small is centred on black; with it, none is too small.
     Whatever is transparent shows black too: neither is paint. Of several frames the first counts.
     Raises InputError with a short reason, without the file's name, for anything that is not a
-    whole image of a known format, and for one of more than twice Pillow's `MAX_IMAGE_PIXELS`.
+    whole image of a known format, and where more than twice Pillow's `MAX_IMAGE_PIXELS` would have
+    to be decoded: of a larger JPEG, the middle or a reduced size can be.
     """
     with decoding_errors():
         image = open_image(data)

@@ -9,7 +9,7 @@ import os
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from types import ModuleType
 
@@ -24,7 +24,9 @@ Box = tuple[int, int, int, int]
 END_OF_IMAGE = b"\xff\xd9"
 WORTH = 3  # times as many pixels in the image as in the part: with fewer, Pillow decodes it faster
 MARGIN = 16  # pixels: at its edges a part lacks the neighbours from which colours are interpolated
+LARGE = 2**29  # bytes of pixels: of a larger image, nvImageCodec decodes the whole
 _loading = threading.Lock()
+_decoding_large = threading.Lock()  # one at a time, so that memory suffices
 
 
 def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None:
@@ -51,7 +53,9 @@ def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None
         device_id=codec.NVIMGCODEC_DEVICE_CPU_ONLY,
         backends=[codec.Backend(codec.CPU_ONLY)],
     )
-    decoded = decoder.decode(part)
+    is_large = 3 * image.width * image.height > LARGE
+    with _decoding_large if is_large else nullcontext():
+        decoded = decoder.decode(part)
     if decoded is None:
         return None
     pixels = np.asarray(decoded)
