@@ -94,7 +94,7 @@ def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> 
         f"{title}{suffix}": [
             _written(metric, one.figures.get((metric, scope))) for one in contenders
         ]
-        for scope, suffix in (("all", ""), ("matched", f", matched on {matched_on}"))
+        for scope, suffix in _scopes("", f", matched on {matched_on}", matched_on)
         for metric, title in (("triplet_accuracy", "triplet accuracy"), ("roc_auc", "ROC AUC"))
         if any((metric, scope) in one.figures for one in contenders)
     }
@@ -107,7 +107,7 @@ def measure_table(network: Contender, matched_on: str | None) -> str:
     measured = [metric for metric in MEASURES if (metric, "all") in network.figures]
     columns = {
         title: [_written(metric, network.figures.get((metric, scope))) for metric in measured]
-        for scope, title in (("all", "all paintings"), ("matched", f"matched on {matched_on}"))
+        for scope, title in _scopes("all paintings", f"matched on {matched_on}", matched_on)
         if any((metric, scope) in network.figures for metric in measured)
     }
     names = [MEASURES[metric] for metric in measured]
@@ -145,6 +145,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def escaped(text: str) -> str:
     """Write plain text on one line of Markdown, so that names and paths look as they are."""
     return _SPECIAL.sub(r"\\\g<0>", " ".join(text.splitlines()))
+
+
+def _scopes(everything: str, matched: str, matched_on: str | None) -> list[tuple[str, str]]:
+    """Each scope with its title; an earlier evaluation may be matched even if this one is not."""
+    return [("all", everything), *([("matched", matched)] if matched_on is not None else [])]
 
 
 def _written(metric: str, figure: Figure | None) -> str:

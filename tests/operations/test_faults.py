@@ -15,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("faults")  # one server and worker for all
 
 LONG = tiny(epochs=400)
 SECONDS = 240  # to wait at the most; how long it took stands in the table
-GOES_ON = "a retry continues after the last epoch"
+GOES_ON = "retried, it goes on after its last epoch"
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
     # Once an epoch, and once for that which was recorded just before the server was killed.
     assert 1 <= log.count(missed) <= site.epochs(training) - seen + 1
     killed = "`kill -9` of the server, started again two epochs later"
-    outcomes.append(Outcome(killed, "the run continues, and the UI shows it again", took))
+    outcomes.append(Outcome(killed, "the run has gone on, and is shown again", took))
 
 
 def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
@@ -104,9 +104,7 @@ def test_a_cancelled_run_ends_soon_and_leaves_nothing_half_made(
     (folder,) = site.sql("SELECT directory FROM runs WHERE prefect_flow_run_id = ?", training)
     with try_lock(site.home / folder[0] / "run.lock") as is_free:
         assert is_free
-    outcomes.append(
-        Outcome("nothing, but run cancelled", "Cancelled; no partial files remain", took)
-    )
+    outcomes.append(Outcome("run cancelled", "Cancelled; nothing half-made is left", took))
 
 
 def test_what_died_with_its_worker_is_found_at_the_next_start(
@@ -119,7 +117,7 @@ def test_what_died_with_its_worker_is_found_at_the_next_start(
     took = wait_for_crash(site, training)
     assert site.processes.pop("another").wait() == 0
     outcomes.append(
-        Outcome("worker and process at once", "Crashed, noticed by the next run that started", took)
+        Outcome("worker and process at once", "Crashed, by the next run that was started", took)
     )
 
 
@@ -129,12 +127,10 @@ def test_what_died_with_its_worker_is_found_by_the_automation(
     kill_all(site, training)
     took = wait_for(lambda: site.state(training) == "CRASHED", "it is seen", SECONDS)
     assert site.status(training) == "running"  # of the results database a server knows nothing
-    killed = "worker and process at once, no other run started"
+    killed = "worker and process at once, no run started"
     outcomes.append(
         Outcome(
-            killed,
-            "Crashed in Prefect, noticed by the automation; in `runs` at the next start",
-            took,
+            killed, "Crashed in Prefect, by the automation; in `runs` with the next start", took
         )
     )
 

@@ -113,6 +113,11 @@ def test_matched_metrics_have_their_own_columns() -> None:
     assert plain[3:] == ["–", "–"]
 
 
+def test_without_a_matched_column_an_earlier_evaluations_matched_metrics_are_left_out() -> None:
+    head, *_ = tables(contender_table([NETWORK, MATCHED], None))[0]
+    assert head == ["", "triplet accuracy", "ROC AUC"]
+
+
 def test_an_older_evaluation_shows_its_matched_accuracy_without_an_interval() -> None:
     matched = {("triplet_accuracy", "matched"): Figure(2 / 3)}
     older = replace(NETWORK, figures={**NETWORK.figures, **matched})
