@@ -11,19 +11,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+import yaml
 
 from tests.flows.conftest import TINY, environment_of
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 Json = dict[str, Any]
+FILE = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))
+DEPLOYMENTS: list[Json] = FILE["deployments"]
 
 
 @dataclass
@@ -146,6 +151,14 @@ class Site:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Have Prefect's client in this process talk to this site's server."""
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: self.api}):
+            yield
+
     def deployment(self, name: str) -> Json:
         return self.ask(f"deployments/name/{name}/{name}")  # type: ignore[no-any-return]
 
@@ -158,6 +171,22 @@ class Site:
         }
         deployment = self.deployment(name)["id"]
         return str(self.ask(f"deployments/{deployment}/create_flow_run", body)["id"])
+
+    def last_event(self, flow_run: str, name: str) -> Json:
+        """Return the newest event of that name about a flow run."""
+        about = {"resource": {"id": [f"prefect.flow-run.{flow_run}"]}, "event": {"name": [name]}}
+        wait_for(
+            lambda: bool(self.ask("events/filter", {"filter": about})["events"]),
+            f"there is an event {name}",
+            60,
+        )
+        return dict(self.ask("events/filter", {"filter": about})["events"][0])
+
+    def emit(self, event: Json) -> None:
+        """Send an event as if it happened now."""
+        now = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat()}
+        answer = httpx.post(f"{self.api}/events", json=[event | now], timeout=15)
+        assert answer.is_success, answer.text
 
     def cancel(self, flow_run: str) -> None:
         self.ask(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
@@ -240,6 +269,12 @@ class Site:
 def documented(section: str) -> list[list[str]]:
     """The commands that a section of the document for operators tells people to type."""
     return [shlex.split(line, comments=True) for line in lines_of(section, "sh")]
+
+
+def push_step(name: str) -> Json:
+    """Return the options of a step that is taken as a deployment is registered."""
+    (options,) = [step[name] for one in DEPLOYMENTS for step in one.get("push", ()) if name in step]
+    return dict(options)
 
 
 def lines_of(section: str, language: str) -> list[str]:
