@@ -26,6 +26,7 @@ from flows.cli.printing import print_judged, print_swept
 from flows.cli.results import open_session, results_app
 from flows.cli.running import runner_here, this_command
 from flows.cli.server import bypass_proxies
+from flows.cli.settings_command import settings
 from storage.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(results_app, name="results")
+app.command()(settings)
 
 QUIET_PREFECT = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
@@ -132,7 +134,8 @@ def train(
     with one_line_errors(debug):
         from flows.assignments import parse_assignments, usual_preset
         from flows.cli.checks import TRAINING, check_paintings, check_weights, paint_sample
-        from flows.settings import Settings, preset_name, resolve
+        from flows.presets import preset_name
+        from flows.settings import Settings, resolve
 
         overrides = parse_assignments(assignments)
         if resume is None:
@@ -177,11 +180,11 @@ def evaluate(
     with one_line_errors(debug):
         from flows.assignments import parse_assignments
         from flows.cli.checks import check_model, check_source_of
-        from flows.settings import check_overrides
+        from flows.settings import check_evaluation_settings
         from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
-        check_overrides(overrides)
+        check_evaluation_settings(overrides)
         found = check_model(model)
         check_source(source) if source else check_source_of(found)
         runner = runner_here(context, quiet, debug)

@@ -133,7 +133,7 @@ def print_judged(judged: "Judged") -> None:
     from storage.reports.report import contender_table
 
     report = judged.report
-    print_markdown(f"{report.verdict}\n\n{contender_table(report.contenders, report.matched_on)}")
+    print_markdown(f"{report.summary}\n\n{contender_table(report.contenders, report.matched_on)}")
     typer.echo(f"report    {judged.report_path}")
     typer.echo(f"plots     {judged.report_path.parent}")
     typer.echo(f"database  {shown(make_url(workspace().database_url))}")

@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from storage.database.revisions import VERSION_TABLE, newest_revision
 
@@ -42,7 +42,7 @@ def hand_out(url: str, wanted: str | None = None) -> HandedOut:
 
 def _from_sqlite(url: str, wanted: str | None) -> HandedOut | None:
     """Read the model from an SQLite file of our revision; None if anything is unusual."""
-    file = Path(url.removeprefix(SQLITE))
+    file = Path(unquote(url.removeprefix(SQLITE)))
     if not url.startswith(SQLITE) or not file.is_file():
         return None
     address = f"file:{quote(str(file.absolute()))}?mode=ro"

@@ -218,7 +218,7 @@ def calibration(model: Model) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _found(session: Session, images: Select[Any]) -> tuple[list[int], str]:
+def _found(session: Session, images: Select[*tuple[Any, ...]]) -> tuple[list[int], str]:
     """Return the numbers of the images, and the splits that they are in, for people to read."""
     found = session.execute(images).all()
     return [row.id for row in found], ", ".join(sorted({row.split for row in found}))
@@ -231,7 +231,7 @@ def _some(pairs: pd.DataFrame, none: str, splits: str) -> pd.DataFrame:
     return pairs
 
 
-def _images(evaluation_id: int) -> Select[Any]:
+def _images(evaluation_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(Image.id, Image.split)
         .join(Evaluation, Evaluation.dataset_id == Image.dataset_id)
@@ -239,14 +239,14 @@ def _images(evaluation_id: int) -> Select[Any]:
     )
 
 
-def _pairs_of(evaluation_id: int, image_ids: list[int]) -> Select[Any]:
+def _pairs_of(evaluation_id: int, image_ids: list[int]) -> Select[*tuple[Any, ...]]:
     """Select each pair that has one of the images on either side."""
     side = views.pairs_by_image.c
     query = select(side.pair_index, side.distance, side.wrong_by).distinct()
     return query.where(side.evaluation_id == evaluation_id, side.image_id.in_(image_ids))
 
 
-def _results_of(evaluation_id: int, chosen: CTE) -> Select[Any]:
+def _results_of(evaluation_id: int, chosen: CTE) -> Select[*tuple[Any, ...]]:
     """Select the results of the chosen pairs: names are looked up for these alone."""
     row = views.pair_results.c
     there = and_(row.evaluation_id == evaluation_id, row.pair_index == chosen.c.pair_index)

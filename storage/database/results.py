@@ -131,7 +131,9 @@ def pairs(
     return frame(session, query.order_by(*_in_turn(chosen)))
 
 
-def _hardest(evaluation_id: int, among: ColumnElement[bool], limit: int | None) -> Select[Any]:
+def _hardest(
+    evaluation_id: int, among: ColumnElement[bool], limit: int | None
+) -> Select[*tuple[Any, ...]]:
     """Select the hardest of some pairs of an evaluation, see `pairs`."""
     pair = PairPrediction
     beyond = pair.distance - threshold_of(evaluation_id)
@@ -171,10 +173,10 @@ def threshold_of(evaluation_id: int) -> ScalarSelect[float]:
 
 
 def leaderboard(session: Session) -> "pd.DataFrame":
-    """Return the models with their latest test evaluation, best ROC AUC first."""
+    """Return the models with their latest test evaluation, best first on each source."""
     row = views.leaderboard.c
-    query = select(views.leaderboard).order_by(row.roc_auc.desc().nulls_last(), row.model_id)
-    return frame(session, query)
+    order = (row.source.nulls_last(), row.data_hash, row.rank.nulls_last(), row.model_id)
+    return frame(session, select(views.leaderboard).order_by(*order))
 
 
 def find_run(session: Session, run_id: int | str, flow_name: str | None = None) -> Run:
@@ -294,7 +296,7 @@ def evaluation_by_run(
 
 def _evaluations_of(
     model_id: int, split: str | None, *among: ColumnElement[bool]
-) -> Select[tuple[Evaluation]]:
+) -> Select[Evaluation]:
     complete = (Evaluation.status == "complete", Evaluation.split == split)
     query = select(Evaluation).where(Evaluation.model_id == model_id, *complete, *among)
     return query.order_by(Evaluation.id.desc()).limit(1)
@@ -328,7 +330,7 @@ def _find(
     return session.get_one(kind, found)
 
 
-def frame(session: Session, query: Select[Any]) -> "pd.DataFrame":
+def frame(session: Session, query: Select[*tuple[Any, ...]]) -> "pd.DataFrame":
     """Return the rows of a query as a data frame; counts stay integers if some are missing."""
     import pandas as pd  # takes long, and comparing two images needs none
 

@@ -259,8 +259,47 @@ def test_the_leaderboard_ranks_models_by_their_latest_complete_test(filled: Sess
     assert list(table["is_champion"]) == [True, False, False, False]
     assert list(table["evaluation_id"].fillna(-1)) == [5, 2, 7, -1]
     assert set(table["preset"]) == {"demo"}
-    assert set(table["source"]) == {"sample"}
+    assert set(table["trained_on"]) == {"sample"}
+    assert list(table["source"].fillna("")) == ["sample"] * 3 + [""]
+    assert list(table["rank"].fillna(-1)) == [1, 2, -1, -1]
     assert table["evaluated_at"].dt.day.head(3).to_list() == [9, 2, 7]
+
+
+def test_the_leaderboard_shows_where_each_figure_comes_from_and_ranks_there_alone(
+    filled: Session,
+) -> None:
+    run_sql(
+        filled,
+        "INSERT INTO datasets (id, source, content_hash, crops_hash, created_at)"
+        f" VALUES (2, 'other', 'b', '', '{DAY}'), (3, 'other', 'b', 'cropped', '{DAY}')",
+        *(
+            "INSERT INTO artists (id, dataset_id, name, split) VALUES"
+            f" ({10 * dataset + number}, {dataset}, 'Artist {number}', '{split}')"
+            for dataset in (2, 3)
+            for number, split in enumerate(("test", "test", "train"))
+        ),
+    )
+    for number in (2, 3, 4):
+        run_sql(filled, MODEL.format(id=number))
+    for number, model, roc_auc, dataset in (
+        (1, 1, 0.6, 1),
+        (2, 2, 0.99, 2),  # of few images, not to be compared with those of the other source
+        (3, 3, 0.7, 1),
+        (4, 4, 0.8, 3),  # the same paintings as those of 2, cropped otherwise
+    ):
+        evaluate(filled, number, model=model, roc_auc=roc_auc)
+        run_sql(
+            filled,
+            f"UPDATE evaluations SET dataset_id = {dataset}, n_images = {8 * dataset}"
+            f" WHERE id = {number}",
+        )
+    columns = ["source", "rank", "model_id", "trained_on", "n_images", "n_artists"]
+    assert leaderboard(filled)[columns].to_numpy().tolist() == [
+        ["other", 1, 2, "sample", 16, 2],
+        ["other", 2, 4, "sample", 24, 2],
+        ["sample", 1, 3, "sample", 8, 2],
+        ["sample", 2, 1, "sample", 8, 2],
+    ]
 
 
 def test_a_run_is_found_by_its_number_or_as_the_last(filled: Session) -> None:
