@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -63,8 +64,8 @@ class TemporaryServer:
         while not answers(self.url, seconds=1):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.log.seek(0)
-                *_, last = self.log.read().decode(errors="replace").splitlines() or [""]
-                raise ServerError(f"Prefect's temporary server did not start: {last}")
+                cause = cause_in(self.log.read().decode(errors="replace"))
+                raise ServerError(f"Prefect's temporary server did not start: {cause}")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -127,6 +128,17 @@ def answers(url: str, seconds: float) -> bool:
     except OSError:
         return False
     return True
+
+
+def cause_in(log: str) -> str:
+    """Return the line of a server's log that says why it ended: its last error, or its last line.
+
+    >>> cause_in("starting\\nsqlite3.OperationalError: unable to open database file\\nExiting.")
+    'sqlite3.OperationalError: unable to open database file'
+    """
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(\w+\.)*\w+(Error|Exception): ", line)]
+    return (errors or lines or ["it ended without a message"])[-1]
 
 
 def bypass_proxies(environment: MutableMapping[str, str]) -> None:
