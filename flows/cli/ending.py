@@ -1,4 +1,4 @@
-"""Ctrl-C, kill and hang-up while a flow runs: record the end, say how to go on, leave.
+"""Ctrl-C, kill and hang-up while a flow runs: record the end, say how to continue, end.
 
 Python raises what a signal's handler raises wherever the main thread happens to be. Inside
 Prefect's queues or a destructor such an exception is lost, or hangs. So nothing is raised in a
@@ -122,26 +122,37 @@ class Ending:
                 os.write(2, f"{line}samehand: {end.word}{advice}\n".encode())
 
     def _record(self, end: End) -> None:
-        """Record the end of the flow run and of those inside it, in Prefect and in our database.
-
-        Prefect first: our database may be locked by what the main thread is writing. A later run
-        then learns the end from Prefect.
-        """
+        """Record the end of the flow run, if it has begun."""
         self.has_begun.wait(BEGINNING_SECONDS)
         if self.flow_run_id is None:
             return
-        from prefect.client.orchestration import get_client
+        from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-        with get_client(sync_client=True) as client:
-            ids = [self.flow_run_id, *_inner_runs(client, self.flow_run_id)]
-            for flow_run_id in ids:
-                _end_in_prefect(client, flow_run_id, end)
-            known: dict[UUID, str] = {}
-            while (statuses := _end_in_database(ids, end)) != known:
-                for flow_run_id, status in statuses.items():
-                    _end_in_prefect(client, flow_run_id, end, status)
-                known = statuses
-            _end_tasks(client, ids, end)
+        try:
+            with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 1}):
+                _record_in_both(self.flow_run_id, end)
+        except Exception:  # Prefect's server does not answer
+            _end_in_database([self.flow_run_id], end)
+
+
+def _record_in_both(flow_run_id: UUID, end: End) -> None:
+    """Record the end of a flow run and of those inside it, in Prefect and in our database.
+
+    Prefect first: our database may be locked by what the main thread is writing. A later run then
+    learns the end from Prefect.
+    """
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        ids = [flow_run_id, *_inner_runs(client, flow_run_id)]
+        for each in ids:
+            _end_in_prefect(client, each, end)
+        known: dict[UUID, str] = {}
+        while (statuses := _end_in_database(ids, end)) != known:
+            for each, status in statuses.items():
+                _end_in_prefect(client, each, end, status)
+            known = statuses
+        _end_tasks(client, ids, end)
 
 
 def _tell_errors(lost: "sys.UnraisableHookArgs") -> None:
