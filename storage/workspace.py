@@ -4,6 +4,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
+
+from storage.files import write_atomically
+from storage.locks import wait_lock
 
 RESUMABLE: Final = timedelta(days=7)
 """So long what a stopped run has left unfinished is kept for it to go on."""
@@ -48,6 +52,14 @@ class Workspace:
     def runs(self) -> Path:
         """One folder for each run: checkpoints, plots, report."""
         return self.home / "runs"
+
+    def identity(self) -> str:
+        """What tells this workspace from every other, wherever it is mounted; made once."""
+        file = self.home / ".identity"
+        with wait_lock(self.home / ".identity.lock"):
+            if not file.exists():
+                write_atomically(file, uuid4().hex.encode())
+        return file.read_text()
 
     def new_run_folder(self, name: str) -> str:
         """Make the folder of a new run, and return its path as the database keeps it.
