@@ -28,6 +28,7 @@ from tasks.runs import (
 )
 from tasks.support.dead_runs import end_dead_runs
 from tasks.support.flow_runs import name_flow_run, say_who_took_over
+from tasks.support.output import survive_closed_output
 from tasks.support.run import OpenRun
 
 __all__ = ["NewRun", "find_model_to_use", "open_run", "recorded_flow"]
@@ -71,6 +72,7 @@ def open_run(wanted: NewRun | int) -> Iterator[OpenRun]:
     else:
         new = replace(wanted, source=full_name(wanted.source))
         run = begin_run(new, flow_name, flow_run_id, space)
+    survive_closed_output()
     with try_lock(run.folder.lock) as is_ours:  # held, it shows that the process lives
         if not is_ours:
             raise InputError(f"run {run.id} is going on in another process; wait, or cancel it")

@@ -17,6 +17,8 @@ def file_name_fault(name: str) -> str | None:
     system.
     """
     parts = name.split("/")
+    if "://" in name:
+        return "it is a web address; fetch the image and name its file"
     if "\0" in name:
         return "it holds a NUL character"
     if "\\" in name:
@@ -27,14 +29,14 @@ def file_name_fault(name: str) -> str | None:
         return "it leaves the folder through .."
     if "" in parts or "." in parts:
         return "it has an empty part, or one that is only a dot"
-    if not _is_unicode(name):
+    if not is_unicode(name):
         return "it is not UTF-8; rename the file"
     if any(len(part.encode()) > LONGEST for part in parts):
         return f"it is longer than {LONGEST} bytes"
     return None
 
 
-def _is_unicode(name: str) -> bool:
+def is_unicode(name: str) -> bool:
     """Tell a proper text from a file name whose undecodable bytes Python keeps as surrogates."""
     try:
         name.encode()

@@ -61,6 +61,8 @@ def build_catalog(run: OpenRun) -> CatalogFile:
         located = locate_source(run.source, space.sample, progress)
     catalog = read_source(located, run.settings.kaggle_draw())
     written = keep_catalog(space, run.source, catalog.root, catalog.images)
+    for note in catalog.notes:
+        get_run_logger().warning(note)
     get_run_logger().info("%d images in %s", len(catalog.images), written.path)
     return written
 

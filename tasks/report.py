@@ -16,7 +16,7 @@ from storage.datasets.dataset import Dataset, SplitImages
 from storage.datasets.pixels import open_pixels
 from storage.files import write_atomically
 from storage.reports.findings import report_on
-from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
+from storage.reports.plots import ShownPair, plot_distances, plot_epochs, plot_pairs, plot_roc
 from storage.reports.report import Picture, Report, render_report
 from storage.run_folder import RunFolder
 from tasks.models import StoredModel
@@ -55,7 +55,7 @@ def plot_test(
         pairs.distance, pairs.same_artist, model.calibration.threshold, folder / "distances.png"
     )
     mistakes = _mistakes(pairs, images, model, dataset)
-    plot_verdicts(mistakes, "The most confident mistakes", folder / "mistakes.png")
+    plot_pairs(mistakes, "The most confident mistakes", folder / "mistakes.png")
     return (
         Picture("roc.png", title),
         Picture("distances.png", "Distances of pairs by one artist and by two"),
@@ -111,14 +111,14 @@ def embedded(folder: RunFolder, picture: Picture) -> str:
 
 def _mistakes(
     pairs: Pairs, images: SplitImages, model: StoredModel, dataset: Dataset
-) -> list[Verdict]:
+) -> list[ShownPair]:
     pixels = open_pixels(dataset.pixels)
-    verdicts = []
+    shown = []
     for chosen in hardest_pairs(pairs, model.calibration.threshold, MISTAKES_SHOWN):
         first, second = pairs.first_idx[chosen], pairs.second_idx[chosen]
         artists = dict.fromkeys((images.artist_names[first], images.artist_names[second]))
         taken_for = "two artists" if pairs.same_artist[chosen] else "one artist"
         caption = f"{' / '.join(artists)}\ntaken for {taken_for}, d = {pairs.distance[chosen]:.2f}"
         crops = [np.asarray(pixels[images.rows[row]]) for row in (first, second)]
-        verdicts.append(Verdict(crops[0], crops[1], caption))
-    return verdicts
+        shown.append(ShownPair(crops[0], crops[1], caption))
+    return shown

@@ -15,7 +15,7 @@ from storage.database.tables import Run, SweepDifference, SweepTraining
 from storage.datasets.dataset import Dataset, load_split
 from storage.files import write_atomically
 from storage.reports.plots import plot_differences
-from storage.reports.report import Picture
+from storage.reports.report import Picture, escaped
 from storage.reports.sweep import SweepReport, render_sweep
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
@@ -130,7 +130,7 @@ def report_sweep(run: OpenRun) -> SweepReport:
     picture = Picture("differences.png", "Differences between recipes, with 95 % intervals")
     plot_differences(differences, run.folder.directory / picture.file_name)
     report = SweepReport(
-        f"Run {run.id}: recipes compared on {run.source}", trainings, differences, picture
+        f"Run {run.id}: recipes compared on {escaped(run.source)}", trainings, differences, picture
     )
     write_atomically(run.folder.report, render_sweep(report).encode())
     with if_server_answers():

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.errors import Debug, one_line_errors
+from flows.cli.errors import one_line_errors
+from flows.cli.options import Debug
 
 
 def settings(

@@ -1,16 +1,25 @@
-"""When two artists' names are one."""
+"""Artists' names: how they are tidied, when two are one, and which are no artist's."""
 
 import unicodedata
+from typing import Final
 
 import pandas as pd
+
+# As `fold_name` folds them.
+_NOBODY: Final = frozenset((
+    "anon", "na", "nan", "none", "null", "various", "variousartists",
+    "anonyme", "anonym", "anonimo", "anoniem", "desconocido", "inconnu", "onbekend", "sconosciuto",
+    "unbekannt", "неизвестныйхудожник", "佚名", "無名氏",
+))  # fmt: skip
+_UNNAMED: Final = ("anonymous", "unidentified", "unknown")
 
 
 def tidy_artist_names(names: "pd.Series[str]") -> "pd.Series[str]":
     """Bring artists' names to Unicode's composed form (NFC) and cut the blanks around them.
 
-    Blanks stay where cutting them would make one artist of two, for `spelling_key` to compare:
-    the reference has `Evening` and `Evening `, two mistaken labels of one image each, which as
-    one artist would no longer be too small to be used.
+    Blanks stay where cutting them would make one artist of two, for `fold_name` to compare: the
+    reference has `Evening` and `Evening `, two mistaken labels of one image each, which as one
+    artist would no longer be too small to be used.
     """
     composed = names.map({name: unicodedata.normalize("NFC", name) for name in names.unique()})
     stripped = composed.str.strip()
@@ -18,7 +27,20 @@ def tidy_artist_names(names: "pd.Series[str]") -> "pd.Series[str]":
     return stripped.where(~is_shared, composed)
 
 
-def spelling_key(name: str) -> str:
-    """Fold away case, blanks and Unicode's compatible forms: equal keys look like one artist."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return " ".join(unicodedata.normalize("NFKC", folded).split())
+def fold_name(name: str) -> str:
+    """Fold a name so that all spellings of one artist are equal.
+
+    Case, blanks, punctuation and Unicode's compatible forms do not count, and "Monet, Claude" is
+    "Claude Monet". Accents count.
+    """
+    last, comma, first = name.partition(",")
+    turned = f"{first} {last}" if comma and "," not in first else name
+    composed = unicodedata.normalize("NFKC", turned).casefold()
+    folded = unicodedata.normalize("NFKC", composed)
+    return "".join(sign for sign in folded if unicodedata.category(sign)[0] not in "PZC") or name
+
+
+def is_nobody(name: str) -> bool:
+    """Tell whether a name says that the artist is not known: `Unknown`, `Anonymous`, `nan`."""
+    folded = fold_name(name)
+    return folded in _NOBODY or folded.startswith(_UNNAMED) or folded.endswith(_UNNAMED)

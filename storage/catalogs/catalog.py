@@ -6,8 +6,8 @@ from typing import Final
 
 import pandas as pd
 
-from storage.catalogs.artist_names import tidy_artist_names
-from storage.catalogs.checks import check_artists, check_images
+from storage.catalogs.artist_names import is_nobody, tidy_artist_names
+from storage.catalogs.checks import EXCLUDED, check_artists, check_images
 from storage.catalogs.csv_table import read_csv_table
 from storage.files import replacing
 
@@ -30,22 +30,35 @@ class Catalog:
 
     Its index says where the source has the image, for messages: the row of a CSV file (index
     named "row") or the image in a folder (index named "image").
+
+    `notes` tell the user, in a line each, what of the source is left out.
     """
 
     root: Path
     images: pd.DataFrame
+    notes: tuple[str, ...] = ()
 
 
-def build_catalog(root: Path, images: pd.DataFrame, source: Path) -> Catalog:
-    """Tidy the artists' names, check every row, put the columns in order.
+def build_catalog(
+    root: Path, images: pd.DataFrame, source: Path, notes: tuple[str, ...] = ()
+) -> Catalog:
+    """Tidy the artists' names, exclude images by nobody, check every row, order the columns.
 
     `images` holds the columns `NAMED_COLUMNS` and any others; `source` is named in messages.
     Raises InputError for the first row that cannot be used.
     """
     check_images(images, source)
     tidy = images.assign(artist_name=tidy_artist_names(images["artist_name"]))
+    nobodies = [name for name in tidy["artist_name"].unique() if is_nobody(name)]
+    by_nobody = tidy["artist_name"].isin(nobodies)
+    tidy["split"] = tidy["split"].mask(by_nobody, EXCLUDED)
+    if nobodies:
+        named = ", ".join(map(repr, nobodies[:3])) + (", …" if len(nobodies) > 3 else "")
+        notes += (
+            f"{source}: {by_nobody.sum()} images by {named} are excluded: by no known artist",
+        )
     check_artists(tidy, source)
-    return Catalog(root, _with_columns_first(tidy, (*NAMED_COLUMNS, *KNOWN_COLUMNS)))
+    return Catalog(root, _with_columns_first(tidy, (*NAMED_COLUMNS, *KNOWN_COLUMNS)), notes)
 
 
 def write_catalog(catalog_images: pd.DataFrame, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 import pandas as pd
 
-from storage.catalogs.artist_names import spelling_key
+from storage.catalogs.artist_names import fold_name
 from storage.errors import InputError
 from storage.file_names import file_name_fault
 
@@ -69,23 +69,26 @@ def _check_one_split(images: pd.DataFrame, source: Path) -> None:
 
 
 def _check_spelling(images: pd.DataFrame, source: Path) -> None:
-    """Refuse two spellings of what looks like one artist, who could end up in two splits.
+    """Refuse two spellings of one artist, who could end up in two splits.
 
     Where each spelling has a single image nothing can go wrong, for all are left out as too
     small; the reference's catalog has such a case.
     """
     n_images = images["artist_name"].value_counts()
-    spellings: dict[str, list[str]] = defaultdict(list)
+    by_key: dict[str, list[str]] = defaultdict(list)
     for artist in images["artist_name"].unique():
-        spellings[spelling_key(artist)].append(artist)
-    for artists in spellings.values():
-        if len(artists) > 1 and n_images[artists].max() > 1:
-            one, other = artists[:2]
-            first, second = (images.index[images["artist_name"] == a][0] for a in (one, other))
-            raise InputError(
-                f"{_place(images, source, second)}: the artist {other!r} is spelled {one!r}"
-                f" in {images.index.name} {first}; spell the name in one way"
-            )
+        by_key[fold_name(artist)].append(artist)
+    doubled = [each for each in by_key.values() if len(each) > 1 and n_images[each].max() > 1]
+    if not doubled:
+        return
+    one, other = doubled[0][:2]
+    first, second = (images.index[images["artist_name"] == a][0] for a in (one, other))
+    more = "; ".join(" and ".join(map(repr, each)) for each in doubled[1:4])
+    rest = f"; so are {more}" + (f" and {len(doubled) - 4} more" if len(doubled) > 4 else "")
+    raise InputError(
+        f"{_place(images, source, second)}: the artist {other!r} is spelled {one!r}"
+        f" in {images.index.name} {first}; spell the name in one way{rest if more else ''}"
+    )
 
 
 def _place(images: pd.DataFrame, source: Path, label: object) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from storage.errors import InputError, unusable
+from storage.image_files import open_zip
 
 
 def read_csv_table(path: Path, required: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read a UTF-8 CSV file with a header, every value as text, a blank as "".
+    """Read a UTF-8 CSV file, or the one in a zip file, every value as text, a blank as "".
 
     The index, named "row", is the row a spreadsheet shows, the header being row 1. Empty rows and
     columns without a name are left out. pandas' own reader is not used because it fills rows that
@@ -53,7 +54,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 def _read_text(path: Path) -> str:
     """Read a text file, with or without the byte order mark that spreadsheets put in front."""
     try:
-        content = path.read_bytes()
+        content = _read_zipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
         text = content.decode("utf-8-sig")
     except OSError as error:
         raise unusable(error, f"{path}: cannot be read ({error.strerror})") from error
@@ -66,6 +67,15 @@ def _read_text(path: Path) -> str:
     return text
 
 
+def _read_zipped(path: Path) -> bytes:
+    with open_zip(path) as archive:
+        names = [name for name in archive.namelist() if name.lower().endswith(".csv")]
+        tables = [name for name in names if not name.startswith("__MACOSX/")]
+        if len(tables) != 1:
+            raise InputError(f"{path}: holds {len(tables)} CSV files instead of one; unpack it")
+        return archive.read(tables[0])
+
+
 def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> None:
     """Refuse a header that names a column twice or leaves out one of `required`."""
     for name in header:
@@ -73,5 +83,7 @@ def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> N
             raise InputError(f"{path}, row 1: the column {name} appears twice")
     for name in required:
         if name not in header:
+            other = next((sign for sign in ";\t|" if sign in "".join(header)), None)
+            hint = f"; separate the columns by commas, not by {other!r}" if other else ""
             found = ", ".join(header)
-            raise InputError(f"{path}, row 1: the column {name} is missing (found: {found})")
+            raise InputError(f"{path}, row 1: the column {name} is missing (found: {found}){hint}")

@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from storage.catalogs.artist_names import fold_name
 from storage.catalogs.checks import EXCLUDED
 from storage.catalogs.draws import draw_names
 from storage.errors import InputError
@@ -81,12 +82,13 @@ def continue_split(
 ) -> pd.DataFrame:
     """Split a source for a model that was trained before, so that it is tested on unseen artists.
 
-    Artists in ``known`` (name to split) keep the split they had when the model was trained; all
-    others are for the test, and the source may hold nobody else. Raises InputError where fewer than
+    Artists in ``known`` (name to split) keep the split they had when the model was trained,
+    however their names are spelled; all others are for the test. Raises InputError if fewer than
     two artists are for the test.
     """
-    held = {name: split for name, split in known.items() if split != EXCLUDED}
-    splits = images["artist_name"].map(lambda name: held.get(name, "test"))
+    order = sorted(known, key=lambda name: known[name] == "train")  # of two spellings, train holds
+    held = {fold_name(name): known[name] for name in order if known[name] != EXCLUDED}
+    splits = images["artist_name"].map(lambda name: held.get(fold_name(name), "test"))
     stated = images.assign(split=splits.where(images["split"] != EXCLUDED, EXCLUDED))
     return _divide(stated, rules, {}, needed={"test"})
 

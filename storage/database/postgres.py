@@ -169,7 +169,9 @@ def sides() -> FromClause:
     return union_all(_side(first, second), _side(second, first)).subquery("sides")
 
 
-def _side(image_id: SQLColumnExpression[int], other_id: SQLColumnExpression[int]) -> Select[Any]:
+def _side(
+    image_id: SQLColumnExpression[int], other_id: SQLColumnExpression[int]
+) -> Select[*tuple[Any, ...]]:
     return select(
         PairPrediction.evaluation_id,
         image_id.label("image_id"),

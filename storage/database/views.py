@@ -26,7 +26,7 @@ from storage.database.evaluation_tables import Evaluation, PairPrediction
 from storage.database.tables import Artist, Dataset, Image, Model, Run
 
 
-def _pair_results() -> Select[Any]:
+def _pair_results() -> Select[*tuple[Any, ...]]:
     """Select the pairs of complete evaluations with names, probability and verdict.
 
     The probability is the logistic 1 / (1 + exp(-x)) of x = slope * (threshold - distance),
@@ -73,7 +73,7 @@ def _wrong_by(same_artist: Any, distance: Any, threshold: ColumnElement[Any]) ->
     )
 
 
-def _pairs_by_image(sides: FromClause) -> Select[Any]:
+def _pairs_by_image(sides: FromClause) -> Select[*tuple[Any, ...]]:
     """Select the pairs of complete evaluations once for each of their images."""
     threshold = func.coalesce(Evaluation.threshold, Model.threshold)
     wrong_by = _wrong_by(sides.c.same_artist, sides.c.distance, threshold)
@@ -85,7 +85,7 @@ def _pairs_by_image(sides: FromClause) -> Select[Any]:
     )
 
 
-def _leaderboard() -> Select[Any]:
+def _leaderboard() -> Select[*tuple[Any, ...]]:
     """Select one row per model with its run and its latest complete test evaluation.
 
     The source is the one that was measured, with its test images and artists. `rank` compares
@@ -145,7 +145,7 @@ def _leaderboard() -> Select[Any]:
     )
 
 
-def _provenance() -> Select[Any]:
+def _provenance() -> Select[*tuple[Any, ...]]:
     """Select what is needed to repeat each evaluation, and the training of its model."""
     training, trained_on = aliased(Run, name="training"), aliased(Dataset, name="trained_on")
     return (
@@ -185,7 +185,9 @@ def _provenance() -> Select[Any]:
     )
 
 
-def _as_table(name: str, query: Select[Any], on_sqlite: Select[Any] | None = None) -> Table:
+def _as_table(
+    name: str, query: Select[*tuple[Any, ...]], on_sqlite: Select[*tuple[Any, ...]] | None = None
+) -> Table:
     """Describe a view as a table, with the query of each database in its `info`."""
     columns = [Column(column.name, column.type) for column in query.selected_columns]
     queries = {"postgresql": query, "sqlite": query if on_sqlite is None else on_sqlite}

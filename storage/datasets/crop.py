@@ -5,7 +5,9 @@ from io import BytesIO
 
 from PIL import Image
 
-from storage.datasets.decoding import decoding_errors, open_image, rgb, upright
+from storage.datasets.colour import in_srgb, rgb
+from storage.datasets.decoding import decoding_errors, open_image, upright
+from storage.datasets.jpeg_holes import refuse_hole
 from storage.datasets.partial import Box, decode_part
 from storage.errors import InputError
 
@@ -41,17 +43,19 @@ class CropRules:
 
 
 def crop(data: bytes, rules: CropRules) -> Image.Image:
-    """The centre of an image: RGB, `rules.size` square, turned upright as its EXIF says.
+    """The centre of an image: sRGB, `rules.size` square, turned upright as its EXIF says.
 
     Without resizing, an image that is too small is centred on black; with it, none is too small.
     Whatever is transparent shows black too: neither is paint. Of several frames the first counts.
     Raises InputError with a short reason, without the file's name, for anything that is not a
-    whole image of a known format, and for one of more than twice Pillow's `MAX_IMAGE_PIXELS`.
+    whole image of a known format, and where more than twice Pillow's `MAX_IMAGE_PIXELS` would have
+    to be decoded: of a larger JPEG, the middle or a reduced size can be.
     """
     with decoding_errors():
         image = open_image(data)
         if rules.short_side is None:
             return _centre(data, image, rules.size)
+        refuse_hole(data)
         _draft(image, rules.short_side)
         return _resized_centre(upright(image), rules.size, rules.short_side)
 
@@ -69,10 +73,13 @@ def _centre(data: bytes, image: Image.Image, size: int) -> Image.Image:
     Only what is cut out is converted to RGB, and it is so before black is put around it: zero is
     white in CMYK, and any colour in a palette.
     """
-    inside = decode_part(data, image, _middle(image, size))
-    if inside is None:
+    part = decode_part(data, image, _middle(image, size))
+    if part is None:
+        refuse_hole(data)
         whole = upright(image)
         inside = rgb(whole.crop(_middle(whole, size)))
+    else:
+        inside = in_srgb(part, image.info.get("icc_profile"))
     square = Image.new("RGB", (size, size))
     square.paste(inside, ((size - inside.width) // 2, (size - inside.height) // 2))
     return square

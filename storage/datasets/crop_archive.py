@@ -11,9 +11,9 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 import PIL
 
 from storage.datasets.crop import CropRules, crop, encode
-from storage.datasets.decoding import without_pillow_warnings
+from storage.datasets.decoding import DECODING, without_pillow_warnings
 from storage.datasets.leaks import Original, leak_reasons
-from storage.errors import InputError, reason_of
+from storage.errors import InputError, reason_of, unusable
 from storage.files import replacing
 from storage.threads import in_threads
 
@@ -177,7 +177,11 @@ def _write_staged(staged: Path, cropped: bytes) -> None:
 
     So that nobody waits for the disk, crop by crop.
     """
-    staged.write_bytes(hashlib.sha256(cropped).digest() + cropped)
+    try:
+        staged.write_bytes(hashlib.sha256(cropped).digest() + cropped)
+    except OSError as error:
+        text = f"{staged.parent}: cannot be written ({error.strerror})"
+        raise unusable(error, text) from error
 
 
 def _is_staged(staged: Path) -> bool:
@@ -204,7 +208,7 @@ def _staging(target: Path) -> Path:
 def _staged_name(sha256: str, rules: CropRules) -> str:
     """A name for everything a crop depends on, so that a stale one is never taken for it."""
     resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
-    made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}"
+    made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}-{DECODING}"
     return f"{sha256}-{made}.crop"
 
 

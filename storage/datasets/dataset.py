@@ -11,7 +11,9 @@ import pandas as pd
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.checks import EXCLUDED
 from storage.datasets.crop import CropRules
+from storage.datasets.decoding import DECODING
 from storage.errors import InputError
+from storage.image_files import find_file
 
 CROPPED = "crop"
 """Column of a dataset's catalog: the image's place among the crops, blank where it has none."""
@@ -97,7 +99,7 @@ def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
     The files' sizes and times stand for their bytes: reading them all would cost as much as
     cropping.
     """
-    digest = hashlib.sha256(f"{root}\n{rules}\n".encode())
+    digest = hashlib.sha256(f"{root}\n{rules} {DECODING}\n".encode())
     digest.update(catalog.read_bytes())
     images = read_catalog(catalog)
     for file in images.loc[images["split"] != EXCLUDED, "file"]:
@@ -120,10 +122,8 @@ def _column(images: pd.DataFrame, name: str, dataset: Dataset) -> pd.Series:
 
 def _stamp(root: Path, file: str) -> str:
     """Size and time of the file, or of the zip that it lies in."""
-    path = root
-    for part in file.split("/"):
-        path /= part
-        if path.is_file():
-            found = path.stat()
-            return f"{file} {found.st_size} {found.st_mtime_ns}\n"
-    return f"{file} missing\n"
+    path, _ = find_file(root, file)
+    if not path.is_file():
+        return f"{file} missing\n"
+    found = path.stat()
+    return f"{file} {found.st_size} {found.st_mtime_ns}\n"

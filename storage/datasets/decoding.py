@@ -1,35 +1,54 @@
 """An image file's bytes to pixels in RGB, or one line on why that cannot be."""
 
+import math
 import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
+from storage.datasets.jpeg_holes import SOI
+from storage.datasets.tiff import heed_tags
 from storage.errors import InputError
+
+DECODING = 2
+"""Raised whenever the same file would give other pixels; names of datasets depend on it."""
 
 # Named, so that no file can reach a format that starts another program (EPS runs Ghostscript).
 FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", "JPEG2000", "AVIF", "PPM")
 
 
 def open_image(data: bytes) -> Image.Image:
-    """The image with its header read and its pixels not yet; of several frames the first.
+    """Read an image's header, not its pixels yet; of several frames the first.
 
     Raises InputError for no bytes and for a size that the bytes cannot hold, and whatever Pillow
     raises for the rest: use it inside `decoding_errors`.
     """
     if not data:
         raise InputError("empty file")
-    image = Image.open(BytesIO(data), formats=FORMATS)
+    try:
+        image: Image.Image = Image.open(BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError:
+        if not data.startswith(SOI):
+            raise
+        image = JpegImageFile(BytesIO(data))
+        if "progressive" in image.info or _is_impossible(image, len(data)):
+            raise  # the one has to be kept in memory as a whole, the other is a trap
     _refuse_impossible_size(image, len(data))
+    heed_tags(image)
     return image
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """The image decoded and turned as its EXIF says; unturned where its EXIF cannot be read."""
+    """Decode an image and turn it as its EXIF says; unturned where its EXIF cannot be read.
+
+    Raises InputError for more than twice Pillow's `MAX_IMAGE_PIXELS`.
+    """
+    if image.width * image.height > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise InputError(f"too many pixels to decode safely: {image.width} x {image.height}")
     image.load()
     try:
         ImageOps.exif_transpose(image, in_place=True)
@@ -72,37 +91,13 @@ def without_pillow_warnings() -> Iterator[None]:
         yield
 
 
-def rgb(image: Image.Image) -> Image.Image:
-    """The image in RGB: transparency over black, 16-bit greys scaled to 8 bits.
-
-    Raises InputError for 32-bit pixels, whose range nobody knows.
-    """
-    if image.mode == "F":
-        raise InputError("32-bit float pixels have no known range: save it with 8 or 16 bits")
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return _from_16_bits(image).convert("RGB")
-    if image.has_transparency_data:
-        with_alpha = image.convert("RGBA")
-        opaque = Image.new("RGB", image.size)
-        opaque.paste(with_alpha, mask=with_alpha)
-        return opaque
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _from_16_bits(image: Image.Image) -> Image.Image:
-    """Greys 0 to 65535 to 0 to 255, rounded; Pillow's own conversion would clip them at 255."""
-    grey = np.asarray(image).astype(np.int64)
-    if grey.min() < 0 or grey.max() > 65535:
-        raise InputError("32-bit integer pixels have no known range: save it with 8 or 16 bits")
-    return Image.fromarray(((grey + 128) // 257).astype(np.uint8))
-
-
 def _refuse_impossible_size(image: Image.Image, n_bytes: int) -> None:
-    """Refuse a JPEG too short for the size it claims.
-
-    The decoder would fill it up with grey and say nothing. A JPEG spends at least one bit on each
-    block of 8 x 8 pixels.
-    """
-    if image.format in ("JPEG", "MPO") and image.width * image.height > 64 * 8 * n_bytes:
+    """Refuse a JPEG too short for the size it claims: the decoder would fill it up with grey."""
+    if _is_impossible(image, n_bytes):
         claimed = f"{image.width} x {image.height} pixels"
         raise InputError(f"truncated file: {n_bytes} bytes cannot hold the {claimed} it claims")
+
+
+def _is_impossible(image: Image.Image, n_bytes: int) -> bool:
+    """Tell a JPEG too short for its size; it has at least a bit for each 8 x 8 pixels."""
+    return image.format in ("JPEG", "MPO") and image.width * image.height > 64 * 8 * n_bytes

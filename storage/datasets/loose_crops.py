@@ -13,6 +13,7 @@ from storage.datasets.crop import CropRules, crop, encode
 from storage.datasets.decoding import without_pillow_warnings
 from storage.errors import InputError, reason_of
 from storage.file_names import file_name_fault
+from storage.image_files import find_file
 from storage.threads import in_threads
 
 
@@ -64,7 +65,7 @@ def locate_images(root: Path, names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def _is_file(root: Path, name: str) -> bool:
-    return file_name_fault(name) is None and (root / name).is_file()
+    return file_name_fault(name) is None and find_file(root, name)[0].is_file()
 
 
 def _none(size: int) -> npt.NDArray[np.uint8]:

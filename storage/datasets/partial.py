@@ -9,7 +9,7 @@ import os
 import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from types import ModuleType
 
@@ -17,25 +17,31 @@ import numpy as np
 from PIL import Image
 from PIL.ExifTags import Base
 
+from storage.datasets.jpeg_holes import refuse_hole
+
 Box = tuple[int, int, int, int]
 
 END_OF_IMAGE = b"\xff\xd9"
 WORTH = 3  # times as many pixels in the image as in the part: with fewer, Pillow decodes it faster
 MARGIN = 16  # pixels: at its edges a part lacks the neighbours from which colours are interpolated
+LARGE = 2**29  # bytes of pixels: of a larger image, nvImageCodec decodes the whole
 _loading = threading.Lock()
+_decoding_large = threading.Lock()  # one at a time, so that memory suffices
 
 
 def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None:
     """The pixels of `image`, opened from `data`, inside `box` (left, top, right, bottom).
 
     None where all of it has to be decoded or may as well be: anything but a plain, upright, whole
-    JPEG in RGB, a part that is not small, no nvImageCodec. Damage below the box stays unnoticed.
+    JPEG in RGB, a part that is not small, no nvImageCodec. Damage below the box stays unnoticed
+    where restart markers show that it is below. Raises InputError for a hole above.
     """
     left, top, right, bottom = box
     is_small = WORTH * (right - left) * (bottom - top) <= image.width * image.height
     codec = _codec() if is_small and _is_plain(data, image) else None
     if codec is None:
         return None
+    refuse_hole(data, rows=bottom + MARGIN)
     first, above = max(left - MARGIN, 0), max(top - MARGIN, 0)
     last, below = min(right + MARGIN, image.width), min(bottom + MARGIN, image.height)
     part = codec.CodeStream(data).get_sub_code_stream(
@@ -47,7 +53,9 @@ def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None
         device_id=codec.NVIMGCODEC_DEVICE_CPU_ONLY,
         backends=[codec.Backend(codec.CPU_ONLY)],
     )
-    decoded = decoder.decode(part)
+    is_large = 3 * image.width * image.height > LARGE
+    with _decoding_large if is_large else nullcontext():
+        decoded = decoder.decode(part)
     if decoded is None:
         return None
     pixels = np.asarray(decoded)

@@ -7,7 +7,7 @@ from storage.catalogs.catalog import Catalog
 from storage.errors import InputError
 from storage.sources.folder import holds_artist_folders, read_artist_folders
 from storage.sources.gallery.paintings import GalleryPlan
-from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, read_kaggle
+from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, kaggle_table, read_kaggle
 from storage.sources.sample import write_gallery
 from storage.sources.table import read_table
 
@@ -50,14 +50,18 @@ def read_source(source: Path, draw: KaggleDraw) -> Catalog:
 def _reader_of(source: Path) -> Callable[[Path, KaggleDraw], Catalog]:
     if not source.exists():
         raise InputError(f"{source}: there is no such file or folder")
-    if source.is_file() and source.suffix.lower() == ".csv":
+    if source.is_file() and source.name.lower().endswith((".csv", ".csv.zip")):
         return lambda table, _: read_table(table)
-    if (source / KAGGLE_TABLE).is_file():
+    if kaggle_table(source).is_file():
         return read_kaggle
     if source.is_dir() and holds_artist_folders(source):
         return lambda folder, _: read_artist_folders(folder)
+    zips = [source] if source.suffix.lower() == ".zip" else sorted(source.glob("*.zip"))
+    hint = (
+        f"; if the paintings are in {zips[0].name}, unpack it and give its folder" if zips else ""
+    )
     raise InputError(
         f"{source}: not a source of paintings; give the word sample, a folder holding Kaggle's"
         f" {KAGGLE_TABLE}, a folder with one sub-folder of images per artist, or a catalog"
-        " ending in .csv"
+        f" ending in .csv{hint}"
     )

@@ -33,6 +33,12 @@ class KaggleDraw:
     seed: int = 0
 
 
+def kaggle_table(folder: Path) -> Path:
+    """Find Kaggle's table of all images in a folder, unpacked or as Kaggle delivers it."""
+    unpacked, zipped = folder / KAGGLE_TABLE, folder / f"{KAGGLE_TABLE}.zip"
+    return zipped if zipped.is_file() and not unpacked.is_file() else unpacked
+
+
 def read_kaggle(folder: Path, draw: KaggleDraw) -> Catalog:
     """Read `all_data_info.csv`: test_only is the test set, the rest is still to be split.
 
@@ -42,7 +48,7 @@ def read_kaggle(folder: Path, draw: KaggleDraw) -> Catalog:
     image found nowhere keeps the place where it would be, `train/123.jpg`.
     Raises InputError naming the row of whatever cannot be used.
     """
-    table = folder / KAGGLE_TABLE
+    table = kaggle_table(folder)
     images = _read_rows(table)
     images["file"] = _locate(folder, images)
     check_images(images, table)
@@ -109,7 +115,9 @@ def files_by_name(folder: Path, pool: str) -> dict[str, str]:
 
     Kaggle gave the training set also in parts, `train_1.zip` to `train_9.zip`.
     """
-    parts = sorted(path.name for path in folder.glob(f"{pool}_[0-9].zip"))
+    parts = sorted(
+        path.name for ending in (".zip", "") for path in folder.glob(f"{pool}_[0-9]{ending}")
+    )
     files = [
         file
         for container in (*parts, f"{pool}.zip", pool)

@@ -23,6 +23,7 @@ def test_a_plain_relative_path_passes(name: str) -> None:
         ("a\0.jpg", "NUL"),
         ("a//1.jpg", "empty part"),
         ("a/", "empty part"),
+        ("https://example.org/1.jpg", "a web address; fetch the image"),
         ("./1.jpg", "only a dot"),
         ("caf\udce9.jpg", "not UTF-8"),
         (f"a/{'é' * 128}", "longer than 255 bytes"),

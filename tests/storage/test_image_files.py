@@ -1,4 +1,5 @@
 import os
+import unicodedata
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,6 +79,56 @@ def test_what_cannot_be_read_is_named_with_its_reason(
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("member", "asked"),
+    [
+        ("train\\1.jpg", "train/1.jpg"),
+        ("./train/1.jpg", "train/1.jpg"),
+        ("train/1.JPG", "train/1.jpg"),
+        ("train/1.jpg", "train/1.JPG"),
+        ("Train/1.jpg", "train/1.jpg"),
+        (unicodedata.normalize("NFD", "été/1.jpg"), unicodedata.normalize("NFC", "été/1.jpg")),
+    ],
+)
+def test_a_member_is_found_however_its_name_is_written(
+    tmp_path: Path, member: str, asked: str
+) -> None:
+    zipped(tmp_path / "train.zip", {member: b"one", "train/2.jpg": b"two"})
+    assert read_image(tmp_path, f"train.zip/{asked}") == b"one"
+    (listed,) = [name for name in list_images(tmp_path, "train.zip") if "2" not in name]
+    assert read_image(tmp_path, listed) == b"one"
+
+
+def test_a_member_whose_name_is_utf_8_without_saying_so_is_found(tmp_path: Path) -> None:
+    zipped(tmp_path / "train.zip", {"caf??.jpg": b"one"})
+    content = (tmp_path / "train.zip").read_bytes()
+    (tmp_path / "train.zip").write_bytes(content.replace(b"caf??", "café".encode()))
+    assert list_images(tmp_path, "train.zip") == ["train.zip/café.jpg"]
+    assert read_image(tmp_path, "train.zip/café.jpg") == b"one"
+
+
+def test_of_two_members_that_differ_in_case_each_is_found_by_its_own_name(tmp_path: Path) -> None:
+    zipped(tmp_path / "a.zip", {"1.jpg": b"one", "1.JPG": b"two"})
+    assert read_image(tmp_path, "a.zip/1.JPG") == b"two"
+    with pytest.raises(InputError, match=r"1\.Jpg: there is no such file in the zip file a\.zip"):
+        read_image(tmp_path, "a.zip/1.Jpg")
+
+
+def test_the_case_of_a_suffix_does_not_count_in_folders_either(tmp_path: Path) -> None:
+    (tmp_path / "1.JPG").write_bytes(b"one")
+    assert read_image(tmp_path, "1.jpg") == b"one"
+
+
+def test_a_part_of_a_split_zip_file_is_explained(tmp_path: Path) -> None:
+    zipped(tmp_path / "a.zip", {f"{i}.jpg": os.urandom(500) for i in range(9)})
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[-18:-16] = b"\x03\0"  # the number of this part, the last one
+    for size in (400, len(content)):
+        (tmp_path / "a.zip").write_bytes(content[-size:])
+        with pytest.raises(InputError, match=r"a\.zip: one part of a split zip file; join the par"):
+            read_image(tmp_path, "a.zip/1.jpg")
+
+
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux alone")
 def test_an_error_of_input_and_output_is_not_the_images_fault() -> None:
     with pytest.raises(UnavailableError, match="Input/output error"):
@@ -94,7 +145,7 @@ def test_links_that_lead_out_of_the_folder_are_refused(tmp_path: Path, file: str
     (root / "link.jpg").symlink_to(outside / "1.jpg")
     (root / "folder").symlink_to(outside)
     (root / "link.zip").symlink_to(outside / "1.zip")
-    with pytest.raises(InputError, match="leads out of"):
+    with pytest.raises(InputError, match=r"leads out of .*; put the file itself in its place"):
         read_image(root, file)
 
 

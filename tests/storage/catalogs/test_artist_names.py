@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from storage.catalogs.artist_names import spelling_key, tidy_artist_names
+from storage.catalogs.artist_names import fold_name, is_nobody, tidy_artist_names
 
 
 def test_names_are_composed_and_lose_the_blanks_around_them() -> None:
@@ -21,11 +21,56 @@ def test_blanks_stay_where_cutting_them_would_make_one_artist_of_two() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    ["claude monet", "CLAUDE MONET ", "Claude  Monet", "Ｃlaude Monet", "Claude\u00a0Monet"],
+    [
+        *("claude monet", "CLAUDE MONET ", "Claude  Monet", "Ｃlaude Monet", "Claude\u00a0Monet"),
+        *("claude-monet", "claude_monet", "Monet, Claude", "MONET,Claude", "Claude.Monet"),
+    ],
 )
-def test_spellings_of_one_name_share_a_key(other: str) -> None:
-    assert spelling_key(other) == spelling_key("Claude Monet")
+def test_spellings_of_one_name_are_folded_alike(other: str) -> None:
+    assert fold_name(other) == fold_name("Claude Monet")
 
 
 def test_letters_with_and_without_accents_are_different_names() -> None:
-    assert spelling_key("Cézanne") != spelling_key("Cezanne")
+    assert fold_name("Cézanne") != fold_name("Cezanne")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("J.M.W. Turner", "J. M. W. Turner"),
+        ("Georgia O'Keeffe", "georgia-o-keeffe"),
+        ("Gogh, Vincent van", "Vincent van Gogh"),
+        ("葛飾 北斎", "葛飾北斎"),
+    ],
+)
+def test_punctuation_and_the_order_of_a_comma_do_not_count(one: str, other: str) -> None:
+    assert fold_name(one) == fold_name(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Thomas Henry", "Henry Thomas"),
+        ("Pieter Bruegel the Elder", "Pieter Bruegel the Younger"),
+        ("Ca$h", "Cah"),
+        ("???", "!!!"),
+    ],
+)
+def test_different_artists_stay_different(one: str, other: str) -> None:
+    assert fold_name(one) != fold_name(other)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Unknown", "unknown artist", "Artist Unknown", "ANONYMOUS", "Anonymous, 16th century"),
+        *("nan", "N/A", "None", "null", "Various Artists", "Unidentified", "Anonyme", "佚名"),
+    ],
+)
+def test_a_name_of_nobody_is_told_from_an_artists(name: str) -> None:
+    assert is_nobody(name)
+
+
+@pytest.mark.parametrize("name", ["Nan Goldin", "Anon Pairot", "Nona", "Master of Frankfurt", "?"])
+def test_an_artist_is_somebody(name: str) -> None:
+    assert not is_nobody(name)

@@ -81,12 +81,32 @@ def test_excluded_images_are_beside_any_split() -> None:
     assert catalog.images["split"].tolist() == ["excluded", "test", ""]
 
 
-@pytest.mark.parametrize("other", ["claude monet", "Claude Monet ", "Ｃlaude Monet"])
+@pytest.mark.parametrize(
+    "other",
+    ["claude monet", "Claude Monet ", "Ｃlaude Monet", "claude-monet", "Monet, Claude"],
+)
 def test_an_artist_spelled_in_two_ways_is_refused_with_both_rows(other: str) -> None:
     message = refusal(
         ("Claude Monet", "1.jpg", ""), ("Claude Monet", "2.jpg", ""), (other, "3.jpg", "")
     )
     assert f"row 4: the artist {other!r} is spelled 'Claude Monet' in row 2" in message
+
+
+def test_every_artist_spelled_in_two_ways_is_named() -> None:
+    names = ["Claude Monet", "claude-monet", "Hals, Frans", "Frans Hals", "Gris"]
+    rows = [(name, f"{i}-{name}.jpg", "") for name in names for i in range(2)]
+    message = refusal(*rows)
+    assert "'claude-monet' is spelled 'Claude Monet'" in message
+    assert message.endswith("in one way; so are 'Hals, Frans' and 'Frans Hals'")
+
+
+def test_images_by_nobody_are_excluded_and_counted() -> None:
+    rows = [("Monet", "1.jpg", "train"), ("Unknown", "2.jpg", "train"), ("unknown", "3.jpg", "")]
+    catalog = build_catalog(Path(), images_of(*rows, ("nan", "4.jpg", "test")), SOURCE)
+    assert catalog.images["split"].tolist() == ["train", "excluded", "excluded", "excluded"]
+    assert catalog.notes == (
+        "paintings.csv: 3 images by 'Unknown', 'unknown', 'nan' are excluded: by no known artist",
+    )
 
 
 def test_spellings_of_a_single_image_each_stop_nothing_and_stay_two_artists() -> None:

@@ -262,6 +262,23 @@ def test_known_artists_keep_their_split_and_new_ones_are_tested() -> None:
     assert images["image_name"].tolist() == catalog["image_name"].tolist()
 
 
+def test_a_known_artist_spelled_otherwise_is_known() -> None:
+    known = {"Claude Monet": "train", "monet-claude": "test", "Hals, Frans": "validation"}
+    catalog = catalog_of(["claude-monet", "frans hals", "E", "F"] * 2)
+    images = continue_split(catalog, known, SplitRules(2, 2))
+    expected = {"claude-monet": "train", "frans hals": "validation", "E": "test", "F": "test"}
+    assert splits_of(images) == expected
+
+
+def test_an_artist_trained_under_any_spelling_is_never_tested() -> None:
+    catalog = catalog_of(["claude monet", "E", "F"] * 2)
+    for known in ({"Monet, Claude": "train", "Claude Monet": "test"},
+                  {"Claude Monet": "test", "Monet, Claude": "train"}):  # fmt: skip
+        assert (
+            splits_of(continue_split(catalog, known, SplitRules(2, 2)))["claude monet"] == "train"
+        )
+
+
 def test_an_artist_excluded_before_is_tested_once_there_are_enough_images() -> None:
     known = KNOWN | {"E": "excluded", "F": "excluded", "G": "test"}
     catalog = catalog_of([*"ABCDABCD", *"EE", "F", *"GG"])

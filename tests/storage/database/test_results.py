@@ -18,6 +18,7 @@ from storage.database.results import (
     find_model,
     find_run,
     find_stopped_run,
+    find_training,
     last_evaluation,
     leaderboard,
     measures,
@@ -211,6 +212,17 @@ def test_the_hardest_pairs_are_furthest_on_the_wrong_side(judged: Session) -> No
     assert list(pairs(judged, 1, order="hardest", limit=1)["pair_index"]) == [3]
 
 
+def test_mistakes_of_both_kinds_take_turns_among_the_hardest(judged: Session) -> None:
+    run_sql(
+        judged,
+        "UPDATE pair_predictions SET same_artist = true, distance = 9 WHERE pair_index = 0",
+        "UPDATE pair_predictions SET same_artist = false, distance = 0.5 WHERE pair_index = 2",
+    )
+    # by one artist, wrong by 7 and 2; by two artists, wrong by 1.5 and 0
+    assert list(pairs(judged, 1, order="hardest")["pair_index"]) == [0, 2, 3, 1, 4, 5]
+    assert list(pairs(judged, 1, order="hardest", limit=2)["pair_index"]) == [0, 2]
+
+
 def test_where_the_hardest_are_noted_these_are_asked_and_no_others(judged: Session) -> None:
     run_sql(judged, "INSERT INTO hardest_pairs (evaluation_id, pair_index) VALUES (1, 0), (1, 1)")
     assert list(pairs(judged, 1, order="hardest", limit=HARDEST_KEPT)["pair_index"]) == [1, 0]
@@ -401,6 +413,22 @@ def test_what_is_gone_on_with_is_a_run_that_was_stopped(filled: Session) -> None
     assert find_stopped_run(filled, "last", "train-flow").id == 1
     with pytest.raises(InputError, match="no stopped run of train-flow 2; choose from: 1, last"):
         find_stopped_run(filled, 2, "train-flow")
+
+
+def test_the_last_stopped_run_is_not_one_that_failed_at_once(filled: Session) -> None:
+    run_sql(filled, "UPDATE runs SET status = 'failed', dataset_id = NULL WHERE id = 2")
+    assert find_stopped_run(filled, "last", "train-flow").id == 1
+    assert find_stopped_run(filled, 2, "train-flow").id == 2
+    run_sql(filled, "UPDATE runs SET dataset_id = 1 WHERE id = 2")
+    assert find_stopped_run(filled, "last", "train-flow").id == 2
+
+
+def test_the_last_training_is_one_that_finished_an_epoch(filled: Session) -> None:
+    with pytest.raises(InputError, match="no run of train-flow"):
+        find_training(filled, "last")
+    assert find_training(filled, 2).id == 2
+    run_sql(filled, "INSERT INTO epochs (run_id, epoch) VALUES (1, 1)")
+    assert find_training(filled, "last").id == 1
 
 
 def test_runs_that_have_not_ended_are_found(filled: Session) -> None:

@@ -245,6 +245,34 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
     assert time.process_time() - began < 0.1
 
 
+@pytest.mark.parametrize("short_side", [None, 40])
+def test_of_a_jpeg_too_large_to_decode_its_middle_is_cropped(
+    monkeypatch: pytest.MonkeyPatch, short_side: int | None
+) -> None:
+    data, rules = file_of(noise(800, 600), "JPEG"), CropRules(size=32, short_side=short_side)
+    expected = pixels_of(crop(data, rules))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 800 * 600 // 2 - 1)
+    np.testing.assert_array_equal(pixels_of(crop(data, rules)), expected)
+
+
+@pytest.mark.parametrize("short_side", [None, 590])
+@pytest.mark.parametrize(
+    "data",
+    [
+        file_of(noise(800, 600), "JPEG", progressive=True),
+        file_of(noise(800, 600), "PNG"),
+        file_of(noise(800, 600).convert("CMYK"), "JPEG"),
+    ],
+    ids=["progressive", "PNG", "CMYK"],
+)
+def test_what_is_too_large_and_has_to_be_decoded_whole_is_refused(
+    monkeypatch: pytest.MonkeyPatch, data: bytes, short_side: int | None
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 800 * 600 // 2 - 1)
+    with pytest.raises(InputError, match="too many pixels to decode safely"):
+        crop(data, CropRules(size=32, short_side=short_side))
+
+
 def test_an_image_just_above_pillows_warning_is_cropped_without_one() -> None:
     assert Image.MAX_IMAGE_PIXELS is not None
     large = Image.new("1", (10000, Image.MAX_IMAGE_PIXELS // 10000 + 1), 1)

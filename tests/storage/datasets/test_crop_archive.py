@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from io import BytesIO
@@ -204,14 +205,22 @@ def test_copies_are_rejected_and_stay_out_of_the_zip(tmp_path: Path) -> None:
 
 
 def interrupted(images: list[SourceImage], folder: Path, target: Path, after: int) -> None:
-    """A call that is interrupted once some images are done."""
+    """A call that is interrupted once the first images are done, before the others are read."""
+    first, is_over = {image.file for image in images[:after]}, threading.Event()
+
+    def read(file: str) -> bytes:
+        if file not in first:
+            is_over.wait()
+            raise InputError("read after the interruption")
+        return (folder / file).read_bytes()
 
     def interrupt(done: int, total: int) -> None:
         if done == after:
+            is_over.set()
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_crops(images, reader(folder), target, RULES, interrupt)
+        write_crops(images, read, target, RULES, interrupt)
 
 
 def mark_staged(target: Path) -> int:
@@ -227,7 +236,7 @@ def test_after_an_interruption_finished_crops_are_not_decoded_again(tmp_path: Pa
     interrupted(images, tmp_path / "in", target, after=5)
     assert not target.exists()
     marked = mark_staged(target)
-    assert 5 <= marked < 20
+    assert marked == 5
     write_crops(images, reader(tmp_path / "in"), target, RULES, quiet)
     assert list(entries(target).values()).count(b"staged") == marked
     assert [path.name for path in tmp_path.iterdir() if path.name != "in"] == ["crops.zip"]
@@ -290,6 +299,21 @@ def test_an_error_of_the_disk_is_no_rejection(tmp_path: Path) -> None:
     (tmp_path / "crops.zip.partial").write_bytes(b"a file where the staging folder must be")
     with pytest.raises(OSError, match=r"crops\.zip\.partial"):
         write_crops(gallery(tmp_path, 3), reader(tmp_path), tmp_path / "crops.zip", RULES, quiet)
+
+
+def test_a_disk_that_takes_no_more_is_told_with_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(jpeg(1))
+    program = (
+        "import resource, sys; from pathlib import Path\n"
+        "from storage.datasets.crop_archive import *\n"
+        "folder = Path(sys.argv[1]); image = SourceImage('1.png', '1.png', 'Goya', 'train')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))\n"
+        "try: stage_crops([image], lambda file: (folder / file).read_bytes(),"
+        " folder / 'crops.zip', CropRules(size=32), lambda *_: None)\n"
+        "except InputError as error: print(error)"
+    )
+    told = subprocess.check_output([sys.executable, "-c", program, tmp_path], text=True)
+    assert told == f"{tmp_path}/crops.zip.partial: cannot be written (File too large)\n"
 
 
 def test_a_fault_that_can_pass_rejects_nothing(tmp_path: Path) -> None:

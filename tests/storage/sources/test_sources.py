@@ -1,12 +1,18 @@
 import csv
+import os
+import shutil
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
+from unicodedata import normalize
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from storage.catalogs.catalog import Catalog, write_catalog
+from storage.datasets.crop import CropRules, crop
 from storage.errors import InputError
 from storage.image_files import ImageReader
 from storage.sources import KaggleDraw, locate_source, read_source
@@ -80,13 +86,107 @@ def test_each_sub_folder_is_an_artist(tmp_path: Path) -> None:
     assert images["file"].tolist() == images["image_name"].tolist()
 
 
-def test_hidden_and_other_files_and_deeper_folders_are_left_out(tmp_path: Path) -> None:
-    for name in ("Monet/1.jpg", "Monet/.2.jpg", ".cache/3.jpg", "Monet/late/4.jpg", "5.jpg"):
+def test_hidden_and_other_files_are_left_out(tmp_path: Path) -> None:
+    for name in ("Monet/1.jpg", "Monet/.2.jpg", ".cache/3.jpg", "Monet/.old/4.jpg", "5.jpg"):
         paint(tmp_path / name)
     (tmp_path / "Monet" / "notes.txt").touch()
     (tmp_path / "Monet" / "folder.jpg").mkdir()
     (tmp_path / "empty").mkdir()
     assert read(tmp_path).images["image_name"].tolist() == ["Monet/1.jpg"]
+
+
+def test_images_in_deeper_folders_are_by_the_artist_of_the_outermost(tmp_path: Path) -> None:
+    for name in ("Monet/1.jpg", "Monet/1890s/a/2.jpg", "Monet/1890s/b.jpg"):
+        paint(tmp_path / name)
+    catalog = read(tmp_path)
+    assert catalog.images["image_name"].tolist() == [
+        *("Monet/1.jpg", "Monet/1890s/a/2.jpg", "Monet/1890s/b.jpg")
+    ]
+    assert set(catalog.images["artist_name"]) == {"Monet"}
+    assert ImageReader(tmp_path).read("Monet/1890s/b.jpg") == paint(tmp_path / "any.jpg")
+    assert catalog.notes == (
+        f"{tmp_path}: 2 images in deeper folders count as by the artist of the outermost,"
+        " such as Monet/1890s/a/2.jpg",
+    )
+
+
+SUFFIXES = ("avif", "gif", "jfif", "jp2", "j2k", "jpe", "JPEG", "pgm", "png", "ppm", "tif", "webp")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_kind_of_image_is_taken_and_can_be_cropped(tmp_path: Path, suffix: str) -> None:
+    data = paint(tmp_path / "Monet" / f"1.{suffix}", 200)
+    assert read(tmp_path).images["image_name"].tolist() == [f"Monet/1.{suffix}"]
+    assert np.asarray(crop(data, CropRules(size=8)))[4, 4, 0] > 100
+
+
+def test_files_that_are_left_out_are_counted_and_lost_artists_named(tmp_path: Path) -> None:
+    paint(tmp_path / "Monet" / "1.jpg")
+    for name in ("Monet/a.heic", "Monet/b.HEIC", "Hals/c.heic", "Monet/notes.txt", "Monet/README"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "Monet" / "gone.jpg").symlink_to("nowhere.jpg")
+    (tmp_path / "Monet" / "linked").symlink_to(tmp_path / "Hals")
+    paint(tmp_path / "2.jpg")
+    write_rows(tmp_path / "list.csv", [("a", "b")])
+    catalog = read(tmp_path)
+    assert catalog.images["image_name"].tolist() == ["Monet/1.jpg"]
+    assert catalog.notes == (
+        f"{tmp_path}: left out 3 .heic files (Hals/c.heic, …); 1 .txt files (Monet/notes.txt);"
+        " 1 files without a suffix (Monet/README); 1 links that lead nowhere (Monet/gone.jpg);"
+        " 1 links to folders (Monet/linked)",
+        f"{tmp_path}: no image can be read by Hals",
+        f"{tmp_path}: 1 images lie in no artist's folder (2.jpg)",
+        f"{tmp_path}: list.csv is not read; to use it, give it as the source",
+    )
+
+
+def test_a_source_of_unreadable_images_alone_says_so(tmp_path: Path) -> None:
+    (tmp_path / "Monet").mkdir()
+    (tmp_path / "Monet" / "1.heic").touch()
+    with pytest.raises(InputError, match=r"left out 1 \.heic files .*no image .* by Monet"):
+        read(tmp_path)
+
+
+def test_names_that_are_not_utf_8_are_counted_and_the_rest_is_used(tmp_path: Path) -> None:
+    paint(tmp_path / "Monet" / "1.jpg")
+    for name in (b"Monet/caf\xe9.jpg", b"Cort\xe9s/1.jpg"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        path.parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "Monet" / "1.jpg", path)
+    catalog = read(tmp_path)
+    assert catalog.images["image_name"].tolist() == ["Monet/1.jpg"]
+    assert catalog.notes == (
+        f"{tmp_path}: left out 2 files whose names are not UTF-8 (Cort\\xe9s/1.jpg, …)",
+        f"{tmp_path}: no image can be read by Cort\\xe9s",
+    )
+    "".join(catalog.notes).encode()
+
+
+@pytest.mark.parametrize("name", ["train", "Test", "train_1", "testing", "training-2"])
+def test_folders_called_like_splits_are_no_artists(tmp_path: Path, name: str) -> None:
+    paint(tmp_path / "Monet" / "1.jpg")
+    paint(tmp_path / name / "2.jpg")
+    with pytest.raises(InputError, match=f"the folder '{name}' is a split, not an artist; give"):
+        read(tmp_path)
+
+
+def test_folders_of_styles_are_no_artists(tmp_path: Path) -> None:
+    for style in ("Impressionism", "Cubism"):
+        for artist in ("claude-monet", "pablo-picasso", "vincent-van-gogh"):
+            for title in ("sunrise-1872", "the-sea"):
+                paint(tmp_path / style / f"{artist}_{title}.jpg")
+    with pytest.raises(InputError, match=r"'Cubism' is no artist's: .* claude-monet, pablo-") as e:
+        read(tmp_path)
+    assert "give one folder per artist, or a catalog CSV with the columns" in str(e.value)
+
+
+def test_artists_whose_files_have_names_in_two_parts_are_artists(tmp_path: Path) -> None:
+    for name in ("claude-monet_1", "claude-monet_2", "hay-stack_a", "1890_x", "1890_y", "sea_a"):
+        paint(tmp_path / "Monet" / f"{name}.jpg")
+    for number in range(4):
+        paint(tmp_path / "Frans Hals" / f"frans-hals_{number}.jpg")
+    assert set(read(tmp_path).images["artist_name"]) == {"Monet", "Frans Hals"}
 
 
 def test_a_file_name_that_cannot_be_used_is_named(tmp_path: Path) -> None:
@@ -135,7 +235,61 @@ def test_a_wrong_row_of_a_table_is_named(tmp_path: Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize(("in_table", "on_disk"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_both_forms_of_an_accented_letter_find_each_other(
+    tmp_path: Path, in_table: Literal["NFC", "NFD"], on_disk: Literal["NFC", "NFD"]
+) -> None:
+    name = "Édouard Manet/été.png"
+    data = paint(tmp_path / normalize(on_disk, name))
+    rows = [("artist_name", "image_name"), ("Manet", normalize(in_table, name))]
+    catalog = read(write_rows(tmp_path / "paintings.csv", rows))
+    assert ImageReader(catalog.root).read(catalog.images["file"].iloc[0]) == data
+
+
+def test_a_zipped_table_is_read(tmp_path: Path) -> None:
+    rows = [("artist_name", "image_name"), ("Monet", "1.jpg")]
+    table = write_rows(tmp_path / "paintings.csv", rows)
+    with zipfile.ZipFile(tmp_path / "paintings.csv.zip", "w") as archive:
+        archive.write(table, "folder/paintings.csv")
+        archive.writestr("__MACOSX/folder/._paintings.csv", b"\0")
+    table.unlink()
+    assert read(tmp_path / "paintings.csv.zip").images["image_name"].tolist() == ["1.jpg"]
+    with zipfile.ZipFile(tmp_path / "paintings.csv.zip", "a") as archive:
+        archive.writestr("other.csv", b"a,b\n")
+    with pytest.raises(InputError, match="holds 2 CSV files instead of one"):
+        read(tmp_path / "paintings.csv.zip")
+
+
 # Kaggle's folder
+
+
+def test_kaggles_own_delivery_is_read_zipped_as_it_is(tmp_path: Path) -> None:
+    folder = write_kaggle(
+        tmp_path,
+        kaggle_row("Monet", "train_only", "True", "1.png"),
+        kaggle_row("Manet", "train_only", "True", "2.png"),
+        kaggle_row("Hals", "test_only", "False", "3.png"),
+    )
+    with zipfile.ZipFile(folder / "all_data_info.csv.zip", "w") as archive:
+        archive.write(folder / "all_data_info.csv", "all_data_info.csv")
+    (folder / "all_data_info.csv").unlink()
+    expected = [
+        paint(folder / "train_1" / "1.png", 1),
+        zip_image(folder / "train_9.zip", "train_9/2.png", 2),
+        paint(folder / "test" / "3.png", 3),
+    ]
+    catalog = read(folder)
+    assert catalog.images["artist_name"].tolist() == ["Monet", "Manet", "Hals"]
+    with ImageReader(catalog.root) as reader:
+        assert [reader.read(file) for file in catalog.images["file"]] == expected
+
+
+def test_one_zip_of_everything_is_to_be_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "painter-by-numbers.zip", "w") as archive:
+        archive.writestr("all_data_info.csv.zip", b"")
+    for source in (tmp_path, tmp_path / "painter-by-numbers.zip"):
+        with pytest.raises(InputError, match=r"in painter-by-numbers\.zip, unpack it and give its"):
+            read(source)
 
 
 def test_kaggles_groups_become_pools(tmp_path: Path) -> None:
