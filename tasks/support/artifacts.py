@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from prefect import get_client, get_run_logger
-from prefect.runtime import flow_run
+from prefect import get_run_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 RETRIES = 2
@@ -22,9 +21,3 @@ def if_server_answers() -> Iterator[None]:
         get_run_logger().warning(
             "Not shown in Prefect's UI, its server does not answer (%s)", type(error).__name__
         )
-
-
-def name_flow_run(name: str) -> None:
-    """Name the current flow run by what is known only after it has begun."""
-    with if_server_answers(), get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.id, name=name)
