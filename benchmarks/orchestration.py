@@ -94,19 +94,20 @@ def alternate(epochs: int) -> dict[str, list[float]]:
 
     @flow(name="orchestration-benchmark")
     def measured() -> dict[str, list[float]]:
-        from flows.judge import build_untrained
         from flows.prepare import prepare
-        from flows.runs import new_run
-        from flows.train import draw_kept
+        from flows.runs import NewRun, open_run
+        from flows.settings import resolve
+        from flows.train import draw_fixed_triplets
+        from tasks.training import build_untrained_network
 
         seconds: dict[str, list[float]] = {"tasks": [], "functions": []}
-        with new_run("train-flow", "sample", "reference", TRAINED) as started:
-            prepared = prepare(started)
-            kept, checkpoint = draw_kept(started, prepared), build_untrained(started)
+        with open_run(NewRun("sample", "reference", resolve("reference", TRAINED))) as run:
+            prepared = prepare(run)
+            triplets, checkpoint = draw_fixed_triplets(run, prepared), build_untrained_network(run)
             for epoch in range(epochs + 1):
                 way = WAYS[(epoch - 1) % 4]
                 start = time.perf_counter()
-                checkpoint = train(way, started, prepared, kept, checkpoint, epoch + 1)
+                checkpoint = train(way, run, prepared, triplets, checkpoint, epoch + 1)
                 if epoch:  # the first one makes what all use after it
                     seconds[way].append(time.perf_counter() - start)
         return seconds
@@ -114,42 +115,28 @@ def alternate(epochs: int) -> dict[str, list[float]]:
     return measured()
 
 
-def train(way: str, started: Any, prepared: Any, kept: Any, checkpoint: Path, epoch: int) -> Path:
+def train(way: str, run: Any, prepared: Any, triplets: Any, checkpoint: Path, epoch: int) -> Path:
     """One epoch, as train-flow has it."""
     from model.selection import best_epoch
     from tasks.batches import draw_epoch_batches
+    from tasks.epochs import record_epoch
     from tasks.evaluation import score_checkpoint
-    from tasks.records import record_epoch
     from tasks.report import plot_training, publish_curve
     from tasks.training import train_one_epoch
 
     def use(task: Any) -> Callable[..., Any]:
         return task if way == "tasks" else task.fn  # type: ignore[no-any-return]
 
-    settings, run, dataset = started.settings, started.run, prepared.dataset
-    seed, target = settings.seed, run.folder.epoch_triplets(epoch)
-    drawn = use(draw_epoch_batches)(
-        dataset, settings.recipe(), settings.train_triplets, seed, epoch, target
-    )
-    trained = use(train_one_epoch)(
-        checkpoint,
-        dataset,
-        drawn,
-        settings.recipe(),
-        started.compute,
-        seed=seed,
-        epoch=epoch,
-        folder=run.folder,
-    )
-    scores = []
-    for triplets in (kept.validation, kept.test):
-        score = use(score_checkpoint)
-        scores.append(
-            score(trained.checkpoint, dataset, triplets, settings.margin, started.compute)
-        )
-    history = use(record_epoch)(run, trained, *scores, started.space)
+    dataset = prepared.dataset
+    drawn = use(draw_epoch_batches)(run, dataset, epoch)
+    trained = use(train_one_epoch)(run, checkpoint, dataset, drawn, epoch)
+    scores = [
+        use(score_checkpoint)(run, trained.checkpoint, dataset, one)
+        for one in (triplets.validation, triplets.test)
+    ]
+    history = use(record_epoch)(run, trained, *scores)
     show = publish_curve if way == "tasks" else plot_training
-    use(show)(run, best_epoch(history).epoch, started.space)
+    use(show)(run, best_epoch(history).epoch)
     return Path(trained.checkpoint)
 
 

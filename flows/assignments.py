@@ -1,24 +1,26 @@
-"""``--set key=value``, read as YAML reads a value: 3, 0.5, null, true or a word."""
+"""``--set key=value``: a number, true, false, null or a word."""
 
 from collections.abc import Sequence
 
-import yaml
 from pydantic import JsonValue
 
 from flows.errors import SettingsError
-from flows.settings import PresetName, preset_name, resolve
+from flows.presets import PresetName, preset_name
+from flows.settings import resolve
+
+WORDS: dict[str, JsonValue] = {"true": True, "false": False, "null": None}
 
 
 def parse_assignments(assignments: Sequence[str] | None) -> dict[str, JsonValue]:
-    """Read the assignments; raises SettingsError for one that is none, or given twice."""
+    """Read assignments. Raises SettingsError unless each is key=value and each key is new."""
     overrides: dict[str, JsonValue] = {}
     for assignment in assignments or ():
-        key, equals, text = assignment.partition("=")
-        if not equals or not key.strip():
+        key, equals, text = (part.strip() for part in assignment.partition("="))
+        if not equals or not key:
             raise SettingsError(f"--set {assignment}: write it as key=value")
-        if key.strip() in overrides:
-            raise SettingsError(f"{key.strip()}: is set twice")
-        overrides[key.strip()] = _value(text.strip())
+        if key in overrides:
+            raise SettingsError(f"{key}: is set twice")
+        overrides[key] = _value(text)
     return overrides
 
 
@@ -29,19 +31,16 @@ def check_settings(preset: str, overrides: dict[str, JsonValue]) -> PresetName:
 
 
 def usual_preset(source: str) -> str:
-    """The preset where none is named: what is best for real paintings, or the sample's own."""
+    """Return the preset where none is named: best for real paintings, demo for the sample."""
     return "demo" if source == "sample" else "best"
 
 
 def _value(text: str) -> JsonValue:
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-    if isinstance(value, str):
-        # YAML 1.1 takes 1e-5, without a point, for a word.
+    if text.lower() in WORDS:
+        return WORDS[text.lower()]
+    for number in (int, float):
         try:
-            return float(value)
+            return number(text)
         except ValueError:
-            return value
-    return value if isinstance(value, int | float | bool) or value is None else text
+            pass
+    return text

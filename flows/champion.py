@@ -1,46 +1,44 @@
-"""Crowning: a new model takes over only if it is better than the champion on the same images."""
+"""The championship: a new model takes over if it is better on the same validation images."""
 
 from flows.features import features_of
 from flows.prepare import Prepared, crop_to_zip
-from flows.runs import StartedRun
-from flows.settings import Settings
-from tasks.champion import Entrant, fight, find_champion, promote
-from tasks.evaluation import embed_split
-from tasks.records import KeptModel
+from tasks.champion import (
+    EmbeddedValidation,
+    compare_with_champion,
+    find_champion,
+    promote_model,
+)
+from tasks.embedding import embed_split
+from tasks.models import StoredModel
+from tasks.support.run import OpenRun
 
 
-def crown(started: StartedRun, prepared: Prepared, model: KeptModel) -> KeptModel | None:
-    """Promote ``model`` if there is no champion, or if it wins on the validation images.
+def challenge_champion(
+    run: OpenRun, prepared: Prepared, challenger: StoredModel
+) -> StoredModel | None:
+    """Promote the challenger if it is better than the champion, or if there is none.
 
     Returns the champion that it met, if any.
     """
-    champion = find_champion(started.space)
-    if champion is None:
-        promote(model, started.space)
-    if champion is None or champion.id == model.id:
-        return None
-    challenger = Entrant(prepared.dataset, started.run.folder.embeddings("network", "validation"))
-    rival = embed_by_champion(started, prepared, champion)
-    if fight(challenger, rival, champion.known_artists).is_won:
-        promote(model, started.space)
-    return champion
+    while True:
+        champion = find_champion(run.space)
+        if champion is not None and champion.id == challenger.id:
+            return None
+        if champion and champion.has_file and not is_better(run, prepared, champion):
+            return champion
+        if promote_model(run, challenger, instead_of=champion):
+            return champion
+        # Another run has promoted its model meanwhile: that is the champion to meet.
 
 
-def embed_by_champion(started: StartedRun, prepared: Prepared, champion: KeptModel) -> Entrant:
-    """Show the champion the same images, cropped as it was trained."""
-    settings = Settings.model_validate(champion.settings)
-    dataset = crop_to_zip(
-        prepared.divided.catalog,
-        settings.crop_rules(),
-        started.settings.rejected_share,
-        started.space,
-    )
-    embeddings = embed_split(
-        champion.network_on(started.compute),
-        dataset,
-        "validation",
-        started.compute,
-        started.run.folder.embeddings("champion", "validation"),
-        features_of(dataset, champion.checkpoint, settings, started.space),
-    )
-    return Entrant(dataset, embeddings)
+def is_better(run: OpenRun, prepared: Prepared, champion: StoredModel) -> bool:
+    """Compare the run's model with the champion, who sees the images cropped as in training."""
+    dataset = crop_to_zip(run, prepared.divided.catalog, champion.settings.crop_rules())
+    features = features_of(dataset, champion.checkpoint, champion.settings, run.space)
+    network = champion.network_on(run.compute)
+    embeddings = embed_split(run, network, dataset, "validation", features, by="champion")
+    return compare_with_champion(
+        EmbeddedValidation(prepared.dataset, run.folder.embeddings("network", "validation")),
+        EmbeddedValidation(dataset, embeddings),
+        champion.known_artists,
+    ).challenger_is_better

@@ -1,14 +1,28 @@
-"""What the environment says: where things are kept, and in which database results are."""
+"""The workspace and the results database that the environment names."""
 
 import os
 from pathlib import Path
+from urllib.parse import quote, unquote
 
+from storage.errors import InputError
 from storage.workspace import Workspace
 
 
 def workspace() -> Workspace:
     """The workspace named by ``SAMEHAND_HOME`` and ``SAMEHAND_DATABASE_URL``, or the default."""
-    home = Path(os.environ.get("SAMEHAND_HOME") or "workspace").absolute()
-    return Workspace(
-        home, os.environ.get("SAMEHAND_DATABASE_URL") or f"sqlite:///{home}/results.db"
-    )
+    home = Path(os.environ.get("SAMEHAND_HOME") or "workspace").expanduser().absolute()
+    default = f"sqlite:///{quote(str(home))}/results.db"
+    return Workspace(home, os.environ.get("SAMEHAND_DATABASE_URL") or default)
+
+
+def existing_workspace() -> Workspace:
+    """The workspace, for commands that only read. Raises InputError if its database is missing."""
+    space = workspace()
+    scheme, _, quoted = space.database_url.partition(":///")
+    file = unquote(quoted)
+    if scheme in ("sqlite", "sqlite+pysqlite") and not Path(file).exists():
+        raise InputError(
+            f"there is no results database {file} yet; train first, or name another by"
+            " SAMEHAND_HOME or SAMEHAND_DATABASE_URL"
+        )
+    return space

@@ -3,24 +3,15 @@
 from dataclasses import replace
 from typing import Annotated, Literal
 
-from prefect import flow
 from pydantic import Field
 
-from flows.environment import workspace
 from flows.features import features_of
-from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
+from flows.judge import Judged, draw_test_triplets, judge_on_test
 from flows.prepare import Prepared, prepare
-from flows.runs import (
-    StartedRun,
-    mark_cancelled,
-    mark_crashed,
-    mark_failed,
-    model_to_use,
-    run_of_model,
-)
-from flows.settings import Overrides
+from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
+from flows.settings import EvaluationOverrides, resolve_for_evaluation
 from tasks.champion import find_champion
-from tasks.records import KeptModel
+from tasks.models import StoredModel
 from tasks.regression import (
     PastEvaluation,
     RegressionError,
@@ -28,67 +19,65 @@ from tasks.regression import (
     measure_change,
     report_regression,
 )
+from tasks.report import publish_report, write_report
+from tasks.support.run import OpenRun
+from tasks.training import build_untrained_network
 
 
-@flow(
-    name="evaluate-flow",
-    flow_run_name="evaluate {source} (model {model})",
-    on_failure=[mark_failed],
-    on_crashed=[mark_crashed],
-    on_cancellation=[mark_cancelled],
-)
+@recorded_flow("evaluate {source} (model {model})")
 def evaluate_flow(
     source: str = "as trained",
     model: int | Literal["champion"] = "champion",
-    settings: Overrides | None = None,
+    settings: EvaluationOverrides | None = None,
     tolerance: Annotated[float, Field(ge=0, le=1)] = 0.02,
     on_regression: Literal["warn", "fail"] = "warn",
 ) -> Judged:
     """Evaluate a stored model on the artists of a source that it was not trained on.
 
-    Where the paintings have changed since its last evaluation, the model is judged on them as
-    they were then, too: so a worse figure can be told from harder paintings.
+    If the paintings have changed since its last evaluation, the model is also judged on them as
+    they were then: so a worse figure can be told from harder paintings.
 
     Args:
         source: where the paintings are; as trained: the model's own source, as it is now.
         model: the number of a model, or champion.
         settings: single settings that differ from those the model was trained with.
         tolerance: how much the ROC AUC may fall against the last evaluation.
-        on_regression: what to do where it fell by more; either way an event
+        on_regression: what to do if it fell by more; either way an event
             samehand.evaluation.regressed is emitted.
     """
-    space = workspace()
-    kept = model_to_use(None if model == "champion" else model, space)
-    paintings = kept.source if source == "as trained" else source
-    with run_of_model("evaluate-flow", paintings, kept, settings or {}) as started:
-        last = find_last_evaluation(kept, started.run, space)
-        prepared = prepare(started, needed=["test"], known=kept.known_artists)
-        ids = []
+    used = find_model_to_use(None if model == "champion" else model)
+    paintings = used.source if source == "as trained" else source
+    chosen = resolve_for_evaluation(used.settings, settings or {})
+    with open_run(NewRun(paintings, used.preset, chosen, used.id)) as run:
+        last = find_last_evaluation(run, used)
+        prepared = prepare(run, needed=["test"], known=used.known_artists)
+        judged = []
         if last is not None and last.dataset_id != prepared.dataset_id:
-            ids.append(judge_as_they_were(started, prepared, kept, last).evaluation_id)
-        judged = judge(started, prepared, kept)
+            judged.append(judge_as_they_were(run, prepared, used, last))
+        judged.append(judge(run, prepared, used))
         if last is not None:
-            changes = [measure_change(last, id, space) for id in (*ids, judged.evaluation_id)]
+            changes = [measure_change(run, last, one.evaluation_id) for one in judged]
             worse = [change for change in changes if change.fall > tolerance]
-            report_regression(kept, last, worse)
+            report_regression(used, last, worse)
             if worse and on_regression == "fail":
-                raise RegressionError(f"model {kept.id} got worse: {worse[0]}")
-        return judged
+                raise RegressionError(f"model {used.id} got worse: {worse[0]}")
+        return judged[-1]
 
 
-def judge(started: StartedRun, prepared: Prepared, model: KeptModel) -> Judged:
-    """Judge a stored model on the test split, beside the baselines."""
-    test = draw_for_test(started, prepared)
-    untrained = build_untrained(started, model.checkpoint)
-    champion = find_champion(started.space)
-    features = features_of(prepared.dataset, model.checkpoint, started.settings, started.space)
-    return judge_on_test(started, prepared, model, untrained, test, champion, features)
+def judge(run: OpenRun, prepared: Prepared, model: StoredModel) -> Judged:
+    """Judge a stored model on the test split beside the baselines, and report it."""
+    triplets = draw_test_triplets(run, prepared)
+    untrained = build_untrained_network(run, model.checkpoint)
+    features = features_of(prepared.dataset, model.checkpoint, run.settings, run.space)
+    test = judge_on_test(run, prepared, model, untrained, triplets, features)
+    report = write_report(run, test.evaluation_id, find_champion(run.space), test.pictures)
+    publish_report(run, report)
+    return Judged(run.id, model.id, test.evaluation_id, report, run.folder.report)
 
 
 def judge_as_they_were(
-    started: StartedRun, prepared: Prepared, model: KeptModel, last: PastEvaluation
+    run: OpenRun, prepared: Prepared, model: StoredModel, last: PastEvaluation
 ) -> Judged:
     """Judge a stored model on the version of the paintings of its last evaluation."""
     earlier = replace(prepared, dataset=last.dataset, dataset_id=last.dataset_id)
-    run = replace(started.run, folder=started.run.folder.inner("as-they-were"))
-    return judge(replace(started, run=run), earlier, model)
+    return judge(replace(run, folder=run.folder.inner("as-they-were")), earlier, model)

@@ -1,4 +1,4 @@
-"""Features: what a frozen backbone sees is found once, and kept for every run that needs it."""
+"""Features: what a frozen backbone sees is computed once, for every run that needs it."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tasks.features import (
     pack_features,
     plan_features,
 )
-from tasks.prepare import turn_at
+from tasks.prepare import only_maker
 
 
 def features_of(
@@ -45,7 +45,7 @@ def features_of(
 
 def _make(plan: FeaturePlan) -> Path:
     """Embed what the plan says, unless the very same was embedded before."""
-    with turn_at(plan.store):
+    with only_maker(plan.store):
         if not plan.store.is_complete:
             pack_features(plan, [embed_features_shard(plan, one) for one in divide_features(plan)])
     return plan.store.array

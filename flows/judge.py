@@ -1,29 +1,19 @@
-"""Judging a model on artists it has never seen, beside the baselines; training and re-evaluation
-both end with it."""
+"""Judging a model on artists it has never seen, beside baselines: training and re-evaluation end
+with it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flows.prepare import Prepared
-from flows.runs import StartedRun
-from flows.settings import is_presets_own
-from model.calibration import Calibration
-from model.evaluation import Resampling
-from storage.reports.report import Picture, Report
-from tasks.batches import KeptTriplets, draw_kept_triplets
-from tasks.evaluation import (
-    embed_split,
-    judge_embeddings,
-    measure_features,
-    measure_mean_colours,
-    verify_embeddings,
-)
+from flows.settings import is_from_preset
+from storage.reports.report import Report
+from tasks.batches import SplitTriplets, draw_split_triplets
+from tasks.embedding import describe_by_features, describe_by_mean_colour, embed_split
+from tasks.evaluation import Judgement, judge_baseline, judge_test_split
 from tasks.features import Features
-from tasks.records import KeptModel
-from tasks.report import plot_evaluation, publish_report, write_report
-from tasks.training import start_network
-from tasks.verdicts import Judgement, store_evaluation
+from tasks.models import StoredModel
+from tasks.stored_evaluation import JudgedBaseline
+from tasks.support.run import OpenRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,107 +27,45 @@ class Judged:
     report_path: Path
 
 
-def draw_for_test(started: StartedRun, prepared: Prepared) -> KeptTriplets:
-    """Draw the triplets that every model and baseline is judged by."""
-    settings = started.settings
-    return draw_kept_triplets(
-        prepared.dataset,
-        "test",
-        settings.test_triplets,
-        settings.seed,
-        started.run.folder,
-        settings.matched_on,
-        is_optional=is_presets_own(started.run.preset, "matched_on", settings.matched_on),
-    )
-
-
-def build_untrained(started: StartedRun, trained: Path | None = None) -> Path:
-    """Build the network as it is before any training; ``trained`` is what became of it, if any."""
-    settings = started.settings
-    return start_network(
-        settings.network_shape(), settings.weights, settings.seed, started.run.folder, trained
-    )
+def draw_test_triplets(run: OpenRun, prepared: Prepared) -> SplitTriplets:
+    """Draw the triplets that judge the model and the baselines."""
+    count, matched_on = run.settings.test_triplets, run.settings.matched_on
+    is_optional = is_from_preset(run.preset, "matched_on", matched_on)
+    return draw_split_triplets(run, prepared.dataset, "test", count, matched_on, is_optional)
 
 
 def judge_on_test(
-    started: StartedRun,
+    run: OpenRun,
     prepared: Prepared,
-    model: KeptModel,
+    model: StoredModel,
     untrained: Path,
-    kept: KeptTriplets,
-    champion: KeptModel | None,
+    triplets: SplitTriplets,
     features: Features | None,
-    training_pictures: Sequence[Picture] = (),
-) -> Judged:
-    """Embed, judge, store every pair, and report beside the champion."""
-    run, settings, space = started.run, started.settings, started.space
-    embeddings = embed_split(
-        model.network_on(started.compute),
-        prepared.dataset,
-        "test",
-        started.compute,
-        run.folder.embeddings("network", "test"),
-        features,
+) -> Judgement:
+    """Embed the test images, judge model and baselines on the same pairs, and store them all."""
+    dataset, network = prepared.dataset, model.network_on(run.compute)
+    embeddings = embed_split(run, network, dataset, "test", features)
+    baselines = judge_baselines(run, prepared, untrained, triplets, features)
+    return judge_test_split(
+        run, model, dataset, prepared.dataset_id, embeddings, triplets, baselines
     )
-    verification = verify_embeddings(
-        embeddings,
-        prepared.dataset,
-        kept,
-        margin=settings.margin,
-        calibration=Calibration(model.threshold, model.slope),
-        resampling=Resampling(settings.resamples, settings.seed),
-    )
-    evaluation_id = store_evaluation(
-        run,
-        model,
-        prepared.dataset,
-        prepared.dataset_id,
-        embeddings,
-        judge(started, prepared, "network", embeddings, kept),
-        verification,
-        judge_baselines(started, prepared, untrained, kept, features),
-        kept.matched_on,
-        space,
-    )
-    pictures = plot_evaluation(run, model, prepared.dataset, embeddings)
-    report = write_report(run, evaluation_id, champion, [*training_pictures, *pictures], space)
-    publish_report(run, report)
-    return Judged(run.id, model.id, evaluation_id, report, run.folder.report)
 
 
 def judge_baselines(
-    started: StartedRun,
+    run: OpenRun,
     prepared: Prepared,
     untrained: Path,
-    kept: KeptTriplets,
+    triplets: SplitTriplets,
     features: Features | None,
-) -> tuple[Judgement, ...]:
+) -> tuple[JudgedBaseline, ...]:
     """Judge what is simpler on the same triplets and pairs: what does the training add?"""
-    folder = started.run.folder
-    before, headless = (
-        describe(
-            untrained,
-            prepared.dataset,
-            "test",
-            started.compute,
-            folder.embeddings(name, "test"),
-            features,
-        )
-        for describe, name in ((embed_split, "untrained"), (measure_features, "features"))
+    dataset = prepared.dataset
+    described = {
+        "untrained network": embed_split(run, untrained, dataset, "test", features, by="untrained"),
+        "features without a head": describe_by_features(run, untrained, dataset, "test", features),
+        "mean colour": describe_by_mean_colour(run, dataset, "test"),
+    }
+    return tuple(
+        judge_baseline(run, name, dataset, embeddings, triplets)
+        for name, embeddings in described.items()
     )
-    colours = measure_mean_colours(
-        prepared.dataset, "test", folder.embeddings("mean-colour", "test")
-    )
-    return (
-        judge(started, prepared, "untrained network", before, kept),
-        judge(started, prepared, "features without a head", headless, kept),
-        judge(started, prepared, "mean colour", colours, kept),
-    )
-
-
-def judge(
-    started: StartedRun, prepared: Prepared, name: str, embeddings: Path, kept: KeptTriplets
-) -> Judgement:
-    """Judge one way of embedding."""
-    resampling = Resampling(started.settings.resamples, started.settings.seed)
-    return Judgement(name, judge_embeddings(embeddings, prepared.dataset, kept, resampling))

@@ -1,7 +1,7 @@
 """A plugin of Prefect's command line: `prefect deployment run train-flow`.
 
-Prefect itself wants FLOW/DEPLOYMENT. Where a bare name fits one deployment alone, this resolves it;
-every other name, and every other command, goes to Prefect unchanged.
+Prefect itself requires FLOW/DEPLOYMENT. This resolves a bare name that only one deployment has, and
+leaves every other name and command to Prefect.
 """
 
 import inspect
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @register_hook
 def setup_environment(*, ctx: "HookContext") -> None:
-    """Prefect's hook, called as it starts with plugins on; changes nothing in the environment."""
+    """Resolve bare names in this process. Prefect calls this hook as it starts."""
     if not is_deployment_run(sys.argv):
         return
     from prefect.client.orchestration import PrefectClient
@@ -35,7 +35,7 @@ def setup_environment(*, ctx: "HookContext") -> None:
 
 
 def is_deployment_run(arguments: Sequence[str]) -> bool:
-    """Tell whether this process is `prefect deployment run`, options before it or not.
+    """Return whether these arguments are `prefect deployment run`, with or without options.
 
     >>> is_deployment_run(["prefect", "--profile", "local", "deployment", "run", "train-flow"])
     True
@@ -47,7 +47,7 @@ def is_deployment_run(arguments: Sequence[str]) -> bool:
 
 
 async def _full_name(client: "PrefectClient", name: str) -> str:
-    """FLOW/DEPLOYMENT of a bare name; ends the command as Prefect does where that is not one."""
+    """Return FLOW/DEPLOYMENT for a bare name; end the command as Prefect does if there is none."""
     from prefect.cli._utilities import exit_with_error
     from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 

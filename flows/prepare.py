@@ -3,25 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from prefect import flow
-
-from flows.runs import StartedRun, mark_cancelled, mark_crashed, mark_failed, new_run
-from flows.settings import Overrides, PresetName
+from flows.presets import PresetName
+from flows.runs import NewRun, open_run, recorded_flow
+from flows.settings import Overrides, resolve
 from storage.datasets.building import CatalogFile
 from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset
-from storage.workspace import Workspace
 from tasks.prepare import (
     SplitCatalog,
     build_catalog,
     crop_shard,
     divide_into_shards,
+    only_maker,
     pack_dataset,
     plan_crops,
+    record_dataset,
     split_by_artist,
-    turn_at,
 )
-from tasks.records import record_dataset
+from tasks.support.run import OpenRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,7 @@ class Prepared:
     dataset_id: int
 
 
-@flow(
-    name="prepare-flow",
-    flow_run_name="prepare {source} ({preset})",
-    on_failure=[mark_failed],
-    on_crashed=[mark_crashed],
-    on_cancellation=[mark_cancelled],
-)
+@recorded_flow("prepare {source} ({preset})")
 def prepare_flow(
     source: str = "sample",
     preset: PresetName = "demo",
@@ -55,42 +48,36 @@ def prepare_flow(
         settings: single settings that differ from the preset.
         catalog_only: stop after the split; no image is needed.
     """
-    with new_run("prepare-flow", source, preset, settings) as started:
-        return split(started) if catalog_only else prepare(started)
+    with open_run(NewRun(source, preset, resolve(preset, settings or {}))) as run:
+        return split(run) if catalog_only else prepare(run)
 
 
 def prepare(
-    started: StartedRun, needed: Sequence[str] = (), known: Mapping[str, str] | None = None
+    run: OpenRun, needed: Sequence[str] = (), known: Mapping[str, str] | None = None
 ) -> Prepared:
-    """Take a run's source to its dataset; it must have artists for every ``needed`` split."""
-    return crop(started, split(started, needed, known))
+    """Turn a run's source into its dataset; each ``needed`` split must have artists."""
+    return crop(run, split(run, needed, known))
 
 
 def split(
-    started: StartedRun, needed: Sequence[str] = (), known: Mapping[str, str] | None = None
+    run: OpenRun, needed: Sequence[str] = (), known: Mapping[str, str] | None = None
 ) -> SplitCatalog:
-    """Take a run's source to a catalog; artists in ``known`` keep their split."""
-    settings, space = started.settings, started.space
-    catalog = build_catalog(started.run.source, settings.kaggle_draw(), space)
-    return split_by_artist(catalog, settings.split_rules(), space, needed, known)
+    """Turn a run's source into a divided catalog; artists in ``known`` keep their split."""
+    return split_by_artist(run, build_catalog(run), needed, known)
 
 
-def crop(started: StartedRun, divided: SplitCatalog) -> Prepared:
-    """Take a catalog to its dataset, and record that."""
-    rules, share = started.settings.crop_rules(), started.settings.rejected_share
-    dataset = crop_to_zip(divided.catalog, rules, share, started.space)
-    dataset_id = record_dataset(dataset, started.run, started.space)
-    return Prepared(divided, dataset, dataset_id)
+def crop(run: OpenRun, divided: SplitCatalog) -> Prepared:
+    """Turn a divided catalog into its dataset, and record it."""
+    dataset = crop_to_zip(run, divided.catalog, run.settings.crop_rules())
+    return Prepared(divided, dataset, record_dataset(run, dataset))
 
 
-def crop_to_zip(
-    catalog: CatalogFile, rules: CropRules, rejected_share: float, space: Workspace
-) -> Dataset:
+def crop_to_zip(run: OpenRun, catalog: CatalogFile, rules: CropRules) -> Dataset:
     """Crop every image of a split into one zip, unless the very same was cropped before."""
-    plan = plan_crops(catalog, rules, space)
-    with turn_at(plan.dataset):
+    plan = plan_crops(catalog, rules, run.space)
+    with only_maker(plan.dataset):
         if not plan.dataset.is_complete:
             shards = divide_into_shards(plan)
             outcomes = [outcome for shard in shards for outcome in crop_shard(plan, shard)]
-            pack_dataset(plan, outcomes, rejected_share)
+            pack_dataset(plan, outcomes, run.settings.rejected_share)
     return plan.dataset

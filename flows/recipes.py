@@ -7,24 +7,24 @@ from pydantic import JsonValue
 
 from flows.assignments import parse_assignments
 from flows.errors import SettingsError
-from flows.settings import PresetName, preset_name, resolve
+from flows.settings import PresetName, Settings, preset_name, resolve
 
 
 @dataclass(frozen=True, slots=True)
 class NamedRecipe:
-    """A preset with settings that differ, and how it was written."""
+    """A preset with the settings that differ from it, and how it was written."""
 
     text: str
     preset: PresetName
     overrides: dict[str, JsonValue]
+    settings: Settings
 
 
 def read_recipe(text: str) -> NamedRecipe:
     """Read ``PRESET`` or ``PRESET:key=value,key=value``. Raises SettingsError for a mistake."""
     name, _, assignments = text.partition(":")
     overrides = parse_assignments(assignments.split(",") if assignments else ())
-    resolve(name, overrides)
-    return NamedRecipe(text, preset_name(name), overrides)
+    return NamedRecipe(text, preset_name(name), overrides, resolve(name, overrides))
 
 
 def read_recipes(texts: Sequence[str]) -> tuple[NamedRecipe, ...]:

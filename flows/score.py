@@ -3,29 +3,14 @@
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
-from flows.environment import workspace
-from flows.runs import (
-    continued_run,
-    mark_cancelled,
-    mark_crashed,
-    mark_failed,
-    model_to_use,
-    run_of_model,
-)
+from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
 from tasks.pair_images import embed_shard, find_images
 from tasks.scoring import Scored, store_scores
 
 
-@flow(
-    name="score-flow",
-    flow_run_name="score {pairs}",
-    on_failure=[mark_failed],
-    on_crashed=[mark_crashed],
-    on_cancellation=[mark_cancelled],
-)
+@recorded_flow("score {pairs}")
 def score_flow(
     pairs: str,
     images: str | None = None,
@@ -42,27 +27,16 @@ def score_flow(
             if left out.
         model: the number of a model; the champion if left out.
         output: where to write index,sameArtist; into the run's folder if left out.
-        rejected_share: stop where more than this share of the rows cannot be scored; as in the
+        rejected_share: stop if more than this share of the rows cannot be scored; as in the
             model's training if left out.
         resume: the number of a stopped run to go on with, after the pairs that it has stored.
     """
     pair_file = Path(pairs).expanduser().absolute()
-    space = workspace()
-    kept = model_to_use(model, space, resume)
-    with (
-        continued_run(resume, "score-flow")
-        if resume is not None
-        else run_of_model("score-flow", str(pair_file), kept, {})
-    ) as started:
-        folder = started.run.folder
-        root = Path(images).expanduser().absolute() if images else pair_file.parent
+    root = Path(images).expanduser().absolute() if images else pair_file.parent
+    used = find_model_to_use(model, resume)
+    with open_run(resume or NewRun(str(pair_file), used.preset, used.settings, used.id)) as run:
         named = find_images(pair_file, root)
-        embedded = [
-            embed_shard(shard, root, kept, started.settings.crop_rules(), started.compute, folder)
-            for shard in named.shards
-        ]
-        submission = Path(output).absolute() if output else folder.directory / "submission.csv"
-        share = started.settings.rejected_share if rejected_share is None else rejected_share
-        return store_scores(
-            started.run, kept, pair_file, named.n_rows, embedded, submission, share, started.space
-        )
+        embedded = [embed_shard(run, used, shard, root) for shard in named.shards]
+        submission = Path(output).absolute() if output else run.folder.directory / "submission.csv"
+        share = run.settings.rejected_share if rejected_share is None else rejected_share
+        return store_scores(run, used, pair_file, named.n_rows, embedded, submission, share)

@@ -4,21 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
 from flows.recipes import read_recipe, read_recipes
-from flows.runs import (
-    StartedRun,
-    continued_run,
-    mark_cancelled,
-    mark_crashed,
-    mark_failed,
-    new_run,
-)
+from flows.runs import NewRun, open_run, recorded_flow
 from flows.settings import resolve
 from flows.train import train_flow
 from storage.reports.sweep import SweepReport
+from tasks.support.run import OpenRun
 from tasks.sweep import (
     Training,
     compare_recipes,
@@ -41,13 +34,7 @@ class Swept:
     report_path: Path
 
 
-@flow(
-    name="sweep-flow",
-    flow_run_name="sweep {source}",
-    on_failure=[mark_failed],
-    on_crashed=[mark_crashed],
-    on_cancellation=[mark_cancelled],
-)
+@recorded_flow("sweep {source}")
 def sweep_flow(
     source: str = "sample",
     recipes: list[str] = LIKELY,
@@ -64,37 +51,27 @@ def sweep_flow(
         seeds: from how many seeds every recipe is trained on every fold.
         resume: the number of a sweep that was stopped; what it has trained is not trained again.
     """
-    if resume is None:
-        named = read_recipes(recipes)
-        run = new_run("sweep-flow", source, named[0].preset, named[0].overrides)
-    else:
-        run = continued_run(resume, "sweep-flow")
-    with run as started:
+    named = () if resume else read_recipes(recipes)
+    with open_run(resume or NewRun(source, named[0].preset, named[0].settings)) as run:
         if resume is None:
-            plan_sweep(started.run, [one.text for one in named], folds, seeds, started.space)
-        for training in read_planned(started.run, started.space):
-            train(started, training)
-        compare_recipes(started.run, started.settings.resamples, started.space)
-        report = report_sweep(started.run, started.space)
-        return Swept(started.run.id, report, started.run.folder.report)
+            plan_sweep(run, [one.text for one in named], folds, seeds)
+        for training in read_planned(run):
+            train(run, training)
+        compare_recipes(run)
+        return Swept(run.id, report_sweep(run), run.folder.report)
 
 
-def train(started: StartedRun, training: Training) -> None:
+def train(run: OpenRun, training: Training) -> None:
     """Train a recipe on one fold from one seed, or go on where that was stopped."""
     recipe = read_recipe(training.recipe)
     overrides = recipe.overrides | {
         "seed": training.seed,
-        "split_seed": started.settings.seed,
+        "split_seed": run.settings.seed,
         "folds": training.folds,
         "fold": training.fold,
     }
-    settings = resolve(recipe.preset, overrides).model_dump(mode="json")
-    stopped = find_stopped_training(started.run, settings, started.space)
+    stopped = find_stopped_training(run, resolve(recipe.preset, overrides))
     judged = train_flow(
-        started.run.source,
-        recipe.preset,
-        None if stopped else overrides,
-        stopped,
-        promote=False,
+        run.source, recipe.preset, None if stopped else overrides, stopped, promote=False
     )
-    record_training(started.run, training, judged.run_id, judged.evaluation_id, started.space)
+    record_training(run, training, judged.run_id, judged.evaluation_id)

@@ -1,49 +1,38 @@
-"""train-flow: prepare → per epoch: triplets, training, validation → test evaluation → report."""
+"""train-flow: prepare → train → choose the threshold → judge → compare with the champion."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import flow
-
-from flows.champion import crown
+from flows.champion import challenge_champion
 from flows.errors import SettingsError
 from flows.features import features_of
-from flows.judge import Judged, build_untrained, draw_for_test, judge_on_test
+from flows.judge import Judged, draw_test_triplets, judge_on_test
 from flows.prepare import Prepared, crop, split
-from flows.runs import (
-    StartedRun,
-    continued_run,
-    mark_cancelled,
-    mark_crashed,
-    mark_failed,
-    new_run,
-)
-from flows.settings import Overrides, PresetName
+from flows.presets import PresetName
+from flows.runs import NewRun, open_run, recorded_flow
+from flows.settings import Overrides, resolve
 from model.selection import ValidatedEpoch, best_epoch, should_stop
-from tasks.batches import KeptTriplets, draw_epoch_batches, draw_kept_triplets
-from tasks.evaluation import choose_threshold, embed_split, score_checkpoint
+from tasks.batches import SplitTriplets, draw_epoch_batches, draw_split_triplets
+from tasks.embedding import embed_split
+from tasks.epochs import read_history, record_epoch
+from tasks.evaluation import choose_threshold, score_checkpoint
 from tasks.features import Features, standardise_features
-from tasks.records import KeptModel, keep_model, network_on, read_history, record_epoch
-from tasks.report import plot_training, publish_curve
-from tasks.support.device import turn_on
-from tasks.training import export_checkpoint, train_one_epoch
+from tasks.models import Threshold, network_on, register_model
+from tasks.report import plot_training, publish_curve, publish_report, write_report
+from tasks.support.device import device_for
+from tasks.support.run import OpenRun
+from tasks.training import build_untrained_network, export_checkpoint, train_one_epoch
 
 
 @dataclass(frozen=True, slots=True)
-class KeptDraws:
-    """The triplets that are drawn once: by them all epochs are compared."""
+class FixedTriplets:
+    """The triplets that are drawn once and that all epochs are compared by."""
 
-    validation: KeptTriplets
-    test: KeptTriplets
+    validation: SplitTriplets
+    test: SplitTriplets
 
 
-@flow(
-    name="train-flow",
-    flow_run_name="train {source} ({preset})",
-    on_failure=[mark_failed],
-    on_crashed=[mark_crashed],
-    on_cancellation=[mark_cancelled],
-)
+@recorded_flow("train {source} ({preset})")
 def train_flow(
     source: str = "sample",
     preset: PresetName = "demo",
@@ -58,119 +47,82 @@ def train_flow(
             catalog CSV.
         preset: the settings to start from.
         settings: single settings that differ from the preset.
-        resume: the number of a run that was stopped; it goes on after its last finished epoch,
-            with its own source and settings.
+        resume: the number of a stopped run to go on with after its last finished epoch, with its
+            own source and settings.
         promote: whether the model may become the champion.
     """
-    if resume is None:
-        run = new_run("train-flow", source, preset, settings)
-    elif settings:
-        raise SettingsError("a run that goes on has its own settings: leave settings out")
-    else:
-        run = continued_run(resume)
-    with run as started:
-        divided = split(started, needed=("train", "validation", "test"))
-        untrained = build_untrained(started)  # its weights may be missing: known before hours go by
-        prepared = crop(started, divided)
-        features = see_crops(started, prepared, untrained)
-        kept = draw_kept(started, prepared)
-        history = train_epochs(started, prepared, kept, untrained, features)
-        model = calibrate(started, prepared, history, features)
-        champion = crown(started, prepared, model) if promote else None
-        pictures = plot_training(started.run, model.epoch, started.space)
-        return judge_on_test(
-            started, prepared, model, untrained, kept.test, champion, features, pictures
-        )
+    if resume is not None and settings:
+        raise SettingsError("settings: a resumed run has its own; leave them out")
+    with open_run(resume or NewRun(source, preset, resolve(preset, settings or {}))) as run:
+        divided = split(run, needed=("train", "validation", "test"))
+        untrained = build_untrained_network(run)  # before cropping, as its weights may be missing
+        prepared = crop(run, divided)
+        features = see_crops(run, prepared, untrained)
+        triplets = draw_fixed_triplets(run, prepared)
+
+        history = train_epochs(run, prepared, triplets, untrained, features)
+        best = best_epoch(history, run.settings.choose_epoch_by)
+        threshold = choose_threshold_of(run, prepared, best, features)
+        model = register_model(run, best, threshold)
+
+        test = judge_on_test(run, prepared, model, untrained, triplets.test, features)
+        may_win = promote and not threshold.has_collapsed
+        champion = challenge_champion(run, prepared, model) if may_win else None
+
+        pictures = (*plot_training(run, best.epoch), *test.pictures)
+        report = write_report(run, test.evaluation_id, champion, pictures)
+        publish_report(run, report)
+        return Judged(run.id, model.id, test.evaluation_id, report, run.folder.report)
 
 
-def see_crops(started: StartedRun, prepared: Prepared, untrained: Path) -> Features | None:
-    """Show every crop to a frozen backbone once; a backbone that is trained sees them anew."""
-    settings = started.settings
-    features = features_of(
-        prepared.dataset, untrained, settings, started.space, settings.warped_copies
-    )
-    standardise_features(untrained, prepared.dataset, started.compute, features)
+def see_crops(run: OpenRun, prepared: Prepared, untrained: Path) -> Features | None:
+    """Show every crop to a frozen backbone once; one that is trained sees them in every epoch."""
+    copies = run.settings.warped_copies
+    features = features_of(prepared.dataset, untrained, run.settings, run.space, copies)
+    standardise_features(run, untrained, prepared.dataset, features)
     return features
 
 
-def draw_kept(started: StartedRun, prepared: Prepared) -> KeptDraws:
+def draw_fixed_triplets(run: OpenRun, prepared: Prepared) -> FixedTriplets:
     """Draw the triplets of validation and test."""
-    settings = started.settings
-    validation = draw_kept_triplets(
-        prepared.dataset,
-        "validation",
-        settings.validation_triplets,
-        settings.seed,
-        started.run.folder,
-    )
-    test = draw_for_test(started, prepared)
-    return KeptDraws(validation, test)
+    count = run.settings.validation_triplets
+    validation = draw_split_triplets(run, prepared.dataset, "validation", count)
+    return FixedTriplets(validation, draw_test_triplets(run, prepared))
 
 
 def train_epochs(
-    started: StartedRun,
+    run: OpenRun,
     prepared: Prepared,
-    kept: KeptDraws,
+    triplets: FixedTriplets,
     untrained: Path,
     features: Features | None,
 ) -> tuple[ValidatedEpoch, ...]:
     """Train until the last epoch, or until validation has stopped getting better."""
-    settings, run = started.settings, started.run
-    history = read_history(run, started.space)
+    settings, dataset = run.settings, prepared.dataset
+    history = read_history(run)
     checkpoint = run.folder.checkpoint(history[-1].epoch) if history else untrained
     for epoch in range(len(history) + 1, settings.epochs + 1):
         if should_stop(history, settings.patience, settings.choose_epoch_by):
             break
-        batches = draw_epoch_batches(
-            prepared.dataset,
-            settings.recipe(),
-            settings.train_triplets,
-            settings.seed,
-            epoch,
-            run.folder.epoch_triplets(epoch),
-        )
-        with turn_on(started.compute.device, run.id):
-            trained = train_one_epoch(
-                checkpoint,
-                prepared.dataset,
-                batches,
-                settings.recipe(),
-                started.compute,
-                seed=settings.seed,
-                epoch=epoch,
-                folder=run.folder,
-                features=features,
-            )
+        batches = draw_epoch_batches(run, dataset, epoch)
+        with device_for(run):
+            trained = train_one_epoch(run, checkpoint, dataset, batches, epoch, features)
         checkpoint = trained.checkpoint
         validation, test = (
-            score_checkpoint(
-                checkpoint, prepared.dataset, one, settings.margin, started.compute, features
-            )
-            for one in (kept.validation, kept.test)
+            score_checkpoint(run, checkpoint, dataset, one, features)
+            for one in (triplets.validation, triplets.test)
         )
-        history = record_epoch(run, trained, validation, test, started.space)
-        publish_curve(run, best_epoch(history, settings.choose_epoch_by).epoch, started.space)
+        history = record_epoch(run, trained, validation, test)
+        publish_curve(run, best_epoch(history, settings.choose_epoch_by).epoch)
     return history
 
 
-def calibrate(
-    started: StartedRun,
-    prepared: Prepared,
-    history: tuple[ValidatedEpoch, ...],
-    features: Features | None,
-) -> KeptModel:
-    """Keep the epoch that validation prefers, with a threshold from validation pairs."""
-    run, settings = started.run, started.settings
-    best = best_epoch(history, settings.choose_epoch_by)
-    checkpoint = run.folder.checkpoint(best.epoch)
-    export_checkpoint(checkpoint, prepared.dataset, settings.crop_rules())
-    embeddings = embed_split(
-        network_on(started.compute, checkpoint),
-        prepared.dataset,
-        "validation",
-        started.compute,
-        run.folder.embeddings("network", "validation"),
-        features,
-    )
-    threshold = choose_threshold(embeddings, prepared.dataset)
-    return keep_model(run, best, threshold, settings.network_shape(), started.space)
+def choose_threshold_of(
+    run: OpenRun, prepared: Prepared, epoch: ValidatedEpoch, features: Features | None
+) -> Threshold:
+    """Choose the threshold of an epoch's network on the validation pairs."""
+    checkpoint = run.folder.checkpoint(epoch.epoch)
+    export_checkpoint(run, checkpoint, prepared.dataset)
+    network = network_on(run.compute, checkpoint)
+    embeddings = embed_split(run, network, prepared.dataset, "validation", features)
+    return choose_threshold(embeddings, prepared.dataset)

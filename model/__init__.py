@@ -1,1 +1,1 @@
-"""The mathematics: triplets, warp, network, loss, training, embedding, metrics."""
+"""The science: triplets, warps, network, loss, training, embedding and metrics."""

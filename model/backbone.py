@@ -1,26 +1,26 @@
-"""The backbone: one or more of timm's networks side by side, from images to features."""
+"""The backbone: one or more timm networks side by side, from images to features."""
 
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from model.errors import ModelInputError
-from model.pretrained import IMAGENET, PACKAGED, Normalisation, load_weights
+from model.pretrained import IMAGENET, PACKAGED, load_weights
 from model.shape import FeatureKind
 
-SIDE_BY_SIDE = "+"
 REVISION = 1
-"""Of what features are: raised when the same weights begin to give others."""
+"""Increase this when the same weights give different features."""
 
 
 class Trunk(nn.Module):
-    """A network of timm's without its classifier, and what its weights expect of an image.
+    """A timm network without its classifier, with the normalisation its weights expect.
 
-    ``kind`` says what it gives of an image: ``map``, its last feature map (B, C, H, W), or
-    ``statistics``, the means and deviations (B, D) of the channels of every level's map: the first
-    levels tell of brushwork, the last of what is painted.
+    ``kind`` is ``map`` for the last feature map (B, C, H, W), or ``statistics`` for the mean and
+    deviation of every channel at every level (B, D): early levels show brushwork, late ones the
+    subject.
     """
 
     mean: Tensor
@@ -31,12 +31,12 @@ class Trunk(nn.Module):
         super().__init__()
         self.name, self.kind = name, kind
         self.network: Any = _create(name)
-        expected = normalisation_of(name, self.network)
-        self.register_buffer("mean", _per_channel(expected.mean))
-        self.register_buffer("deviation", _per_channel(expected.deviation))
+        cfg = {} if name in PACKAGED else getattr(self.network, "pretrained_cfg", {})
+        self.register_buffer("mean", _per_channel(cfg.get("mean", IMAGENET.mean)))
+        self.register_buffer("deviation", _per_channel(cfg.get("std", IMAGENET.deviation)))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) of values from 0 to 1 → (B, C, H, W) or (B, D), by ``kind``."""
+        """Turn images (B, 3, S, S), from 0 to 1, into features (B, C, H, W) or (B, D)."""
         images = images.sub(self.mean).div(self.deviation)
         if self.kind == "map":
             last_map: Tensor = self.network.forward_features(images)
@@ -45,45 +45,41 @@ class Trunk(nn.Module):
         return torch.cat([_means_and_deviations(each.flatten(2)) for each in maps], dim=1)
 
     def by_channel(self, last_map: Tensor) -> Tensor:
-        """The last map as (B, C, places), in whichever order the network has it."""
-        if last_map.ndim == 3:  # (B, places, C): a transformer's
+        """Return the last map as (B, C, places), whatever order the network uses."""
+        if last_map.ndim == 3:  # a transformer's: (B, places, C)
             return last_map.transpose(1, 2)
         is_last = getattr(self.network, "output_fmt", "NCHW") == "NHWC"
         return (last_map.movedim(-1, 1) if is_last else last_map).flatten(2)
 
 
 class Backbone(nn.Module):
-    """Trunks side by side, each seeing the same images; their features are joined."""
+    """Trunks that see the same images; their features are concatenated."""
 
     def __init__(self, names: str, kind: FeatureKind) -> None:
-        """Build the trunks that ``names`` lists, joined by ``+``, with random weights.
+        """Build the trunks listed in ``names``, joined by ``+``, with random weights.
 
-        Raises ModelInputError for an unknown name, or where maps were to be joined.
+        Raises ModelInputError for an unknown name, or for several trunks with ``map``.
         """
         super().__init__()
-        split = names.split(SIDE_BY_SIDE)
+        split = names.split("+")
         if len(split) > 1 and kind == "map":
             raise ModelInputError(
                 "features: maps of several backbones cannot be joined; set features=statistics"
             )
-        self.trunks = nn.ModuleList(Trunk(name.strip(), kind) for name in split)
+        self.parts = [Trunk(name.strip(), kind) for name in split]
+        self.trunks = nn.ModuleList(self.parts)  # the same, as torch wants them
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, S, S) of values from 0 to 1 → features, see `Trunk`."""
-        return torch.cat([trunk(images) for trunk in self.trunks], dim=1)
-
-    @property
-    def parts(self) -> list[Trunk]:
-        """The trunks, in the order of their features."""
-        return cast(list[Trunk], list(self.trunks))
+        """Turn images (B, 3, S, S), from 0 to 1, into features, see `Trunk`."""
+        return torch.cat([trunk(images) for trunk in self.parts], dim=1)
 
     def load(self, weights: str) -> None:
-        """Bring every trunk to ``weights``, see `model.pretrained.load_weights`."""
+        """Load ``weights`` into every trunk, see `model.pretrained.load_weights`."""
         for trunk in self.parts:
             load_weights(trunk.network, trunk.name, weights)
 
     def feature_shape(self, crop_size: int) -> torch.Size:
-        """The shape of one image's features, found by a pass over a black one."""
+        """The shape of one image's features, found by passing a black image."""
         was_training = self.training
         self.eval()
         with torch.inference_mode():
@@ -92,25 +88,15 @@ class Backbone(nn.Module):
         return features.shape[1:]
 
 
-def normalisation_of(name: str, network: nn.Module) -> Normalisation:
-    """Mean and deviation that a network's pretrained weights expect."""
-    if name in PACKAGED:
-        return PACKAGED[name].normalisation
-    cfg = getattr(network, "pretrained_cfg", {})
-    return Normalisation(
-        tuple(cfg.get("mean", IMAGENET.mean)), tuple(cfg.get("std", IMAGENET.deviation))
-    )
-
-
 def _create(name: str) -> nn.Module:
-    import timm  # two seconds with torchvision, which nothing that only embeds should wait for
+    import timm  # takes two seconds, which exported networks need not spend
 
     architecture = name.partition(".")[0]
     if not timm.is_model(architecture):
         alike = get_close_matches(architecture, timm.list_models(), 3)
-        hint = f"; there is {', '.join(alike)}" if alike else ""
+        hint = f"; did you mean {', '.join(alike)}?" if alike else ""
         raise ModelInputError(f"backbone: timm has no network {name!r}{hint}")
-    # A ResNet starts as torchvision's does: no branch of it starts at zero.
+    # As in torchvision, no branch of a ResNet starts at zero.
     is_resnet = timm.model_entrypoint(architecture).__module__ == "timm.models.resnet"
     arguments: dict[str, Any] = {"zero_init_last": False} if is_resnet else {}
     try:
@@ -125,12 +111,12 @@ def _create(name: str) -> nn.Module:
 def _means_and_deviations(features: Tensor) -> Tensor:
     """Mean and deviation of each channel of (B, C, places): (B, 2 C).
 
-    Style as Huang & Belongie 2017 have it ("Arbitrary Style Transfer in Real-time with Adaptive
-    Instance Normalization").
+    They describe style (Huang & Belongie 2017, "Arbitrary Style Transfer in Real-time with
+    Adaptive Instance Normalization").
     """
     means, squares = features.mean(dim=2), features.square().mean(dim=2)
     return torch.cat([means, (squares - means.square()).clamp(min=0).add(1e-6).sqrt()], dim=1)
 
 
-def _per_channel(values: tuple[float, float, float]) -> Tensor:
+def _per_channel(values: Sequence[float]) -> Tensor:
     return torch.tensor(values).view(1, 3, 1, 1)

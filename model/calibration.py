@@ -1,4 +1,4 @@
-"""From a distance to a verdict and a probability, both settled on validation pairs."""
+"""Turn a distance into a verdict and a probability, both fitted on validation pairs."""
 
 from dataclasses import dataclass
 
@@ -7,25 +7,25 @@ from numpy.typing import ArrayLike
 
 from model.distances import Float64, Pairs, require_both_kinds
 
-# The slope, in units of one over the distances' root mean square from the threshold: from "any
-# distance leaves it open" to "any distance settles it". Data without a slope of its own ends there.
+# Bounds of the slope, times the distances' root mean square from the threshold: from nearly flat to
+# nearly a step. Data that determine no slope end at a bound.
 SLOPE_BOUNDS = (1e-3, 1e2)
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Reads a distance as probability = 1 / (1 + exp(-slope * (threshold - distance)))."""
+    """probability = 1 / (1 + exp(-slope * (threshold - distance)))."""
 
     threshold: float  # a pair is predicted "same artist" at or below this distance
     slope: float  # > 0, per unit of distance
 
 
 def best_threshold(pairs: Pairs) -> float:
-    """Threshold with the greatest balanced accuracy, that is, the greatest Youden's J.
+    """Threshold with the highest balanced accuracy, which is the highest Youden's J.
 
-    It lies midway between the two neighbouring distances that it parts, and is the largest distance
-    where letting all pass is best. Of equally good thresholds the smallest is taken. Raises
-    `ModelInputError` where `pairs` lack one kind.
+    It lies midway between the two neighbouring distances that it separates, or is the largest
+    distance if accepting every pair is best. Of equally good thresholds it is the smallest. Raises
+    `ModelInputError` unless `pairs` hold both kinds.
 
     Below, the same distances are 1 and 4, the different ones 5, 6, 9 and 10.
 
@@ -46,13 +46,12 @@ def best_threshold(pairs: Pairs) -> float:
 
 
 def calibrate(pairs: Pairs) -> Calibration:
-    """Fit the threshold and the slope on validation pairs, which must be of both kinds.
+    """Fit threshold and slope on validation pairs. Raises `ModelInputError` unless of both kinds.
 
-    The slope is that of a logistic regression whose midpoint is held at the threshold, and in which
-    same and different pairs weigh alike in total. The probability is therefore what it would be
-    "when same and different were equally likely beforehand", and is 1/2 or more just where the
-    verdict is "same artist". The slope stays within `SLOPE_BOUNDS`, so it is positive and finite
-    even where the two kinds are fully parted or not at all.
+    The slope is that of a logistic regression with its midpoint fixed at the threshold and equal
+    total weight for same and different pairs. The probability therefore assumes that both are
+    equally likely beforehand, and is at least 1/2 exactly if the verdict is "same artist".
+    `SLOPE_BOUNDS` keep the slope positive and finite even if the kinds separate fully.
 
     >>> from model.distances import all_pairs
     >>> calibrate(all_pairs(np.float32([[0], [1], [6], [10]]), np.array([0, 0, 1, 1]))).threshold
@@ -77,21 +76,22 @@ def calibrate(pairs: Pairs) -> Calibration:
 
 
 def probability(distance: ArrayLike, calibration: Calibration) -> Float64:
-    """Probability that a pair at `distance` (any shape) is by one artist; the same shape.
-
-    A prior of 1/2 is taken, see `calibrate`. However large the distance, nothing overflows.
+    """Probability that pairs at `distance` (any shape) are by one artist, given a prior of 1/2.
 
     >>> probability([1.0, 2.0, 1e9], Calibration(threshold=2.0, slope=np.log(3))).round(6).tolist()
     [0.75, 0.5, 0.0]
     """
     ratio = log_likelihood_ratio(distance, calibration)
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * ratio))  # the same logistic
+    share = 0.5 + 0.5 * np.tanh(0.5 * ratio)  # the logistic, without overflow
+    accepted = np.asarray(distance, dtype=np.float64) <= calibration.threshold
+    # Just above the threshold, rounding would give 1/2, against the verdict.
+    return np.where(accepted, share, np.minimum(share, np.nextafter(0.5, 0)))
 
 
 def log_likelihood_ratio(distance: ArrayLike, calibration: Calibration) -> Float64:
-    """How many times likelier `distance` is between images by one artist, as a natural logarithm.
+    """Natural logarithm of how much likelier `distance` is for one artist than for two.
 
-    The logit of `probability`, whose prior of 1/2 adds nothing to it; any shape, the same shape.
+    It is the logit of `probability`, since the prior of 1/2 adds nothing.
 
     >>> log_likelihood_ratio([1.0, 2.0, 4.0], Calibration(threshold=2.0, slope=3.0)).tolist()
     [3.0, 0.0, -6.0]

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors and plain settings in a file, nothing that could run when it is read."""
+"""Checkpoints: files of tensors and plain settings, read without unpickling."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -15,21 +15,21 @@ from model.shape import NetworkShape
 FORMAT = "samehand checkpoint 2"
 FIRST_FORMAT = "samehand checkpoint 1"
 FROZEN = "backbone.pt"
-"""A frozen backbone lies once beside the checkpoints of a run, which hold the rest."""
+"""The file of a frozen backbone, beside the checkpoints of a run, which do not repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A network as it stood after ``epoch`` (0: before any training)."""
+    """A network after ``epoch``; 0 is before training."""
 
     network: SiameseNetwork
     epoch: int
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write the checkpoint to ``path``; making that all or nothing is the caller's part.
+    """Write the checkpoint to ``path`` without a frozen backbone, see `save_backbone`.
 
-    A frozen backbone is not part of it, see `save_backbone`.
+    The caller makes the write atomic.
     """
     content = {
         "format": FORMAT,
@@ -42,12 +42,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def save_backbone(path: Path, network: SiameseNetwork) -> None:
-    """Write a frozen backbone to ``path``, which is `FROZEN` beside the checkpoints."""
+    """Write a frozen backbone to ``path``, called `FROZEN` and beside the checkpoints."""
     torch.save({"format": FORMAT, "network": network.backbone_state()}, path)
 
 
 def backbone_hash(network: SiameseNetwork) -> str:
-    """SHA-256 of what a backbone is: its names, the kind of its features, its weights."""
+    """SHA-256 of a backbone's names, kind of features and weights."""
     named = f"{network.shape.backbone} {network.shape.features} {REVISION}"
     digest = hashlib.sha256(named.encode())
     for name, value in network.backbone.state_dict().items():
@@ -56,9 +56,9 @@ def backbone_hash(network: SiameseNetwork) -> str:
 
 
 def load_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
-    """Read a checkpoint back.
+    """Read a checkpoint.
 
-    Raises ModelInputError for a file that is missing or not ours, OSError where it cannot be read.
+    Raises ModelInputError if it is missing or not samehand's, OSError if it cannot be read.
     """
     content = _load(path)
     try:
@@ -75,18 +75,18 @@ def load_checkpoint(path: Path, device: str = "cpu") -> Checkpoint:
     except ModelInputError:
         raise
     except (AttributeError, KeyError, TypeError, RuntimeError, ValueError) as error:
-        raise ModelInputError(f"{path} is a damaged checkpoint: its parts do not fit") from error
+        raise ModelInputError(f"{path} is damaged: its parts do not fit together") from error
     network.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, unused-ignore]
     return checkpoint
 
 
 def save_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Write the optimizer's state, which only the next epoch needs, to ``path``."""
+    """Write the optimizer's state to ``path``; only the next epoch needs it."""
     torch.save({"format": FORMAT, "optimizer": optimizer.state_dict()}, path)
 
 
 def load_optimizer(path: Path, optimizer: torch.optim.Optimizer) -> None:
-    """Bring ``optimizer`` to the state in ``path``. Raises ModelInputError if it does not fit."""
+    """Load the optimizer's state from ``path``. Raises ModelInputError if it does not fit."""
     content = _load(path)
     try:
         optimizer.load_state_dict(content["optimizer"])
@@ -101,7 +101,7 @@ def _load(path: Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, MemoryError):
         raise
-    except Exception as error:  # torch raises a different class for every way a file can be wrong
+    except Exception as error:  # torch raises a different class for every kind of damage
         raise ModelInputError(f"{path} is not a checkpoint of samehand") from error
     if not isinstance(content, dict) or content.get("format") not in (FORMAT, FIRST_FORMAT):
         raise ModelInputError(f"{path} is not a checkpoint of samehand")
@@ -109,10 +109,13 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _from_first_format(network: SiameseNetwork, state: dict[str, Any]) -> dict[str, Any]:
-    """Rename the weights of ResNet-18 as the first format had them, by their place in a row."""
+    """Rename ResNet-18's weights, which the first format named by their place in a sequence."""
     names = {str(place): name for place, name in enumerate(_FIRST_NAMES)}
-    renamed = {f"backbone.{name}": value for name, value in network.backbone.named_buffers()}
-    renamed = {name: value for name, value in renamed.items() if name.endswith(_EXPECTED)}
+    renamed = {
+        f"backbone.{name}": value
+        for name, value in network.backbone.named_buffers()
+        if name.endswith((".0.mean", ".0.deviation"))
+    }
     for name, value in state.items():
         part, _, rest = name.removeprefix("backbone.").partition(".")
         is_head = not name.startswith("backbone.")
@@ -120,5 +123,4 @@ def _from_first_format(network: SiameseNetwork, state: dict[str, Any]) -> dict[s
     return renamed
 
 
-_EXPECTED = (".0.mean", ".0.deviation")
 _FIRST_NAMES = ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4")

@@ -1,4 +1,4 @@
-"""Two recipes on the same folds of artists: by how much one is better, metric by metric."""
+"""Compare two recipes on the same folds of artists, metric by metric."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from model.triplets import Triplets
 
 @dataclass(frozen=True, slots=True)
 class JudgedTriplets:
-    """The distances that decide triplets, and each one's two artists (T,)."""
+    """The distances of triplets, and their artists (T,)."""
 
     distances: TripletDistances
     anchor_artist: Integers
@@ -21,9 +21,9 @@ class JudgedTriplets:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """How a recipe did on one fold from one seed; `artists` (N,) are its images'.
+    """A recipe's results on one fold from one seed; `artists` (N,) are its images'.
 
-    What is matched is None where the recipe was not judged on it.
+    The matched results are None if there are none.
     """
 
     fold: int
@@ -42,7 +42,7 @@ def judge_fold(
     matched: Triplets | None = None,
     labels: Integers | None = None,
 ) -> Tested:
-    """Judge the embeddings (N, D) of a fold by `artists` (N,); `labels` (N,) say what matches."""
+    """Measure a fold's embeddings (N, D) by `artists` (N,); `labels` (N,) define what matches."""
     pairs = all_pairs(embeddings, artists)
     return Tested(
         fold,
@@ -57,12 +57,11 @@ def judge_fold(
 def compare(
     ours: Sequence[Tested], theirs: Sequence[Tested], resamples: int, seed: int = 0
 ) -> Iterator[tuple[str, Difference]]:
-    """By how much ours are better than theirs, each a list of the same folds and seeds.
+    """How much better ours are than theirs, each given for the same folds and seeds.
 
-    What is matched is compared where both were judged on it.
+    Matched metrics are compared if both have them on every fold.
     """
-    folds = [one.fold for one in ours]
-    artists = [one.artists for one in ours]
+    folds, artists = [one.fold for one in ours], [one.artists for one in ours]
 
     def in_pairs(one: Sequence[Pairs], other: Sequence[Pairs]) -> Difference:
         return paired_roc_auc(one, other, artists, resamples=resamples, seed=seed, folds=folds)
@@ -78,17 +77,13 @@ def compare(
             folds=folds,
         )
 
-    yield "roc_auc", in_pairs([one.pairs for one in ours], [one.pairs for one in theirs])
-    yield (
-        "triplet_accuracy",
-        in_triplets([one.triplets for one in ours], [one.triplets for one in theirs]),
-    )
-    alike = [[one.matched_pairs for one in side if one.matched_pairs] for side in (ours, theirs)]
+    sides = (ours, theirs)
+    yield "roc_auc", in_pairs(*([one.pairs for one in side] for side in sides))
+    yield "triplet_accuracy", in_triplets(*([one.triplets for one in side] for side in sides))
+    alike = [[one.matched_pairs for one in side if one.matched_pairs] for side in sides]
     if len(alike[0]) == len(alike[1]) == len(ours):
         yield "matched_roc_auc", in_pairs(*alike)
-    matched = [
-        [one.matched_triplets for one in side if one.matched_triplets] for side in (ours, theirs)
-    ]
+    matched = [[one.matched_triplets for one in side if one.matched_triplets] for side in sides]
     if len(matched[0]) == len(matched[1]) == len(ours):
         yield "matched_triplet_accuracy", in_triplets(*matched)
 

@@ -1,4 +1,4 @@
-"""Where the network computes, and in which precision."""
+"""The device and precision that a network computes with."""
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -14,27 +14,28 @@ Precision = Literal["float32", "bfloat16"]
 
 @dataclass(frozen=True, slots=True)
 class Compute:
-    """A torch device by name (``cpu``, ``cuda``, ``cuda:1``, ``mps``) and a precision."""
+    """The name of a torch device (``cpu``, ``cuda``, ``cuda:1``, ``mps``) and a precision."""
 
     device: str
     precision: Precision
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Run matrix products in bfloat16, where that is the precision."""
+        """Run matrix products in bfloat16 if that is the precision."""
         if self.precision == "float32":
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, torch.bfloat16)
 
 
 def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
-    """Settle ``auto``: the accelerator if there is one, bfloat16 if the device is fast at it.
+    """Resolve ``auto``: the GPU if there is one, and bfloat16 if the device is fast at it.
 
     Raises ModelInputError for a device that this machine does not have.
     """
-    name = _best_device() if device == "auto" else device
+    best = "cuda" if torch.cuda.is_available() else "cpu"
+    name = best if device == "auto" else device
     try:
         torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:  # CUDA-less builds of torch assert
+    except (RuntimeError, AssertionError) as error:  # torch without CUDA asserts
         raise ModelInputError(f"device: this machine has no {name}; use auto or cpu") from error
     if precision in ("float32", "bfloat16"):
         return Compute(name, "bfloat16" if precision == "bfloat16" else "float32")
@@ -42,25 +43,21 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """Copy a tensor of the CPU to ``device``; a GPU reads it by itself and is not waited for."""
+    """Copy a tensor from the CPU to ``device`` without waiting for a GPU."""
     if device.type != "cuda":
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def describe_device(device: str) -> str:
-    """Say in words what ``device`` is, for the record of a run."""
+    """Describe ``device`` for the record of a run."""
     if torch.device(device).type == "cuda":
         return f"{device} ({torch.cuda.get_device_name(device)})"
     return f"{device} ({torch.get_num_threads()} threads)"
 
 
-def _best_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def _has_fast_bfloat16(device: str) -> bool:
     if torch.device(device).type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # torch has no public name for this yet.
+    # torch has no public function for this yet.
     return device == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

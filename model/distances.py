@@ -1,7 +1,7 @@
-"""Distances between embeddings: those of every pair of a split, and those of given triplets.
+"""Euclidean distances between embeddings, of all pairs or of given triplets.
 
-They are Euclidean, so smaller means more alike. They are worked out in float64 from differences,
-so that equal embeddings are exactly 0 apart, and kept as float32.
+They are computed in float64 from differences, so that equal embeddings have distance 0, and stored
+as float32.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Integers = NDArray[np.integer]
 
-GATHERED = 1024  # pairs at a time whose embeddings stay in a core's cache: four times as fast
+GATHERED = 1024  # pairs at a time, whose embeddings fit a core's cache: four times as fast
 NO_SAME_PAIR = "the split has no two images by one artist; add a second image of some artist"
 NO_DIFFERENT_PAIR = "the split has no two images by different artists; add a second artist"
 
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Every unordered pair of a split's images, in the order of `scipy.spatial.distance.pdist`."""
+    """All unordered pairs of a split's images, in the order of `scipy.spatial.distance.pdist`."""
 
     first_idx: NDArray[np.int32]  # (P,) rows of the embeddings; first_idx < second_idx
     second_idx: NDArray[np.int32]  # (P,)
@@ -32,7 +32,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class TripletDistances:
-    """The two distances that decide each triplet."""
+    """The two distances of each triplet."""
 
     positive_dist: Float32  # (T,) anchor to positive
     negative_dist: Float32  # (T,) anchor to negative
@@ -41,14 +41,14 @@ class TripletDistances:
 def all_pairs(embeddings: Float32, artists: Integers) -> Pairs:
     """Measure all N (N - 1) / 2 pairs of `embeddings` (N, D) by `artists` (N,).
 
-    A pair takes 13 bytes: 104 MB for 4,000 images, and some three times that while they are
-    measured. Raises `ModelInputError` where an embedding is not finite.
+    A pair takes 13 bytes: 104 MB for 4,000 images, and about three times that at the peak. Raises
+    `ModelInputError` if an embedding is not finite.
 
     >>> pairs = all_pairs(np.float32([[0], [1], [3]]), np.array([7, 7, 8]))
     >>> pairs.distance.tolist(), pairs.same_artist.tolist()
     ([1.0, 3.0, 2.0], [True, False, False])
     """
-    from scipy.spatial.distance import pdist  # a third of a second, which two images need not wait
+    from scipy.spatial.distance import pdist  # takes a third of a second
 
     rows = np.arange(len(artists), dtype=np.int32)
     first_idx = np.repeat(rows, rows[::-1])
@@ -62,7 +62,7 @@ def triplet_distances(
 ) -> TripletDistances:
     """Measure triplets given as row numbers (T,) of `embeddings` (N, D).
 
-    Raises `ModelInputError` where an embedding is not finite.
+    Raises `ModelInputError` if an embedding is not finite.
 
     >>> distances = triplet_distances(np.float32([[0], [1], [3]]), *np.array([[0], [1], [2]]))
     >>> distances.positive_dist.tolist(), distances.negative_dist.tolist()
@@ -75,7 +75,7 @@ def triplet_distances(
 
 
 def row_distances(points: Float64, first_idx: Integers, second_idx: Integers) -> Float64:
-    """Measure the pairs given as row numbers (P,) of `points` (N, D), for one distance each (P,).
+    """Measure pairs given as row numbers (P,) of `points` (N, D): (P,).
 
     >>> row_distances(np.float64([[0], [1], [3]]), np.array([0, 1]), np.array([1, 2])).tolist()
     [1.0, 2.0]
@@ -89,16 +89,16 @@ def row_distances(points: Float64, first_idx: Integers, second_idx: Integers) ->
 
 
 def finite_points(embeddings: Float32) -> Float64:
-    """Return `embeddings` (N, D) as float64, refusing what training leaves when it diverges."""
+    """Return `embeddings` (N, D) as float64; raises `ModelInputError` if training diverged."""
     if not np.isfinite(embeddings).all():
-        raise ModelInputError("some embeddings are not finite; lower the learning rate and retrain")
+        raise ModelInputError("some embeddings are not finite; lower learning_rate and train again")
     return embeddings.astype(np.float64)
 
 
 def predicted_same(distance: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
     """Whether each distance is at most `threshold`, compared in float64 as a database does.
 
-    Left to itself, numpy would first round the threshold to the distances' float32.
+    NumPy alone would first round the threshold to float32.
 
     >>> predicted_same(np.float32([1, 2, 3]), 2.0).tolist()
     [True, True, False]
@@ -107,7 +107,7 @@ def predicted_same(distance: NDArray[np.floating], threshold: float) -> NDArray[
 
 
 def require_both_kinds(pairs: Pairs) -> None:
-    """Raise `ModelInputError` where there is no pair by one artist, or none by two."""
+    """Raise `ModelInputError` unless there are pairs by one artist and by two."""
     if not pairs.same_artist.any():
         raise ModelInputError(NO_SAME_PAIR)
     if pairs.same_artist.all():
@@ -115,6 +115,6 @@ def require_both_kinds(pairs: Pairs) -> None:
 
 
 def require_triplets(distances: TripletDistances) -> None:
-    """Raise `ModelInputError` where there is no triplet to average over."""
+    """Raise `ModelInputError` if there is no triplet to average over."""
     if not len(distances.positive_dist):
         raise ModelInputError("there are no triplets to evaluate; ask for at least one")

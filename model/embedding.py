@@ -1,4 +1,4 @@
-"""Embedding crops with torch: every image once."""
+"""Embed crops with torch."""
 
 from collections.abc import Callable
 
@@ -26,7 +26,7 @@ def embed(
 ) -> Float32:
     """Embed the chosen rows of ``pixels``: (N, S, S, 3) uint8 → (len(rows), D) float32.
 
-    The network is put into evaluation mode: no dropout, the batch statistics learnt in training.
+    The network is put into evaluation mode.
     """
     return _run(network, network.forward, pixels, rows, compute, progress)
 
@@ -51,8 +51,7 @@ def pool_features(
 def embed_features(
     network: SiameseNetwork, features: Float32, of_mirror_images: Float32 | None = None
 ) -> Float32:
-    """Embed images by their stored features, and by those of their mirror images where they count:
-    (N, D) float32 → (N, embedding size) float32."""
+    """Embed images by their stored features (N, D), and their mirror images' if given: (N, E)."""
     network.eval().cpu()
     with torch.inference_mode():
         found = network.embed(torch.from_numpy(np.array(features)))
@@ -62,17 +61,16 @@ def embed_features(
 
 
 def standardised(network: SiameseNetwork, features: Float32) -> Float32:
-    """Features (N, D) as the head sees them: what a backbone tells without it."""
+    """Standardise features (N, D) as the network does before its head."""
     with torch.inference_mode():
         found: Tensor = network.cpu().standardise(torch.from_numpy(np.array(features)))
     return found.numpy()
 
 
 def mean_colours(pixels: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> Float32:
-    """The mean red, green and blue of each crop, (len(rows), 3): the baseline to beat."""
-    return np.stack([pixels[row].mean(axis=(0, 1), dtype=np.float64) for row in rows]).astype(
-        np.float32
-    )
+    """The mean red, green and blue of each crop: (len(rows), 3)."""
+    means = [pixels[row].mean(axis=(0, 1), dtype=np.float64) for row in rows]
+    return np.stack(means).astype(np.float32)
 
 
 def _run(
@@ -85,8 +83,7 @@ def _run(
 ) -> Float32:
     network.eval().to(compute.device)
     crops = streamed(pixels, compute.device)
-    # They stay on the device until all are there, so that no batch waits for another.
-    found: list[Tensor] = []
+    found: list[Tensor] = []  # left on the device, so that no batch waits for another
     with torch.inference_mode(), compute.autocast():
         for start in range(0, len(rows), EMBEDDING_BATCH):
             batch = rows[start : start + EMBEDDING_BATCH]

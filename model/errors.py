@@ -1,4 +1,4 @@
-"""The one error that the mathematics raises for what a user can put right."""
+"""The error that the model raises for what a user can fix."""
 
 
 class ModelInputError(ValueError):

@@ -1,4 +1,4 @@
-"""Judging embeddings of a split: on its kept triplets, on all its pairs, and in retrieval."""
+"""Evaluate embeddings of a split: triplets, all pairs, and retrieval."""
 
 from dataclasses import dataclass
 
@@ -6,31 +6,26 @@ import numpy as np
 import numpy.typing as npt
 
 from model.calibration import Calibration
+from model.distances import Float32, Pairs, TripletDistances, triplet_distances
 from model.intervals import Interval, require_interval, triplet_accuracy_interval
 from model.measures import (
     Measure,
-    Scope,
     measure_calibration,
     measure_ranking,
     measure_retrieval,
 )
 from model.metrics import (
-    Pairs,
-    TripletDistances,
     Verdicts,
     balanced_accuracy,
     count_verdicts,
     eer,
     triplet_accuracy,
-    triplet_distances,
     triplet_loss_value,
 )
 from model.resampling import draw_artists
 from model.retrieval import map_at_r, recall_at_1
 from model.triplets import Triplets
 
-Embeddings = npt.NDArray[np.float32]
-Artists = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int64]
 
 
@@ -42,17 +37,13 @@ class TripletScore:
     interval: Interval
     n_triplets: int
 
-    def as_measure(self, scope: Scope) -> Measure:
-        """The same as one of the measures."""
-        return Measure("triplet_accuracy", scope, self.accuracy, self.interval)
-
 
 @dataclass(frozen=True, slots=True)
 class Discrimination:
-    """What any way of embedding can be judged by, a baseline too; ``matched`` where asked for.
+    """Metrics of any way of embedding, baselines included.
 
-    ``measures`` hold triplet accuracy, ROC AUC, true acceptance rates and MAP@R: of everything,
-    and of what shares a label where there is any.
+    ``matched`` is None unless matched triplets were given. ``measures`` hold triplet accuracy,
+    ROC AUC, true acceptance rates and MAP@R in every scope.
     """
 
     triplets: TripletScore
@@ -64,10 +55,7 @@ class Discrimination:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What only a network with a margin and a calibration can be judged by.
-
-    ``measures`` hold its Cllr: of all pairs, and of those that share a label where there are any.
-    """
+    """Metrics of a network with a margin and a calibration; ``measures`` hold its Cllr."""
 
     triplet_loss: float
     eer: float
@@ -87,9 +75,9 @@ class Resampling:
 
 
 def score_triplets(
-    embeddings: Embeddings, artists: Artists, triplets: Triplets, resampling: Resampling
+    embeddings: Float32, artists: Labels, triplets: Triplets, resampling: Resampling
 ) -> TripletScore:
-    """Triplet accuracy of ``embeddings`` (N, D); triplets index its rows, artists are (N,)."""
+    """Triplet accuracy of ``embeddings`` (N, D) by ``artists`` (N,); triplets index their rows."""
     distances = distances_of(embeddings, triplets)
     interval = triplet_accuracy_interval(
         distances,
@@ -102,39 +90,37 @@ def score_triplets(
 
 
 def discriminate(
-    embeddings: Embeddings,
-    artists: Artists,
+    embeddings: Float32,
+    artists: Labels,
     pairs: Pairs,
     triplets: Triplets,
     matched: Triplets | None,
     resampling: Resampling,
     labels: Labels | None = None,
 ) -> Discrimination:
-    """Judge how well ``embeddings`` tell hands apart; ``pairs`` are all pairs of their rows.
+    """Measure how well ``embeddings`` (N, D) separate artists; ``pairs`` are all their pairs.
 
-    ``labels`` (N,) describe the images, -1 being a blank: what they share is judged by itself.
+    ``labels`` (N,) describe the images, -1 is blank; they define the matched measures.
     """
     draws = draw_artists(artists, resampling.resamples, resampling.seed)
     ranking = tuple(measure_ranking(pairs, draws, labels))
     score = score_triplets(embeddings, artists, triplets, resampling)
-    matched_score = score_triplets(embeddings, artists, matched, resampling) if matched else None
+    measures = [Measure("triplet_accuracy", "all", score.accuracy, score.interval)]
+    alike = score_triplets(embeddings, artists, matched, resampling) if matched else None
+    if alike:
+        measures.append(Measure("triplet_accuracy", "matched", alike.accuracy, alike.interval))
     return Discrimination(
         triplets=score,
-        matched=matched_score,
+        matched=alike,
         roc_auc=ranking[0].value,
         roc_auc_interval=require_interval(ranking[0].interval),
-        measures=(
-            score.as_measure("all"),
-            *([matched_score.as_measure("matched")] if matched_score else []),
-            *ranking,
-            *measure_retrieval(embeddings, artists, draws, labels),
-        ),
+        measures=(*measures, *ranking, *measure_retrieval(embeddings, artists, draws, labels)),
     )
 
 
 def verify(
-    embeddings: Embeddings,
-    artists: Artists,
+    embeddings: Float32,
+    artists: Labels,
     pairs: Pairs,
     triplets: Triplets,
     *,
@@ -143,7 +129,7 @@ def verify(
     resampling: Resampling,
     labels: Labels | None = None,
 ) -> Verification:
-    """Judge ``embeddings`` by the margin they were trained with and the calibration chosen."""
+    """Evaluate ``embeddings`` by their training margin and their calibration."""
     draws = draw_artists(artists, resampling.resamples, resampling.seed)
     return Verification(
         triplet_loss=triplet_loss_value(distances_of(embeddings, triplets), margin),
@@ -156,7 +142,7 @@ def verify(
     )
 
 
-def distances_of(embeddings: Embeddings, triplets: Triplets) -> TripletDistances:
+def distances_of(embeddings: Float32, triplets: Triplets) -> TripletDistances:
     """Distances from anchor to positive and to negative, (T,) each."""
     return triplet_distances(
         embeddings, triplets.anchor_idx, triplets.positive_idx, triplets.negative_idx

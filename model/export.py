@@ -1,4 +1,4 @@
-"""Writing a network as ONNX, so that whatever only embeds needs no torch."""
+"""Export a network to ONNX, so that embedding needs no torch."""
 
 import json
 import logging
@@ -17,11 +17,11 @@ from model.exported import DESCRIBED_BY, open_exported
 from model.network import SiameseNetwork
 
 TOLERANCE = 1e-4
-"""Relative error above which an exported network is not the network; some 1e-6 are usual."""
+"""Largest relative error of an exported network; about 1e-6 is usual."""
 
 
 class _Features(nn.Module):
-    """The backbone of a network alone."""
+    """Only the backbone of a network."""
 
     def __init__(self, network: SiameseNetwork) -> None:
         super().__init__()
@@ -32,9 +32,9 @@ class _Features(nn.Module):
 
 
 def export_network(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
-    """Write ``network`` to ``path``: crops (B, S, S, 3) uint8 → embeddings (B, D), any B.
+    """Write ``network`` to ``path``: crops (B, S, S, 3) uint8 → embeddings (B, D), for any B.
 
-    Normalisation is inside; ``description`` goes along as metadata.
+    Normalisation is included, and ``description`` becomes metadata.
     """
     _export(network, network, path, description)
 
@@ -47,9 +47,9 @@ def export_features(network: SiameseNetwork, path: Path, description: Mapping[st
 def check_export(
     network: SiameseNetwork, path: Path, pixels: npt.NDArray[np.uint8], *, features: bool = False
 ) -> float:
-    """Compare the file at ``path`` with the network it was made of, on crops; the relative error.
+    """Compare the file at ``path`` with its network on crops, and return the relative error.
 
-    Raises ModelInputError where it is more than `TOLERANCE`.
+    Raises ModelInputError if it exceeds `TOLERANCE`.
     """
     run = _Features(network) if features else network
     with torch.inference_mode():
@@ -58,7 +58,7 @@ def check_export(
     error = float(np.linalg.norm(found - expected)) / max(float(np.linalg.norm(expected)), 1e-12)
     if not error <= TOLERANCE:
         raise ModelInputError(
-            f"{path}: the exported network differs from the one it was made of by {error:.1e}"
+            f"{path}: the exported network differs from the original by {error:.1e}"
         )
     return error
 
@@ -69,7 +69,7 @@ def _export(
     side = network.shape.crop_size
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
     network.eval().cpu()
-    # The exporter warns of libraries that are not installed, and of its own internals.
+    # The exporter warns about libraries that are not installed and about its own internals.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,5 +1,7 @@
-"""Networks exported to ONNX, run without torch on a CPU: a fraction of the time to start, and
-several times as fast where convolutions are depthwise."""
+"""Run networks exported to ONNX on a CPU without torch.
+
+They start much faster, and depthwise convolutions run several times as fast.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,9 +14,9 @@ import numpy.typing as npt
 
 from model.errors import ModelInputError
 
-BATCH = 16  # more are no faster, and take more memory
+BATCH = 16  # larger batches are no faster and take more memory
 DESCRIBED_BY = "samehand"
-"""The key in a file's metadata under which samehand keeps what it has to know, as JSON."""
+"""The metadata key that holds samehand's description of the network, as JSON."""
 
 Pixels = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -39,26 +41,26 @@ class ExportedNetwork:
 
 
 def open_exported(path: Path) -> ExportedNetwork:
-    """Open an ONNX file that samehand wrote. Raises ModelInputError where it is none."""
-    import onnxruntime  # a tenth of a second
+    """Open an ONNX file written by samehand. Raises ModelInputError for any other file."""
+    import onnxruntime  # takes a tenth of a second
 
     if not path.is_file():
         raise ModelInputError(f"there is no exported network {path}")
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone
-    # Threads that wait for each other by spinning take the core that another would work on.
+    options.log_severity_level = 3  # errors only
+    # A thread that spins while it waits takes the core that another thread needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         described = session.get_modelmeta().custom_metadata_map[DESCRIBED_BY]
         return ExportedNetwork(session, json.loads(described))
-    except Exception as error:  # ONNX Runtime has no common class for what a file can lack
+    except Exception as error:  # ONNX Runtime's errors have no common class
         raise ModelInputError(f"{path} is not a network exported by samehand") from error
 
 
 def describe_anew(source: Path, target: Path, description: Mapping[str, Any]) -> None:
     """Write the network in ``source`` to ``target`` with another description."""
-    import onnx  # a third of a second, for the few files that are handed on
+    import onnx  # takes a third of a second
 
     written = onnx.load(source)
     onnx.helper.set_model_props(written, {DESCRIBED_BY: json.dumps(dict(description))})
@@ -71,7 +73,7 @@ def embed_exported(
     rows: npt.NDArray[np.int64],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float32:
-    """Run the chosen rows of ``pixels``, (N, S, S, 3) uint8, through a network: (len(rows), D)."""
+    """Run the chosen rows of ``pixels`` (N, S, S, 3), uint8, through a network: (len(rows), D)."""
     vectors = []
     for start in range(0, len(rows), BATCH):
         chosen = rows[start : start + BATCH]

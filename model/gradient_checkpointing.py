@@ -1,5 +1,7 @@
-"""Gradient checkpointing: time for memory, with the same numbers (Chen et al. 2016,
-"Training Deep Nets with Sublinear Memory Cost")."""
+"""Gradient checkpointing: less memory for more time, with the same numbers.
+
+See Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost".
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,10 +13,9 @@ Forward = Callable[[Tensor], Tensor]
 
 
 def gone_through_twice(network: nn.Module, forward: Forward) -> Forward:
-    """Have each pass of ``forward`` keep no activations, and make them anew for its gradients.
+    """Make ``forward`` discard each pass's activations and recompute them for its gradients.
 
-    Of several passes those of one are held at a time. Dropout repeats its draws; the running
-    statistics of ``network``, which ``forward`` goes through, are brought up to date once.
+    Dropout repeats its draws. The running statistics of ``network`` are updated only once.
     """
 
     def through(pixels: Tensor) -> Tensor:
@@ -31,7 +32,7 @@ def gone_through_twice(network: nn.Module, forward: Forward) -> Forward:
 
 @contextmanager
 def _statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Leave the running statistics as they are, whatever goes through the network."""
+    """Keep batch normalisation from updating its running statistics."""
     layers = [layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d)]
     kept = [(layer, layer.momentum, _count(layer).clone()) for layer in layers]
     for layer in layers:
@@ -45,6 +46,6 @@ def _statistics_kept(network: nn.Module) -> Iterator[None]:
 
 
 def _count(layer: nn.BatchNorm2d) -> Tensor:
-    """How many batches have gone through the layer."""
+    """The number of batches that have passed the layer."""
     assert layer.num_batches_tracked is not None
     return layer.num_batches_tracked

@@ -1,4 +1,4 @@
-"""The pairs that a network finds hardest: far apart by one artist, close together by two."""
+"""Find the hardest pairs: far apart by one artist, close together by two."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,10 +7,10 @@ from model.distances import Pairs, predicted_same
 
 
 def hardest_pairs(pairs: Pairs, threshold: float, count: int) -> npt.NDArray[np.int64]:
-    """Indices of at most ``count`` pairs, those furthest on the wrong side of ``threshold`` first.
+    """Indices of at most ``count`` mistakes, those furthest from ``threshold`` first.
 
-    Half of them (the odd one too) are pairs by two artists taken for one, the rest pairs by one
-    artist taken for two. A pair at the threshold is predicted to be by the same artist.
+    Half of them, rounded up, are pairs by two artists taken for one, the rest pairs by one artist
+    taken for two.
     """
     accepted = predicted_same(pairs.distance, threshold)
     nearest = _least(pairs.distance, accepted & ~pairs.same_artist, -(-count // 2))
@@ -19,8 +19,9 @@ def hardest_pairs(pairs: Pairs, threshold: float, count: int) -> npt.NDArray[np.
 
 
 def hardest_of_each_kind(pairs: Pairs, count: int) -> npt.NDArray[np.int64]:
-    """Indices of at most ``count`` pairs by two artists, closest first, and as many by one,
-    furthest first: whatever the threshold, the ``count`` hardest of all are among them.
+    """Indices of the ``count`` closest pairs by two artists, then the ``count`` furthest by one.
+
+    They include the ``count`` hardest pairs at any threshold.
 
     >>> from model.distances import all_pairs
     >>> pairs = all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1]))
@@ -34,9 +35,9 @@ def hardest_of_each_kind(pairs: Pairs, count: int) -> npt.NDArray[np.int64]:
 def _least(
     values: npt.NDArray[np.float32], among: npt.NDArray[np.bool_], count: int
 ) -> npt.NDArray[np.int64]:
-    """Indices of the ``count`` least of ``values``, least first; equal ones keep their order."""
+    """Indices of the ``count`` least ``values`` among some, ascending; ties keep their order."""
     candidates = values[among]
-    if count < len(candidates):  # millions need not be sorted for the sake of a thousand
+    if count < len(candidates):  # avoids sorting millions for the sake of a thousand
         among = among & (values <= np.partition(candidates, count)[count])
     chosen = np.flatnonzero(among)
     return chosen[np.argsort(values[chosen], kind="stable")][:count]

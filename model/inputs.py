@@ -1,7 +1,6 @@
-"""What a batch of rows is to the network in training: warped crops, or stored features."""
+"""Batches of rows as the network sees them in training: warped crops, or stored features."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,46 +14,33 @@ from model.warp import WarpRanges, draw_warps, warp
 Rows = npt.NDArray[np.integer]
 
 
-class Inputs(Protocol):
-    """Images by row, as the trained part of a network takes them, on the device it is on."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where batches are gathered."""
-
-    def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """The images in these rows (B,); what is random about them comes from ``draws``."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class WarpedCrops:
-    """Crops, every one warped anew each time it is wanted."""
+    """Crops, each warped anew every time."""
 
     crops: Crops
     ranges: WarpRanges
 
-    @property
-    def device(self) -> torch.device:
-        """Where batches are gathered."""
-        return self.crops.device
-
     def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """(B, S, S, 3) uint8."""
+        """The images in these rows (B,), with random numbers from ``draws``: (B, S, S, 3) uint8."""
         images = self.crops.gather(rows)
         return warp(images, draw_warps(self.ranges, len(rows), images.shape[1], draws))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredFeatures:
-    """Features (N, D) of every image, plain and of each warped copy; one of them is drawn."""
+    """Features (N, D) of plain and warped copies of all images, one of which is drawn."""
 
     copies: tuple[npt.NDArray[np.float32], ...]
     device: torch.device
 
     def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """(B, D) float32."""
+        """The features in these rows (B,), with random numbers from ``draws``: (B, D) float32."""
         chosen = draws.integers(len(self.copies), size=len(rows))
         features = np.empty((len(rows), self.copies[0].shape[1]), dtype=np.float32)
         for number, copy in enumerate(self.copies):
             features[chosen == number] = copy[rows[chosen == number]]
         return send(torch.from_numpy(features), self.device)
+
+
+Inputs = WarpedCrops | StoredFeatures

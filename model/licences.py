@@ -1,4 +1,4 @@
-"""Whose weights a network started from, and on what terms; known without torch."""
+"""The origin and licence of a backbone's starting weights; needs no torch."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -6,8 +6,8 @@ from types import MappingProxyType
 from model.shape import NetworkShape
 
 IMAGENET_TERMS = (
-    "They were trained on ImageNet, whose images may be used for research that is not commercial;"
-    " whether that binds the weights is not settled."
+    "They were trained on ImageNet, whose images are licensed for non-commercial research only;"
+    " whether that restricts the weights is unsettled."
 )
 TERMS: Mapping[str, str] = MappingProxyType(
     {
@@ -16,11 +16,10 @@ TERMS: Mapping[str, str] = MappingProxyType(
         "resnet18.tv_in1k": "BSD 3-Clause, from torchvision",
     }
 )
-"""The licences of weights that were looked up, each with where the weights come from."""
 
 
 def licence_note(shape: NetworkShape, weights: str) -> str:
-    """Say whose weights the backbone started from; ``weights`` as `load_weights` takes it.
+    """Say where the backbone's weights come from; ``weights`` as `load_weights` takes it.
 
     >>> licence_note(NetworkShape(), "none")
     'The backbone resnet18.tv_in1k started from random weights: nobody else has a claim on them.'
@@ -31,10 +30,8 @@ def licence_note(shape: NetworkShape, weights: str) -> str:
             " on them."
         )
     if weights != "pretrained":
-        return f"The backbone started from the weights in {weights}; their licence holds."
-    notes = [f"{name}: {_terms(name)}" for name in map(str.strip, shape.backbone.split("+"))]
+        return f"The backbone started from the weights in {weights}; their licence applies."
+    names = map(str.strip, shape.backbone.split("+"))
+    elsewhere = "see the licence at https://huggingface.co/timm/"
+    notes = [f"{name}: {TERMS.get(name, elsewhere + name)}" for name in names]
     return f"The backbone started from pretrained weights ({'; '.join(notes)}). {IMAGENET_TERMS}"
-
-
-def _terms(name: str) -> str:
-    return TERMS.get(name, f"see the licence at https://huggingface.co/timm/{name}")

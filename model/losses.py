@@ -1,7 +1,7 @@
-"""What training makes small. A new loss is one function here, and its name in `model.recipe`.
+"""Training losses. A new loss is one function here, with its name in `model.recipe`.
 
-A loss takes the embeddings (M, D) of a batch and its targets, and also says in how many of the
-batch's triplets the anchor is nearer to the positive: what people can read beside any loss.
+A loss takes the embeddings (M, D) of a batch and its targets. It also counts the batch's triplets
+whose anchor is nearer to the positive, a figure that people can compare between losses.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from model.recipe import Recipe
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What is known of a batch of M embeddings: whose they are, or which triplets they make."""
+    """What is known about a batch of M embeddings: their artists, or their triplets."""
 
     labels: Tensor | None = None  # (M,) a number for each artist
     triplets: Tensor | None = None  # (3, T) places of anchors, positives and negatives
@@ -26,7 +26,7 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one batch came to: ``loss`` a mean, ``correct`` how many of ``n_triplets`` (0-d all)."""
+    """A batch's mean ``loss``, and its ``correct`` triplets of ``n_triplets``; all are 0-d."""
 
     loss: Tensor
     correct: Tensor
@@ -37,7 +37,7 @@ Loss = Callable[[Tensor, Targets], Outcome]
 
 
 def loss_of(recipe: Recipe) -> Loss:
-    """The loss that the recipe names."""
+    """Return the recipe's loss."""
     match recipe.loss:
         case "triplet":
             return partial(triplet_margin, margin=recipe.margin)
@@ -46,7 +46,7 @@ def loss_of(recipe: Recipe) -> Loss:
 
 
 def mean_outcome(outcomes: Sequence[Outcome]) -> Outcome:
-    """The mean loss of several heads, and what they count together."""
+    """Average the loss of several heads, and add up their counts."""
     return Outcome(
         torch.stack([one.loss for one in outcomes]).mean(),
         torch.stack([one.correct for one in outcomes]).sum(),
@@ -55,10 +55,9 @@ def mean_outcome(outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def triplet_margin(embeddings: Tensor, targets: Targets, margin: float) -> Outcome:
-    """Mean of max(0, d(a, p) - d(a, n) + margin) over the triplets; where none are given, over all
-    that the labels make.
+    """Mean of max(0, d(a, p) - d(a, n) + margin) over the triplets, or all that the labels make.
 
-    d is the Euclidean distance (Schroff et al. 2015, "FaceNet", without the squares, as
+    d is the Euclidean distance (Schroff et al. 2015, "FaceNet", without the squares, as in
     ``torch.nn.TripletMarginLoss``). Equal distances count as wrong.
 
     >>> points = torch.tensor([[0.0], [1.0], [3.0]])
@@ -76,12 +75,12 @@ def triplet_margin(embeddings: Tensor, targets: Targets, margin: float) -> Outco
 
 
 def supervised_contrastive(embeddings: Tensor, targets: Targets, temperature: float) -> Outcome:
-    """Cross entropy of finding an anchor's own among all others of the batch, by similarity.
+    """Cross entropy of picking an anchor's positives from the rest of the batch by similarity.
 
-    For each anchor i with positives P(i), minus the mean over p in P(i) of
-    log(exp(s_ip / t) / sum over j != i of exp(s_ij / t)), s being the product of normalised
-    embeddings and t the temperature; then the mean over the anchors that have a positive
-    (Khosla et al. 2020, "Supervised Contrastive Learning", equation 2).
+    For each anchor i with positives P(i): minus the mean over p in P(i) of
+    log(exp(s_ip / t) / sum over j != i of exp(s_ij / t)), where s is the dot product of normalised
+    embeddings and t the temperature; then the mean over anchors with a positive (Khosla et al.
+    2020, "Supervised Contrastive Learning", equation 2).
 
     >>> points = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 1.0]])
     >>> outcome = supervised_contrastive(points, Targets(torch.tensor([0, 0, 1, 1])), 1.0)
@@ -105,10 +104,10 @@ def supervised_contrastive(embeddings: Tensor, targets: Targets, temperature: fl
 
 
 def count_nearer(similarity: Tensor, same: Tensor) -> Tensor:
-    """How many triplets have a positive more alike to the anchor than the negative: 0-d, int64.
+    """Count triplets whose positive is more similar to the anchor than the negative: 0-d, int64.
 
-    ``similarity`` (M, M) is infinite on its diagonal, and ``same`` (M, M) true for one artist.
-    Equals count as wrong. Sorting takes no M³ comparisons.
+    ``similarity`` (M, M) is infinite on its diagonal; ``same`` (M, M) is true for one artist. Ties
+    count as wrong. Sorting avoids M³ comparisons.
 
     >>> similarity = torch.tensor([[0.0, 2.0, 1.0], [2.0, 0.0, 3.0], [1.0, 3.0, 0.0]])
     >>> _ = similarity.fill_diagonal_(torch.inf)
@@ -116,13 +115,13 @@ def count_nearer(similarity: Tensor, same: Tensor) -> Tensor:
     >>> count_nearer(similarity, same).item()
     1
     """
-    # Among equals, positives come first, so that negatives as alike do not count as passed.
+    # Positives come first among ties, so that equally similar negatives are not counted.
     order = torch.argsort(same, dim=1, descending=True, stable=True)
     order = order.gather(1, torch.argsort(similarity.gather(1, order), dim=1, stable=True))
     is_same = same.gather(1, order)
-    passed = (~is_same).cumsum(dim=1)  # negatives less alike than the one in this place
+    passed = (~is_same).cumsum(dim=1)  # negatives less similar than the image in this place
     is_itself = torch.zeros_like(is_same)
-    is_itself[:, -1] = True  # infinitely alike
+    is_itself[:, -1] = True  # infinitely similar
     return (passed * (is_same & ~is_itself)).sum()
 
 
@@ -135,7 +134,7 @@ def all_triplets(targets: Targets) -> Tensor:
 
 
 def labels_of(targets: Targets) -> Tensor:
-    """The labels; raises ModelInputError where the sampler gives none."""
+    """Return the labels. Raises ModelInputError if the sampler gives none."""
     if targets.labels is None:
-        raise ModelInputError("loss: this one needs batches by artist; set sampler=artists")
+        raise ModelInputError("loss: this loss needs batches by artist; set sampler=artists")
     return targets.labels

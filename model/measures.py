@@ -1,8 +1,8 @@
-"""Figures that any split can be judged by, each with its 95 % interval from resampling artists.
+"""Metrics of a split, each with its 95 % interval from resampling artists.
 
-Those of scope "all" are over all pairs and queries; those of scope "matched" over pairs whose
-images share a label, and queries among the images with their label: a style or a collection alone
-tells nothing there. What a split has no matched pairs for is left out.
+Scope "all" covers all pairs and queries. Scope "matched" covers pairs whose images share a label,
+and queries among the images with their label, so that style or collection alone tells nothing. It
+is left out if a split has no matched pairs of both kinds.
 """
 
 from collections.abc import Iterator
@@ -30,47 +30,48 @@ TAR_AT_FAR = {"tar_at_1_percent_far": 0.01, "tar_at_5_percent_far": 0.05}
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric by its name, over everything or over what is matched alone."""
+    """A metric by name and scope."""
 
     name: str
     scope: Scope
     value: float
-    interval: Interval | None  # None where no resample had anything to judge
+    interval: Interval | None  # None if no resample had anything to judge
 
 
 def measure_ranking(pairs: Pairs, draws: Draws, labels: Integers | None) -> Iterator[Measure]:
     """ROC AUC and true acceptance rates of all pairs, and of those whose `labels` (N,) match."""
     for scope, chosen in _scopes(pairs, labels):
         figures = weighted_roc_auc(chosen, draws.artist, draws.drawn)
-        yield _measure("roc_auc", scope, roc_auc(chosen), figures)
+        yield Measure("roc_auc", scope, roc_auc(chosen), percentile_interval(figures))
         for name, far in TAR_AT_FAR.items():
             figures = weighted_tar_at_far(chosen, draws.artist, draws.drawn, far)
-            yield _measure(name, scope, tar_at_far(chosen, far), figures)
+            yield Measure(name, scope, tar_at_far(chosen, far), percentile_interval(figures))
 
 
 def measure_retrieval(
     embeddings: Float32, artists: Integers, draws: Draws, labels: Integers | None
 ) -> Iterator[Measure]:
-    """MAP@R among all images, and among those of a query's label; only queries are resampled."""
-    scores = average_precision_at_r(embeddings, artists)
-    yield _mean("map_at_r", "all", scores, draws)
+    """MAP@R among all images, and among those with a query's label; only queries are resampled."""
+    scores: dict[Scope, Float64] = {"all": average_precision_at_r(embeddings, artists)}
     if labels is not None:
-        scores = matched_average_precision_at_r(embeddings, artists, labels)
-        if not np.isnan(scores).all():
-            yield _mean("map_at_r", "matched", scores, draws)
+        scores["matched"] = matched_average_precision_at_r(embeddings, artists, labels)
+    for scope, judged in scores.items():
+        if not np.isnan(judged).all():
+            interval = percentile_interval(weighted_mean(judged, draws.artist, draws.drawn))
+            yield Measure("map_at_r", scope, float(np.nanmean(judged)), interval)
 
 
 def measure_calibration(
     pairs: Pairs, calibration: Calibration, draws: Draws, labels: Integers | None
 ) -> Iterator[Measure]:
-    """Cllr of all pairs, and of those whose `labels` (N,) match, by the one `calibration`."""
+    """Cllr of all pairs, and of those whose `labels` (N,) match, by the same `calibration`."""
     for scope, chosen in _scopes(pairs, labels):
         figures = weighted_cllr(chosen, calibration, draws.artist, draws.drawn)
-        yield _measure("cllr", scope, cllr(chosen, calibration), figures)
+        yield Measure("cllr", scope, cllr(chosen, calibration), percentile_interval(figures))
 
 
 def matched_pairs(pairs: Pairs, labels: Integers) -> Pairs:
-    """Those of `pairs` whose images share a label; `labels` (N,) describe the images, -1: blank.
+    """The pairs whose images share a label; `labels` (N,) describe the images, -1 is blank.
 
     >>> from model.distances import all_pairs
     >>> pairs = all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1]))
@@ -94,12 +95,3 @@ def _scopes(pairs: Pairs, labels: Integers | None) -> Iterator[tuple[Scope, Pair
     matched = matched_pairs(pairs, labels)
     if matched.same_artist.any() and not matched.same_artist.all():
         yield "matched", matched
-
-
-def _mean(name: str, scope: Scope, scores: Float64, draws: Draws) -> Measure:
-    figures = weighted_mean(scores, draws.artist, draws.drawn)
-    return _measure(name, scope, float(np.nanmean(scores)), figures)
-
-
-def _measure(name: str, scope: Scope, value: float, figures: Float64) -> Measure:
-    return Measure(name, scope, value, percentile_interval(figures))

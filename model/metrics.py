@@ -1,7 +1,7 @@
-"""How good embeddings are, by triplets and by pairs (verification); neighbours: see `retrieval`.
+"""Metrics of embeddings over triplets and pairs; see `retrieval` for nearest neighbours.
 
-Where a split lacks what a metric is about, the metric raises `ModelInputError` and says what.
-scikit-learn is imported where it is used: comparing two paintings need not wait for it.
+A metric raises `ModelInputError` if the split has nothing to evaluate. scikit-learn is imported
+where it is used, so that comparing two paintings need not wait for it.
 """
 
 from dataclasses import dataclass
@@ -11,38 +11,18 @@ import numpy as np
 from model.calibration import Calibration, log_likelihood_ratio
 from model.distances import (
     Float64,
-    Pairs,
     TripletDistances,
-    all_pairs,
     predicted_same,
     require_both_kinds,
     require_triplets,
-    triplet_distances,
 )
-
-__all__ = [
-    "Pairs",
-    "RocCurve",
-    "TripletDistances",
-    "Verdicts",
-    "all_pairs",
-    "balanced_accuracy",
-    "cllr",
-    "count_verdicts",
-    "eer",
-    "pair_costs",
-    "roc_auc",
-    "roc_points",
-    "tar_at_far",
-    "triplet_accuracy",
-    "triplet_distances",
-    "triplet_loss_value",
-]
+from model.distances import Pairs as Pairs  # the metrics' own input
+from model.distances import all_pairs as all_pairs
 
 
 @dataclass(frozen=True, slots=True)
 class RocCurve:
-    """Points of a receiver operating characteristic, from (0, 0) to (1, 1)."""
+    """Points of an ROC curve, from (0, 0) to (1, 1)."""
 
     false_positive_rate: Float64  # (K,)
     true_positive_rate: Float64  # (K,)
@@ -50,7 +30,7 @@ class RocCurve:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """How many pairs by one artist were accepted as such or rejected, and how many by two."""
+    """How many pairs by one artist were accepted and rejected, and how many by two artists."""
 
     true_accepts: int
     false_rejects: int
@@ -59,7 +39,7 @@ class Verdicts:
 
 
 def triplet_accuracy(distances: TripletDistances) -> float:
-    """Share of triplets with d(anchor, positive) < d(anchor, negative); a tie is a mistake.
+    """Share of triplets with d(anchor, positive) < d(anchor, negative); ties are mistakes.
 
     >>> triplet_accuracy(TripletDistances(np.float32([1, 2, 3, 1]), np.float32([4, 2, 1, 2])))
     0.5
@@ -71,7 +51,7 @@ def triplet_accuracy(distances: TripletDistances) -> float:
 def triplet_loss_value(distances: TripletDistances, margin: float) -> float:
     """Mean of max(0, d(anchor, positive) - d(anchor, negative) + margin), as in training.
 
-    With margin 1 the four triplets below cost 0, 1, 3 and 0.
+    With margin 1, the four triplets below have losses 0, 1, 3 and 0.
 
     >>> distances = TripletDistances(np.float32([1, 2, 3, 1]), np.float32([4, 2, 1, 2]))
     >>> triplet_loss_value(distances, margin=1)
@@ -83,10 +63,10 @@ def triplet_loss_value(distances: TripletDistances, margin: float) -> float:
 
 
 def roc_auc(pairs: Pairs) -> float:
-    """Chance that a pair by one artist is nearer than a pair by two; a tie counts half.
+    """Probability that a pair by one artist is nearer than a pair by two; ties count half.
 
-    Below, 0 and 1 are by one artist, 3 and 7 by another: the same distances are 1 and 4, the
-    different ones 2, 3, 6 and 7, and 1 is below all four of those, 4 below two: 6 of 8.
+    Below, the same distances are 1 and 4, the different ones 2, 3, 6 and 7: 1 is below all four of
+    these, 4 below two, which makes 6 of 8.
 
     >>> roc_auc(all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])))
     0.75
@@ -98,10 +78,10 @@ def roc_auc(pairs: Pairs) -> float:
 
 
 def eer(pairs: Pairs) -> float:
-    """Equal error rate: the ROC curve's point where false positive rate = false negative rate.
+    """Equal error rate: where the ROC curve has false positive rate = false negative rate.
 
-    The curve is taken as straight between its points. Below, the threshold 3 lets half of the
-    different distances 2, 3, 6 and 7 pass, and stops half of the same distances 1 and 4.
+    The curve is interpolated linearly. Below, the threshold 3 accepts half of the different
+    distances 2, 3, 6 and 7, and rejects half of the same distances 1 and 4.
 
     >>> eer(all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])))
     0.5
@@ -110,15 +90,15 @@ def eer(pairs: Pairs) -> float:
 
     require_both_kinds(pairs)
     false_positive, true_positive, _ = roc_curve(pairs.same_artist, -pairs.distance)
-    # fpr = fnr = 1 - tpr just where fpr + tpr = 1, and that sum rises all along the curve
+    # fpr = fnr = 1 - tpr where fpr + tpr = 1, and that sum rises along the curve
     return float(np.interp(1, false_positive + true_positive, false_positive))
 
 
 def count_verdicts(pairs: Pairs, threshold: float) -> Verdicts:
-    """Count the pairs that `threshold` judges rightly and wrongly, of either kind.
+    """Count correct and wrong verdicts at `threshold`, by kind of pair.
 
-    Below, 4.5 lets both same distances 1 and 4 pass, and of the different distances 2, 3, 6 and 7
-    the first two.
+    Below, 4.5 accepts both same distances 1 and 4, and 2 and 3 of the different distances 2, 3, 6
+    and 7.
 
     >>> points, artists = np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])
     >>> count_verdicts(all_pairs(points, artists), threshold=4.5)
@@ -137,10 +117,10 @@ def count_verdicts(pairs: Pairs, threshold: float) -> Verdicts:
 
 
 def balanced_accuracy(pairs: Pairs, threshold: float) -> float:
-    """Mean of the shares of same and of different pairs judged rightly at `threshold`.
+    """Mean of the shares of same and of different pairs with a correct verdict at `threshold`.
 
-    Below, 4.5 lets both same distances 1 and 4 pass, and stops two of the different distances
-    2, 3, 6 and 7: (1 + 1/2) / 2.
+    Below, 4.5 accepts both same distances 1 and 4, and rejects two of the different distances 2, 3,
+    6 and 7: (1 + 1/2) / 2.
 
     >>> points, artists = np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])
     >>> balanced_accuracy(all_pairs(points, artists), threshold=4.5)
@@ -154,7 +134,7 @@ def balanced_accuracy(pairs: Pairs, threshold: float) -> float:
 
 
 def roc_points(pairs: Pairs, limit: int = 1000) -> RocCurve:
-    """Corners of the ROC curve, thinned evenly to at most `limit` (2 or more), both ends kept.
+    """Corners of the ROC curve, thinned evenly to at most `limit` (2 or more), ends included.
 
     >>> curve = roc_points(all_pairs(np.float32([[0], [1], [3]]), np.array([7, 7, 8])))
     >>> curve.false_positive_rate.tolist(), curve.true_positive_rate.tolist()
@@ -174,12 +154,11 @@ def tar_at_far(pairs: Pairs, far: float) -> float:
 
     TAR(t) is the share of same-artist pairs at a distance of at most t, FAR(t) that of
     different-artist pairs (Schroff et al. 2015, "FaceNet", section 4: VAL and FAR). The result is
-    TAR(t) at the largest t with FAR(t) <= `far`: just below the first distance at which accepting
-    the different-artist pairs there, all of those that tie, would exceed `far`. A same-artist pair
-    at that very distance is refused, as no threshold parts equal distances.
+    TAR(t) just below the first distance at which FAR exceeds `far`. A same-artist pair at exactly
+    that distance is rejected, since no threshold separates equal distances.
 
-    Below, one of the different distances 2, 3, 6 and 7 may pass, so t lies just below 3, where one
-    of the same distances 1 and 4 passes.
+    Below, one of the different distances 2, 3, 6 and 7 may pass, so t is just below 3, where one of
+    the same distances 1 and 4 passes.
 
     >>> pairs = all_pairs(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1]))
     >>> tar_at_far(pairs, far=0.25)
@@ -194,15 +173,15 @@ def tar_at_far(pairs: Pairs, far: float) -> float:
 
 
 def cllr(pairs: Pairs, calibration: Calibration) -> float:
-    """Cost of the log-likelihood ratios in bits: 0 is perfect, and knowing nothing costs 1.
+    """Cost of the log-likelihood ratios in bits: 0 is perfect, and guessing costs 1.
 
     Cllr is the mean of two means: of log2(1 + exp(-llr)) over same-artist pairs, and of
     log2(1 + exp(llr)) over different-artist pairs (Brümmer & du Preez 2006,
-    "Application-independent evaluation of speaker detection"). It has no upper bound: a confident
-    mistake costs the more, the more confident it is.
+    "Application-independent evaluation of speaker detection"). It is unbounded: the more confident
+    a mistake, the more it costs.
 
-    Below, llr is log 3 at the same distance 1; at the different distances 3 and 2 it is -log 3 and
-    0: half of log2(4/3) + (log2(4/3) + 1) / 2.
+    Below, llr is log 3 at the same distance 1, and -log 3 and 0 at the different distances 3 and 2:
+    half of log2(4/3) + (log2(4/3) + 1) / 2.
 
     >>> pairs = all_pairs(np.float32([[0], [1], [3]]), np.array([7, 7, 8]))
     >>> round(cllr(pairs, Calibration(threshold=2.0, slope=np.log(3))), 4)
@@ -214,7 +193,7 @@ def cllr(pairs: Pairs, calibration: Calibration) -> float:
 
 
 def pair_costs(pairs: Pairs, calibration: Calibration) -> Float64:
-    """What each pair's log-likelihood ratio costs in bits (P,); see `cllr`."""
+    """Cost of each pair's log-likelihood ratio in bits (P,); see `cllr`."""
     ratio = log_likelihood_ratio(pairs.distance, calibration)
     against_truth = np.where(pairs.same_artist, -ratio, ratio)
     return np.asarray(np.logaddexp(0, against_truth) / np.log(2))  # log2(1 + exp), no overflow

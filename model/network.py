@@ -1,4 +1,4 @@
-"""The Siamese network: a backbone that sees, and a small head that embeds."""
+"""The Siamese network: a backbone for features, and small heads for the embedding."""
 
 import math
 
@@ -12,9 +12,8 @@ from model.shape import NetworkShape
 
 __all__ = ["NetworkShape", "SiameseNetwork", "Standardise", "build_network"]
 
-
-FURTHEST = 8.0  # deviations from the mean: what lies further tells nothing more
-LEAST_DEVIATION = 0.01  # of the mean one: what varies less is taken for noise
+FURTHEST = 8.0  # deviations from the mean at which features are clipped
+LEAST_DEVIATION = 0.01  # of the mean deviation: smaller variation is treated as noise
 
 
 class Standardise(nn.Module):
@@ -24,27 +23,26 @@ class Standardise(nn.Module):
     deviation: Tensor
 
     def __init__(self, size: int) -> None:
-        """Leave features as they are until `fit` has seen some."""
+        """Start as the identity, until `fit`."""
         super().__init__()
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("deviation", torch.ones(size))
 
     def fit(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take over mean and deviation (D,) of the training images' features."""
+        """Set mean and deviation (D,) to those of the training images' features."""
         self.mean.copy_(mean)
         least = LEAST_DEVIATION * deviation.mean().item() + 1e-6
         self.deviation.copy_(deviation.clamp(min=least))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, D) → (B, D), within `FURTHEST` deviations."""
+        """(B, D) → (B, D), clipped at `FURTHEST` deviations."""
         return features.sub(self.mean).div(self.deviation).clamp(-FURTHEST, FURTHEST)
 
 
 class SiameseNetwork(nn.Module):
-    """Embeds crops so that those by one hand lie close together.
+    """Embeds crops so that those by one artist lie close together.
 
-    All images of a batch go through this one network. It takes pixels as they are stored, so
-    nobody can forget to normalise them.
+    It takes pixels as they are stored, and normalises them itself.
     """
 
     def __init__(self, shape: NetworkShape) -> None:
@@ -67,16 +65,16 @@ class SiameseNetwork(nn.Module):
         return self.join(embeddings, self.embed(self.features(pixels.flip(2))))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the backbone sees in crops: (B, S, S, 3) uint8 → (B, C, H, W) or (B, D)."""
-        # Viewed this way round, stored pixels already are in channels-last memory order.
+        """The backbone's features of crops: (B, S, S, 3) uint8 → (B, C, H, W) or (B, D)."""
+        # Permuted like this, stored pixels are already in channels-last memory order.
         images = pixels.permute(0, 3, 1, 2).float().div(255.0)
         features: Tensor = self.backbone(images)
         return features
 
     def embed(self, features: Tensor) -> Tensor:
-        """Make embeddings of features: → (B, heads * embedding_size) float32.
+        """Embed features: → (B, heads * embedding_size) float32.
 
-        The squared distance of two is the mean of what each head finds.
+        The squared distance of two embeddings is the mean over the heads.
         """
         features = self.standardise(features)
         heads = self.head if isinstance(self.head, nn.ModuleList) else [self.head]
@@ -86,40 +84,38 @@ class SiameseNetwork(nn.Module):
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1) / math.sqrt(len(parts))
 
     def join(self, embeddings: Tensor, of_mirror_images: Tensor) -> Tensor:
-        """One embedding of a picture and its mirror image: (B, D) and (B, D) → (B, D)."""
+        """Average the embeddings of images and their mirror images: (B, D), (B, D) → (B, D)."""
         mean = (embeddings + of_mirror_images) / 2
         return functional.normalize(mean) if self.shape.normalised else mean
 
     def train(self, mode: bool = True) -> "SiameseNetwork":
-        """Set the mode; a frozen backbone stays as it is when it embeds."""
+        """Set the mode; a frozen backbone stays in evaluation mode."""
         super().train(mode)
         if self.shape.frozen:
             self.backbone.eval()
         return self
 
     def fit_features(self, mean: Tensor, deviation: Tensor) -> None:
-        """Take over mean and deviation (D,) of the training images' features; maps stay as are."""
+        """Standardise by mean and deviation (D,) of the training images; feature maps are not."""
         if isinstance(self.standardise, Standardise):
             self.standardise.fit(mean, deviation)
 
     def trained_state(self) -> dict[str, Tensor]:
-        """The weights and statistics that training changes: all but a frozen backbone's."""
-        return {name: value for name, value in self.state_dict().items() if self._is_trained(name)}
+        """The state that training changes: everything except a frozen backbone."""
+        frozen = self.backbone_state()
+        return {name: value for name, value in self.state_dict().items() if name not in frozen}
 
     def backbone_state(self) -> dict[str, Tensor]:
-        """The rest: what a frozen backbone keeps for good; nothing where it is trained."""
-        state = self.state_dict()
-        return {name: value for name, value in state.items() if not self._is_trained(name)}
-
-    def _is_trained(self, name: str) -> bool:
-        return not (self.shape.frozen and name.startswith("backbone."))
+        """The state of a frozen backbone; empty if the backbone is trained."""
+        state = self.state_dict() if self.shape.frozen else {}
+        return {name: value for name, value in state.items() if name.startswith("backbone.")}
 
 
 def build_network(shape: NetworkShape, weights: str, seed: int) -> SiameseNetwork:
-    """Build the network in channels-last memory order, its random parts drawn from ``seed``.
+    """Build the network in channels-last memory order, with random parts drawn from ``seed``.
 
-    ``weights`` is ``pretrained``, ``none``, or a file that holds the backbone's weights. Raises
-    ModelInputError where they cannot be had or do not fit.
+    ``weights`` is ``pretrained``, ``none``, or a file with the backbone's weights. Raises
+    ModelInputError if they are missing or do not fit.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

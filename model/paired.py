@@ -1,8 +1,8 @@
-"""How much better one way of embedding is than another on the same images, and how sure that is.
+"""How much better one embedding is than another on the same images, with an interval.
 
-Both are judged on the same draws of artists (see `resampling`), so what makes a draw easy or hard
-for both cancels out, and the interval is that of the difference (Efron & Tibshirani 1993, "An
-Introduction to the Bootstrap", chapter 13). Each fold has artists of its own, drawn by themselves.
+Both are evaluated on the same draws of artists (see `resampling`), so that what makes a draw easy
+or hard for both cancels out (Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter
+13). Each fold's artists are drawn separately.
 """
 
 from collections.abc import Sequence
@@ -37,14 +37,15 @@ def paired_roc_auc(
 ) -> Difference:
     """Difference in `metrics.roc_auc`, given the pairs of each fold and its images' artists (N,).
 
-    `folds` number the folds where several trainings are of one: they share its draws. A resample
-    that leaves some fold without pairs of both kinds is skipped for both alike.
-    Raises `ModelInputError` where all are, or where a fold's pairs are not of the same images.
+    `folds` number the folds; trainings on the same fold share its draws. A resample without pairs
+    of both kinds in some fold is skipped. Raises `ModelInputError` if all are skipped, or if a
+    fold's pairs are not of the same images.
     """
     values, figures = [], []
     places = range(len(ours)) if folds is None else folds
     for one, other, names, fold in zip(ours, theirs, artists, places, strict=True):
-        _require_same_images(one, other)
+        if not np.array_equal(one.same_artist, other.same_artist):
+            raise ModelInputError("the two recipes were not evaluated on the same images of a fold")
         values.append(roc_auc(one) - roc_auc(other))
         draws = draw_artists(names, resamples, fold_stream(seed, fold))
         judged = [weighted_roc_auc(each, draws.artist, draws.drawn) for each in (one, other)]
@@ -64,8 +65,8 @@ def paired_triplet_accuracy(
 ) -> Difference:
     """Difference in `metrics.triplet_accuracy`, given each fold's triplets and their artists (T,).
 
-    `folds` are as in `paired_roc_auc`. A resample that leaves some fold without triplets is skipped
-    for both alike. Raises `ModelInputError` where all are.
+    `folds` are as in `paired_roc_auc`. A resample without triplets in some fold is skipped. Raises
+    `ModelInputError` if all are.
     """
     values, figures = [], []
     places = range(len(ours)) if folds is None else folds
@@ -83,16 +84,11 @@ def paired_triplet_accuracy(
 
 
 def fold_stream(seed: int, fold: int) -> np.random.Generator:
-    """The random numbers by which a fold's artists are drawn: the same for whatever is compared."""
+    """The generator that draws a fold's artists, the same for every comparison."""
     return np.random.default_rng((seed, fold))
 
 
 def _difference(values: Sequence[float], figures: Sequence[Float64]) -> Difference:
-    """Mean over the folds; a resample is NaN, and so skipped, where one of its folds is."""
+    """Mean over the folds; a resample is NaN, and so skipped, if one of its folds is."""
     interval = require_interval(percentile_interval(np.mean(figures, axis=0)))
     return Difference(float(np.mean(values)), interval.low, interval.high)
-
-
-def _require_same_images(ours: Pairs, theirs: Pairs) -> None:
-    if not np.array_equal(ours.same_artist, theirs.same_artist):
-        raise ModelInputError("the two recipes were not judged on the same images of a fold")

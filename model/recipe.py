@@ -1,4 +1,4 @@
-"""How a network is trained: plain values, so that settings need no torch."""
+"""How a network is trained: plain values, so that settings do not import torch."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,14 +18,11 @@ class Recipe:
     """How the network is trained; the defaults are the reference's.
 
     ``sampler`` makes batches of ``batch_size`` triplets, or of ``artists_per_batch`` artists with
-    ``images_per_batch_artist`` images each, drawn by the number of their images to
-    ``artist_power``. ``batching`` says how a batch of triplets goes through
-    the network: anchors, positives and negatives in passes of their own (``roles``), or each of its
-    images once, in one pass. With ``shared`` the triplets, too, are to be drawn so that they share
-    images (`model.triplets`). ``compile_network`` translates the network for the device first,
-    which takes a minute; ``gradient_checkpointing`` holds the activations of one pass at a time,
-    for a third more time. ``backbone_learning_rate`` is for the backbone where it differs.
-    Raises ModelInputError for what does not go together.
+    ``images_per_batch_artist`` images each; an artist's chance is their number of images to the
+    power ``artist_power``. ``batching`` passes anchors, positives and negatives separately
+    (``roles``) or each image once (``together``); ``shared`` also draws triplets that share images.
+    ``gradient_checkpointing`` trades time for memory. ``backbone_learning_rate`` defaults to
+    ``learning_rate``. Raises ModelInputError for values that contradict each other.
     """
 
     learning_rate: float = 1e-5
@@ -48,11 +45,11 @@ class Recipe:
     gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:
-        """A batch of a single pass has no other whose activations could be spared."""
-        if self.gradient_checkpointing and self.batching != "roles":
+        """Refuse values that contradict each other."""
+        if self.gradient_checkpointing and self.batching != "roles":  # there is only one pass
             raise ModelInputError(
-                f"gradient_checkpointing spares nothing with batching {self.batching}:"
-                " leave it out, or choose batching roles"
+                f"gradient_checkpointing saves no memory with batching={self.batching}:"
+                " leave it out, or set batching=roles"
             )
         if self.loss == "contrastive" and self.sampler != "artists":
             raise ModelInputError(

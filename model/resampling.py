@@ -1,13 +1,12 @@
-"""Draws of artists with replacement, and what a figure is on each of them.
+"""Draw artists with replacement, and compute metrics on each draw.
 
-Images of one artist are alike, and an image is in many pairs, so pairs are far from independent.
-What was drawn independently is the artists. A draw takes as many artists as there are, an artist a
-m_a times. A same-artist pair of artist a then weighs m_a; a pair or a triplet of artists a and b
-weighs m_a m_b; a query of artist a weighs m_a, in a gallery that no draw changes.
+Images by one artist are alike, and an image is in many pairs, so pairs are not independent; artists
+are. A draw takes A artists, artist a m_a times. A same-artist pair of artist a then has weight m_a,
+a pair or triplet of artists a and b weight m_a m_b, and a query of artist a weight m_a, in an
+unchanged gallery.
 
-Figures are sums over artists, so everything that does not depend on the draw is summed first, per
-pair of artists; a draw is then a product of small matrices. Every figure is exact: the weighted
-metric itself. A draw that leaves nothing to judge has no figure, but NaN.
+Metrics are sums over artists. What does not depend on the draw is summed once per pair of artists,
+so a draw is a product of small matrices, and exact. A draw with nothing to evaluate gives NaN.
 
 Throughout, `artist` (N,) numbers the images' artists 0 ... A - 1, and `drawn` (B, A) says how often
 each of B draws took each artist.
@@ -23,7 +22,7 @@ from model.distances import Float32, Float64, Integers, Pairs, TripletDistances
 from model.metrics import pair_costs
 from model.weighing import Kinds, mean_by_artist, shares, sort_pairs, sum_by_artists, weigh
 
-BLOCKS = 256  # pieces of the sorted pairs, in one of which a draw's threshold is then looked for
+BLOCKS = 256  # blocks of sorted pairs; a draw's threshold is then searched for in one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class Draws:
 
 
 def draw_artists(artists: Integers, resamples: int, seed: int | np.random.Generator) -> Draws:
-    """Draw the artists of images (N,), whatever numbers they go by.
+    """Draw the artists (N,) of images; artists may have any numbers.
 
     >>> draws = draw_artists(np.array([7, 7, 9]), resamples=2, seed=0)
     >>> draws.artist.tolist(), draws.drawn.sum(axis=1).tolist()
@@ -50,11 +49,11 @@ def draw_artists(artists: Integers, resamples: int, seed: int | np.random.Genera
 def weighted_roc_auc(pairs: Pairs, artist: Integers, drawn: Float64) -> Float64:
     """ROC AUC on every draw, ties counting half: (B,).
 
-    A same pair of artist c is nearer than a different pair of a and b in a number of cases that no
-    draw changes, here `nearer[a, b]`; a draw weighs it m_c m_a m_b.
+    `nearer[a, b]` counts how often a same pair of artist c is nearer than a different pair of a and
+    b; a draw gives it weight m_c m_a m_b.
 
-    Below, artist 0 has 0 and 1, artist 1 has 3 and 7. Of eight comparisons the four of artist 0 and
-    two of the four of artist 1 are right; with artist 1 drawn twice, (4 + 2 * 2) / (4 + 2 * 4).
+    Below, artist 0 has 0 and 1, artist 1 has 3 and 7. Of eight comparisons, the four of artist 0
+    and two of the four of artist 1 are right; with artist 1 drawn twice, (4 + 2 * 2) / (4 + 2 * 4).
 
     >>> from model.distances import all_pairs
     >>> artist = np.array([0, 0, 1, 1])
@@ -74,11 +73,10 @@ def weighted_roc_auc(pairs: Pairs, artist: Integers, drawn: Float64) -> Float64:
 def weighted_tar_at_far(pairs: Pairs, artist: Integers, drawn: Float64, far: float) -> Float64:
     """`metrics.tar_at_far` on every draw: (B,).
 
-    Each draw has a threshold of its own, since how often its artists were drawn decides which
-    different-artist pairs make up the share `far`.
+    Each draw has its own threshold, because the weights decide which pairs make up the share `far`.
 
-    Below, one of the different distances 2, 3, 6 and 7 may pass, so the threshold lies just below
-    3: it accepts the same distance 1 of artist 0, and refuses 4 of artist 1.
+    Below, one of the different distances 2, 3, 6 and 7 may pass, so the threshold is just below 3:
+    it accepts the same distance 1 of artist 0 and rejects 4 of artist 1.
 
     >>> from model.distances import all_pairs
     >>> artist = np.array([0, 0, 1, 1])
@@ -100,33 +98,18 @@ def weighted_tar_at_far(pairs: Pairs, artist: Integers, drawn: Float64, far: flo
 def weighted_cllr(
     pairs: Pairs, calibration: Calibration, artist: Integers, drawn: Float64
 ) -> Float64:
-    """`metrics.cllr` on every draw: (B,).
-
-    >>> from model.distances import all_pairs
-    >>> artist, known = np.array([0, 0, 1]), Calibration(threshold=2.0, slope=np.log(3))
-    >>> pairs = all_pairs(np.float32([[0], [1], [3]]), artist)
-    >>> weighted_cllr(pairs, known, artist, np.array([[1.0, 1.0], [0.0, 2.0]])).round(4)
-    array([0.5613,    nan])
-    """
+    """`metrics.cllr` on every draw: (B,)."""
     same, artists = pairs.same_artist, drawn.shape[1]
     costs = pair_costs(pairs, calibration)
     cell = artist[pairs.first_idx] * artists + artist[pairs.second_idx]
-    same_of = artist[pairs.first_idx[same]]
-    same_cost = mean_by_artist(same_of, costs[same], drawn)
-    table, count = (
-        sum_by_artists(cell[~same], costs[~same], artists),
-        sum_by_artists(cell[~same], None, artists),
-    )
+    same_cost = mean_by_artist(artist[pairs.first_idx[same]], costs[same], drawn)
+    table = sum_by_artists(cell[~same], costs[~same], artists)
+    count = sum_by_artists(cell[~same], None, artists)
     return (same_cost + shares(weigh(table, drawn), weigh(count, drawn))) / 2
 
 
 def weighted_mean(scores: Float64, artist: Integers, drawn: Float64) -> Float64:
-    """Mean of the queries' `scores` (N,), where NaN marks those left out, on every draw: (B,).
-
-    >>> scores, artist = np.array([1.0, 0.0, np.nan, 0.5]), np.array([0, 0, 0, 1])
-    >>> weighted_mean(scores, artist, np.array([[1.0, 1.0], [0.0, 2.0]])).tolist()
-    [0.5, 0.5]
-    """
+    """Mean of the queries' `scores` (N,), ignoring NaN, on every draw: (B,)."""
     is_judged = ~np.isnan(scores)
     return mean_by_artist(artist[is_judged], scores[is_judged], drawn)
 
@@ -134,30 +117,22 @@ def weighted_mean(scores: Float64, artist: Integers, drawn: Float64) -> Float64:
 def weighted_triplet_accuracy(
     distances: TripletDistances, anchor_artist: Integers, negative_artist: Integers, drawn: Float64
 ) -> Float64:
-    """Triplet accuracy on every draw: (B,), given each triplet's two artists (T,).
-
-    >>> distances = TripletDistances(np.float32([1, 2]), np.float32([4, 1]))
-    >>> anchor_artist, negative_artist = np.array([[0, 1], [1, 2]])
-    >>> drawn = np.array([[1.0, 1.0, 1.0], [2.0, 1.0, 0.0], [0.0, 1.0, 0.0]])
-    >>> weighted_triplet_accuracy(distances, anchor_artist, negative_artist, drawn).tolist()
-    [0.5, 1.0, nan]
-    """
+    """Triplet accuracy on every draw: (B,), given each triplet's two artists (T,)."""
     artists = drawn.shape[1]
     cell = anchor_artist * artists + negative_artist
     correct = distances.positive_dist < distances.negative_dist
-    asked = sum_by_artists(cell, None, artists)
     right = sum_by_artists(cell, correct, artists)
-    return shares(weigh(right, drawn), weigh(asked, drawn))
+    return shares(weigh(right, drawn), weigh(sum_by_artists(cell, None, artists), drawn))
 
 
 def _refused_from(kinds: Kinds, drawn: Float64, far: float) -> Float64:
-    """Distance from which on each draw must refuse, to accept no larger share than `far`: (B,).
+    """Smallest distance that each draw must reject to accept at most the share `far`: (B,).
 
-    The share accepted rises with the distance. Whole blocks of pairs are weighed for all draws at
-    once; a draw's pairs are looked at one by one only in the block where its share exceeds `far`.
+    The accepted share rises with the distance. Whole blocks of pairs are summed for all draws at
+    once; single pairs are summed only in the block where a draw's share exceeds `far`.
     """
     weight = kinds.different_weight(drawn)
-    total = np.maximum(weight, 1)  # weights are whole; a draw without any accepts a share of 0
+    total = np.maximum(weight, 1)  # weights are whole numbers; without any, the share is 0
     refused_from, accepted = np.full(len(drawn), np.inf), np.zeros(len(drawn))
     blocks = (np.array_split(each, BLOCKS) for each in (kinds.cell, kinds.different_dist))
     for cell, dist in zip(*blocks, strict=True):
@@ -174,7 +149,7 @@ def _refused_from(kinds: Kinds, drawn: Float64, far: float) -> Float64:
 
 
 def _beaten_by(same_dist: Float32, different_dist: Float32) -> Float64:
-    """Number of `same_dist` below each of the sorted `different_dist`, plus half of those equal."""
+    """Number of `same_dist` below each of the sorted `different_dist`, plus half of the ties."""
     sides = [np.searchsorted(different_dist, same_dist, side) for side in ("left", "right")]
     steps = np.bincount(np.concatenate(sides), minlength=len(different_dist) + 1)
     return np.cumsum(steps[:-1] / 2)

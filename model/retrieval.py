@@ -1,6 +1,6 @@
-"""How good embeddings are at finding an artist's other images: each image is asked for once.
+"""Retrieval metrics: how well embeddings find an artist's other images.
 
-Every row of the embeddings is a query, with other rows as its gallery.
+Every row of the embeddings is a query once, with the other rows as its gallery.
 """
 
 from collections.abc import Iterator
@@ -11,16 +11,15 @@ from scipy.spatial.distance import cdist
 from model.distances import NO_SAME_PAIR, Float32, Float64, Integers, finite_points
 from model.errors import ModelInputError
 
-QUERY_BLOCK = 256  # queries whose distances to the whole gallery are held at once
+QUERY_BLOCK = 256  # queries whose distances to the gallery are in memory at once
 
 
 def recall_at_1(embeddings: Float32, artists: Integers) -> float:
     """Share of queries whose nearest other image is by the same artist.
 
-    Every row of `embeddings` (N, D) is a query, with every other row as its gallery. A query whose
-    artist, in `artists` (N,), has no other image is left out, though it stays in the others'
-    galleries. An image of another artist that is equally near makes the query a mistake, so
-    embeddings that are all alike earn nothing. Below, only 3 is nearer to a stranger, 1.
+    `embeddings` are (N, D), `artists` (N,). A query whose artist has no other image is left out,
+    but stays in the others' galleries. A tie with another artist's image is a mistake, so constant
+    embeddings score 0. Below, only 3 is nearer to another artist's image, 1.
 
     >>> recall_at_1(np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1]))
     0.75
@@ -32,9 +31,9 @@ def recall_at_1(embeddings: Float32, artists: Integers) -> float:
 def map_at_r(embeddings: Float32, artists: Integers) -> float:
     """Mean average precision at R: Musgrave et al. 2020, "A Metric Learning Reality Check".
 
-    R is the number of other images by the query's artist. A query scores the mean over the ranks
+    R is the number of other images by the query's artist. A query scores the mean over ranks
     i = 1 ... R of (precision among the i nearest if the i-th is by the artist, else 0). Shapes,
-    queries left out and ties are as in `recall_at_1`. Below, R = 2: the queries 0 and 1 find right,
+    omitted queries and ties are as in `recall_at_1`. Below, R = 2: queries 0 and 1 find right,
     wrong (1/2 each), 5 finds wrong, right (1/4), and 3 is left out: 5/4 over 3.
 
     >>> round(map_at_r(np.float32([[0], [1], [5], [3]]), np.array([0, 0, 0, 1])), 4)
@@ -45,7 +44,7 @@ def map_at_r(embeddings: Float32, artists: Integers) -> float:
 
 
 def average_precision_at_r(embeddings: Float32, artists: Integers) -> Float64:
-    """What each query scores in `map_at_r` (N,); NaN where it is left out.
+    """Each query's score in `map_at_r` (N,); NaN if it is left out.
 
     >>> average_precision_at_r(np.float32([[0], [1], [5], [3]]), np.array([0, 0, 0, 1])).tolist()
     [0.5, 0.5, 0.25, nan]
@@ -59,11 +58,11 @@ def average_precision_at_r(embeddings: Float32, artists: Integers) -> Float64:
 def matched_average_precision_at_r(
     embeddings: Float32, artists: Integers, labels: Integers
 ) -> Float64:
-    """What each query scores among the other images with its label alone (N,).
+    """Each query's score among only the images with its label (N,).
 
-    `labels` (N,) describe the images. NaN marks the queries left out: a blank label, -1, and a
-    gallery without another image by the artist, or without any by somebody else, which would be
-    right whatever the embeddings. Below, 3 is another label's and does not come between 1 and 5.
+    `labels` (N,) describe the images, -1 is blank. NaN marks queries left out: those with a blank
+    label, and those whose gallery lacks images by the artist or by others. Below, 3 has another
+    label and so does not come between 1 and 5.
 
     >>> points, artists = np.float32([[0], [1], [5], [3], [9]]), np.array([0, 0, 0, 1, 1])
     >>> matched_average_precision_at_r(points, artists, np.array([4, 4, 4, 6, 4])).tolist()
@@ -89,7 +88,7 @@ def _average_precision(ahead: Integers) -> float:
 
 
 def _strangers_ahead(embeddings: Float32, artists: Integers) -> Iterator[tuple[int, Integers]]:
-    """Each query with, for its own images (R,), nearest first: strangers at least as near."""
+    """Each query with, for its artist's images (R,) by distance: how many others are as near."""
     points = finite_points(embeddings)
     for start in range(0, len(points), QUERY_BLOCK):
         for query, dist in enumerate(cdist(points[start : start + QUERY_BLOCK], points), start):

@@ -1,7 +1,7 @@
-"""Which images are seen together: an epoch's batches. A new sampler is one class or function here.
+"""Make an epoch's batches. A new sampler is one class or function here.
 
-What a sampler draws lies in a file between drawing and training, so that an epoch that is trained
-again sees the same batches.
+What a sampler draws is stored in a file before training, so that a repeated epoch sees the same
+batches.
 """
 
 from collections.abc import Iterator
@@ -27,10 +27,10 @@ Integers = NDArray[np.integer]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Rows of the images in each forward pass, M in all, and what is known of them.
+    """Rows of the images in each forward pass, M in all, and what is known about them.
 
-    ``places`` (3, T) are those of each triplet's roles among the M, ``labels`` (M,) number the
-    artists; None where the sampler says nothing of either. ``size`` is what progress counts.
+    ``places`` (3, T) of the triplets' images among the M, or ``labels`` (M,) that number the
+    artists, whichever the sampler gives. ``size`` is what progress counts.
     """
 
     passes: tuple[Rows, ...]
@@ -41,51 +41,53 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TripletBatches:
-    """An epoch's triplets, cut to nearly equal batches of at most ``batch_size``."""
+    """An epoch's triplets in nearly equal batches of at most ``batch_size``."""
 
     triplets: Triplets
     batch_size: int
     batching: Batching
 
     def __len__(self) -> int:
-        """How many triplets."""
+        """The number of triplets."""
         return len(self.triplets.anchor_idx)
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches in their order."""
-        roles = (
-            self.triplets.anchor_idx,
-            self.triplets.positive_idx,
-            self.triplets.negative_idx,
-        )
+        """The batches in order: a pass for each role, or each image once in one pass."""
+        of = self.triplets
+        roles = np.stack([of.anchor_idx, of.positive_idx, of.negative_idx])
         for chosen in batch_slices(len(self), self.batch_size):
-            yield _in_passes(np.stack([role[chosen] for role in roles]), self.batching)
+            rows = roles[:, chosen]
+            places = np.arange(rows.size)
+            passes = tuple(rows)
+            if self.batching != "roles":
+                distinct, places = np.unique(rows, return_inverse=True)
+                passes = (distinct,)
+            yield Batch(passes, rows.shape[1], places.reshape(rows.shape))
 
     def of_rows(self, rows: NDArray[np.int64]) -> "TripletBatches":
-        """The same batches of ``rows`` (N,), which are what the row numbers now stand for."""
+        """The same batches with each row number i replaced by ``rows[i]``."""
         return replace(self, triplets=self.triplets.of_rows(rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ArtistBatches:
-    """An epoch's images by artist: ``rows`` (M,) of all batches, one after the other, ``labels``
-    (M,) that number the artists, and ``ends`` (S,) of the S batches."""
+    """An epoch's batches by artist, one after the other."""
 
-    rows: Rows
-    labels: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    rows: Rows  # (M,) of the images
+    labels: NDArray[np.int64]  # (M,) a number for each artist
+    ends: NDArray[np.int64]  # (S,) where each batch ends
 
     def __len__(self) -> int:
-        """How many images."""
+        """The number of images."""
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches in their order."""
+        """The batches in order."""
         for start, end in pairwise([0, *self.ends.tolist()]):
             yield Batch((self.rows[start:end],), end - start, labels=self.labels[start:end])
 
     def of_rows(self, rows: NDArray[np.int64]) -> "ArtistBatches":
-        """The same batches of ``rows`` (N,), which are what the row numbers now stand for."""
+        """The same batches with each row number i replaced by ``rows[i]``."""
         return replace(self, rows=rows[self.rows].astype(np.int32))
 
 
@@ -95,9 +97,9 @@ Batches = TripletBatches | ArtistBatches
 def draw_epoch(
     artists: Integers, recipe: Recipe, n_triplets: int, rng: np.random.Generator
 ) -> Triplets | ArtistBatches:
-    """Draw what one epoch sees of images by ``artists`` (N,), by the recipe's sampler.
+    """Draw one epoch from N images by ``artists`` (N,) with the recipe's sampler.
 
-    Triplets are ``n_triplets``; batches by artist are as many as hold N images.
+    The result is ``n_triplets`` triplets, or as many batches by artist as hold N images.
     """
     match recipe.sampler:
         case "triplets" if recipe.batching == "shared":
@@ -105,13 +107,8 @@ def draw_epoch(
         case "triplets":
             return shuffled(draw_triplets(artists, n_triplets, rng), rng)
         case "artists":
-            return draw_artist_batches(
-                artists,
-                recipe.artists_per_batch,
-                recipe.images_per_batch_artist,
-                recipe.artist_power,
-                rng,
-            )
+            per_batch, images_each = recipe.artists_per_batch, recipe.images_per_batch_artist
+            return draw_artist_batches(artists, per_batch, images_each, recipe.artist_power, rng)
 
 
 def draw_artist_batches(
@@ -119,15 +116,15 @@ def draw_artist_batches(
 ) -> ArtistBatches:
     """Draw batches of ``per_batch`` different artists with ``images_each`` of their images.
 
-    There are as many batches as hold N images. An artist is drawn by the number of their images to
-    ``power``: 0 treats all alike, 1 all images. Where there are fewer artists or images than asked
-    for, a batch has them all. Raises ModelInputError unless there are two artists, one of them with
-    two images.
+    There are as many batches as hold N images. An artist's chance is their number of images to the
+    power ``power``: 0 treats all artists alike, 1 all images. If there are fewer artists or images
+    than requested, a batch has them all. Raises ModelInputError unless there are at least two
+    artists, one of them with two images.
     """
     names, artist, counts = np.unique(artists, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.max() < 2:
         raise ModelInputError(
-            "batches need two artists at least, one with two images; add images of another"
+            "batches need at least two artists, one with two images; add images by another artist"
         )
     by_artist = np.split(np.argsort(artist, kind="stable"), np.cumsum(counts)[:-1])
     together, chance = min(per_batch, len(names)), counts**power / np.sum(counts**power)
@@ -139,11 +136,3 @@ def draw_artist_batches(
     rows, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     ends = np.cumsum([len(one) for one, _ in batches])
     return ArtistBatches(rows.astype(np.int32), labels.astype(np.int64), ends.astype(np.int64))
-
-
-def _in_passes(rows: Rows, batching: Batching) -> Batch:
-    count = rows.shape[1]
-    if batching == "roles":
-        return Batch(tuple(rows), count, np.arange(rows.size).reshape(rows.shape))
-    distinct, places = np.unique(rows, return_inverse=True)
-    return Batch((distinct,), count, places.reshape(rows.shape))

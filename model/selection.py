@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when to stop looking for a better one: by validation alone."""
+"""Choose the best epoch and when to stop, from validation results only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,22 +9,21 @@ Criterion = Literal["triplet_accuracy", "roc_auc"]
 
 @dataclass(frozen=True, slots=True)
 class ValidatedEpoch:
-    """What an epoch's checkpoint reached on the kept validation triplets and on all pairs."""
+    """The validation results of an epoch's checkpoint."""
 
     epoch: int
     accuracy: float
     loss: float
-    roc_auc: float | None = None  # None where it was not measured
+    roc_auc: float | None = None  # None if it was not measured
 
 
 def best_epoch(
     history: Sequence[ValidatedEpoch], by: Criterion = "triplet_accuracy"
 ) -> ValidatedEpoch:
-    """The epoch that is best on validation.
+    """Return the epoch that is best on validation.
 
-    By triplet accuracy it is the most accurate; among equals the lower loss, then the earlier. By
-    ROC AUC it is that of the highest; among equals the more accurate, then the earlier. Where some
-    epoch has no ROC AUC, triplet accuracy decides: one epoch's cannot be set against another's.
+    Ties in triplet accuracy go to the lower loss, ties in ROC AUC to the higher accuracy, then both
+    to the earlier epoch. If any epoch lacks a ROC AUC, triplet accuracy decides.
 
     >>> history = [ValidatedEpoch(1, 0.7, 2.0, roc_auc=0.9), ValidatedEpoch(2, 0.8, 1.9, 0.8)]
     >>> best_epoch(history).epoch, best_epoch(history, by="roc_auc").epoch
@@ -38,7 +37,7 @@ def best_epoch(
 def should_stop(
     history: Sequence[ValidatedEpoch], patience: int, by: Criterion = "triplet_accuracy"
 ) -> bool:
-    """Whether the last ``patience`` epochs all failed to better the best one; 0: never stop.
+    """Whether none of the last ``patience`` epochs is the best; patience 0 never stops.
 
     >>> should_stop([ValidatedEpoch(1, 0.8, 2.0), ValidatedEpoch(2, 0.7, 1.9)], patience=1)
     True

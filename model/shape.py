@@ -1,4 +1,4 @@
-"""The network as far as it can be chosen: plain values, so that settings need no torch."""
+"""The shape of the network: plain values, so that settings do not import torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,13 +9,12 @@ HeadKind = Literal["flatten", "residual"]
 
 @dataclass(frozen=True, slots=True)
 class NetworkShape:
-    """What has to be known to build the network anew; the defaults are the reference's.
+    """Everything needed to build the network; the defaults are the reference's.
 
-    ``crop_size`` in pixels; ``backbone_dropout`` before the first linear layer and
-    ``head_dropout`` before the second, as probabilities; ``backbone`` a name of timm's, or several
-    joined by ``+``. A ``frozen`` backbone is not trained; a ``normalised`` embedding has length 1.
-    Of several ``heads`` each gives ``embedding_size`` values, side by side. ``mirrored``: a picture
-    is embedded as the mean of itself and its mirror image.
+    ``crop_size`` is in pixels. ``backbone_dropout`` comes before the first linear layer,
+    ``head_dropout`` before the second. ``backbone`` names one of timm's networks, or several joined
+    by ``+``; it is not trained if ``frozen``. Each of ``heads`` gives ``embedding_size`` values. A
+    ``normalised`` embedding has length 1. A ``mirrored`` one averages image and mirror image.
     """
 
     crop_size: int = 224

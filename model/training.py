@@ -1,4 +1,4 @@
-"""One epoch of training: batches, forward passes, loss, a step of the optimizer."""
+"""Train for one epoch: batches, forward passes, loss, optimizer steps."""
 
 import math
 import time
@@ -27,7 +27,7 @@ WARM_UP, START, END = 0.2, 1 / 25, 1e-4
 
 @dataclass(frozen=True, slots=True)
 class EpochResult:
-    """Mean loss and triplet accuracy over an epoch's own batches, as they were trained."""
+    """Mean loss and triplet accuracy over an epoch's training batches."""
 
     loss: float
     accuracy: float
@@ -36,25 +36,21 @@ class EpochResult:
 
 
 def build_optimizer(network: SiameseNetwork, recipe: Recipe) -> torch.optim.Adam:
-    """Adam with L2 weight decay, as the reference; or AdamW, whose decay is apart from it."""
+    """Build Adam with L2 weight decay, as in the reference, or AdamW with decoupled decay."""
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return kind(
-        _groups(network, recipe),
-        lr=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    return kind(_groups(network, recipe), lr=rate, weight_decay=decay, fused=True)
 
 
 def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
-    """The share of the recipe's learning rate for step ``step`` of ``steps``, counted from 0.
+    """The factor on the recipe's learning rate at ``step`` of ``steps``, counted from 0.
 
-    ``one-cycle`` rises from 1/25 over 20 % of the steps, then falls to almost nothing, both along
-    a cosine (Smith & Topin 2017, "Super-Convergence"; as ``torch.optim.lr_scheduler.OneCycleLR``).
+    ``one-cycle`` rises from 1/25 over 20 % of the steps, then falls almost to 0, both along a
+    cosine (Smith & Topin 2017, "Super-Convergence"; as ``torch.optim.lr_scheduler.OneCycleLR``).
 
     >>> recipe = Recipe(schedule="one-cycle")
-    >>> [round(learning_rate(step, 101, recipe), 3) for step in (0, 19, 60, 100)]
-    [0.04, 1.0, 0.497, 0.0]
+    >>> [round(learning_rate(step, 100, recipe), 3) for step in (0, 19, 59, 99)]
+    [0.04, 1.0, 0.5, 0.0]
     """
     if recipe.schedule == "constant":
         return 1.0
@@ -78,10 +74,9 @@ def train_epoch(
 ) -> EpochResult:
     """Train ``network`` in place on ``batches`` of rows of ``inputs``.
 
-    Where the backbone is frozen, ``inputs`` are its features, and the head alone is trained.
-    Everything random is drawn from (``seed``, ``epoch``), so an epoch repeated from the same
-    network and optimizer ends with the same numbers on the same CPU. Raises ModelInputError
-    when the loss stops being a number.
+    If the backbone is frozen, ``inputs`` are its features and only the head is trained. All random
+    numbers depend on ``seed`` and ``epoch`` only, so repeating an epoch on the same CPU gives the
+    same numbers. Raises ModelInputError if the loss is not finite.
     """
     started = time.perf_counter()
     forward, loss = _forward(network.train(), recipe), loss_of(recipe)
@@ -89,14 +84,15 @@ def train_epoch(
     total_loss = torch.zeros((), device=compute.device)
     n_correct, n_triplets = (torch.zeros_like(total_loss, dtype=torch.int64) for _ in range(2))
     done, n_images, count = 0, 0, len(batches)
-    with torch.random.fork_rng(devices=_cuda_devices(compute)):
+    device = torch.device(compute.device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(int(stream(seed, "dropout", epoch).integers(2**62)))
         for step, batch in enumerate(planned, start=(epoch - 1) * len(planned)):
             _set_pace(optimizer, learning_rate(step, recipe.epochs * len(planned), recipe))
             passes = [inputs.gather(rows, draws) for rows in batch.passes]
-            targets = _targets(batch, inputs)
+            targets = _targets(batch, device)
             outcome = _step(forward, optimizer, passes, targets, loss, network.shape.heads, compute)
-            # Nothing of a step is read before the epoch ends, so no step waits for a GPU.
+            # Results are read only when the epoch ends, so no step waits for a GPU.
             total_loss += outcome.loss.detach() * batch.size
             n_correct += outcome.correct
             n_triplets += outcome.n_triplets
@@ -105,7 +101,7 @@ def train_epoch(
     mean_loss = total_loss.item() / count
     if not np.isfinite(mean_loss):
         raise ModelInputError(
-            f"training broke down in epoch {epoch}: the loss is {mean_loss}; lower learning_rate"
+            f"training diverged in epoch {epoch}: the loss is {mean_loss}; lower learning_rate"
         )
     seconds = time.perf_counter() - started
     return EpochResult(mean_loss, n_correct.item() / n_triplets.item(), seconds, n_images / seconds)
@@ -127,10 +123,7 @@ def _step(
     heads: int,
     compute: Compute,
 ) -> Outcome:
-    """One step of the optimizer, each head by its own loss.
-
-    Batch statistics are those of each pass.
-    """
+    """Take one optimizer step; each head has its own loss, each pass its own batch statistics."""
     with compute.autocast():
         embeddings = torch.cat([forward(images) for images in passes])
     outcome = mean_outcome([loss(part, targets) for part in embeddings.chunk(heads, dim=1)])
@@ -140,31 +133,23 @@ def _step(
     return outcome
 
 
-def _targets(batch: Batch, inputs: Inputs) -> Targets:
+def _targets(batch: Batch, device: torch.device) -> Targets:
     labels, triplets = (
-        None if known is None else send(torch.from_numpy(known), inputs.device)
+        None if known is None else send(torch.from_numpy(known), device)
         for known in (batch.labels, batch.places)
     )
     return Targets(labels, triplets)
 
 
 def _groups(network: SiameseNetwork, recipe: Recipe) -> list[dict[str, Any]]:
-    """The weights that are trained, by learning rate."""
-    of_backbone = {id(weight) for weight in network.backbone.parameters()}
-    rates = {
-        True: recipe.backbone_learning_rate or recipe.learning_rate,
-        False: recipe.learning_rate,
-    }
-    groups = []
-    for is_backbone, rate in rates.items():
-        weights = [
-            weight
-            for weight in network.parameters()
-            if weight.requires_grad and (id(weight) in of_backbone) == is_backbone
-        ]
-        if weights:
-            groups.append({"params": weights, "lr": rate})
-    return groups
+    """The trained weights, by learning rate: first the backbone's, if any, then the head's."""
+    backbone_rate = recipe.backbone_learning_rate or recipe.learning_rate
+    parts = ((network.backbone, backbone_rate), (network.head, recipe.learning_rate))
+    groups: list[dict[str, Any]] = [
+        {"params": [weight for weight in part.parameters() if weight.requires_grad], "lr": rate}
+        for part, rate in parts
+    ]
+    return [group for group in groups if group["params"]]
 
 
 def _set_pace(optimizer: torch.optim.Optimizer, share: float) -> None:
@@ -173,10 +158,5 @@ def _set_pace(optimizer: torch.optim.Optimizer, share: float) -> None:
 
 
 def _between(start: float, end: float, share: float) -> float:
-    """From start to end along half a cosine."""
+    """Interpolate from start to end along half a cosine."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
-
-
-def _cuda_devices(compute: Compute) -> list[torch.device]:
-    device = torch.device(compute.device)
-    return [device] if device.type == "cuda" else []

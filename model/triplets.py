@@ -1,4 +1,4 @@
-"""Which images make a triplet: drawn round robin over the artists, anew for every epoch."""
+"""Draw triplets: round robin over the artists, anew for every epoch."""
 
 import hashlib
 from dataclasses import dataclass
@@ -20,25 +20,23 @@ class Triplets:
     positive_idx: NDArray[np.int32]  # (T,) another image by the anchor's artist
     negative_idx: NDArray[np.int32]  # (T,) an image by another artist
 
-    def of_rows(self, rows: NDArray[np.int64]) -> "Triplets":
-        """The same triplets of ``rows`` (N,), which are what the row numbers now stand for."""
-        row_of = rows.astype(np.int32)
-        return Triplets(
-            row_of[self.anchor_idx], row_of[self.positive_idx], row_of[self.negative_idx]
-        )
+    def of_rows(self, rows: Integers) -> "Triplets":
+        """The same triplets with each row number i replaced by ``rows[i]``."""
+        of = rows.astype(np.int32)
+        return Triplets(of[self.anchor_idx], of[self.positive_idx], of[self.negative_idx])
 
 
 @dataclass(frozen=True, slots=True)
 class MatchedTriplets:
     """Triplets whose negative shares the anchor's label."""
 
-    kept: NDArray[np.bool_]  # (T,) which of the triplets given could be matched
-    triplets: Triplets  # those alone, in their order
+    kept: NDArray[np.bool_]  # (T,) which of the given triplets could be matched
+    triplets: Triplets  # only those, in their order
 
 
 @dataclass(frozen=True, slots=True)
 class _Members:
-    """The images of each artist, artists numbered by first appearance."""
+    """The images of each artist; artists are numbered by first appearance."""
 
     rows: NDArray[np.int32]  # (N,) sorted by artist
     start: NDArray[np.intp]  # (A,) where an artist's rows begin
@@ -51,10 +49,9 @@ class _Members:
 
 
 def stream(seed: int, purpose: str, epoch: int = 0) -> np.random.Generator:
-    """Random numbers that depend on these three alone, whatever else was drawn before.
+    """Return a generator that depends only on these three arguments.
 
-    The purpose enters as a digest, so that streams of different names are unrelated, and the same
-    on every machine (Python's own `hash` is not).
+    The purpose enters as a digest, because Python's own `hash` differs between processes.
     """
     digest = np.frombuffer(hashlib.sha256(purpose.encode()).digest(), dtype="<u4")
     key = (*digest.tolist(), epoch)
@@ -64,11 +61,10 @@ def stream(seed: int, purpose: str, epoch: int = 0) -> np.random.Generator:
 def draw_triplets(artists: Integers, count: int, rng: np.random.Generator) -> Triplets:
     """Draw `count` triplets from images by `artists` (N,).
 
-    Triplet k's anchor is by artist number k mod A, artists being numbered by first appearance;
-    anchor and positive are two different images of that artist, drawn uniformly; the negative's
-    artist is drawn uniformly from the others, however many images they have, and its image
-    uniformly from theirs. Raises `ModelInputError` unless there are two artists or more, each with
-    two images or more.
+    Triplet k has its anchor from artist k mod A, with artists numbered by first appearance. Anchor
+    and positive are two different images of that artist, drawn uniformly. The negative's artist is
+    drawn uniformly from the others, then its image uniformly from theirs. Raises `ModelInputError`
+    unless there are at least two artists, each with at least two images.
     """
     members = _members(artists)
     own = np.arange(count) % len(members.count)
@@ -84,11 +80,11 @@ def draw_triplets(artists: Integers, count: int, rng: np.random.Generator) -> Tr
 def draw_shared_triplets(
     artists: Integers, count: int, size: int, rng: np.random.Generator
 ) -> Triplets:
-    """Draw `count` triplets whose batches of at most `size` each have as many images as triplets.
+    """Draw `count` triplets in batches of at most `size` that hold as many images as triplets.
 
-    A batch holds two images, drawn uniformly, of each of its artists, who come in turn in an order
-    that is drawn first. Each image is the anchor of one triplet, with the other of its artist as
-    positive; the negative is drawn uniformly from the batch's images by other artists. Raises
+    A batch holds two images, drawn uniformly, of each of its artists; artists take turns in a
+    random order. Each image is the anchor of one triplet, with its artist's other image as
+    positive. The negative is drawn uniformly from the batch's images by other artists. Raises
     `ModelInputError` as `draw_triplets` does.
     """
     members = _members(artists)
@@ -103,7 +99,9 @@ def draw_shared_triplets(
 
 
 def batch_slices(count: int, size: int) -> list[slice]:
-    """Nearly equal batches of at most `size`: none so small that its statistics mean nothing.
+    """Cut `count` items into nearly equal batches of at most `size`.
+
+    A small last batch would give batch normalisation poor statistics.
 
     >>> batch_slices(10, 4)
     [slice(0, 4, None), slice(4, 7, None), slice(7, 10, None)]
@@ -124,14 +122,13 @@ def shuffled(triplets: Triplets, rng: np.random.Generator) -> Triplets:
 def match_negatives(
     triplets: Triplets, artists: Integers, labels: Integers, rng: np.random.Generator
 ) -> MatchedTriplets:
-    """Redraw each negative among other artists' images that share the anchor's label.
+    """Redraw each negative from other artists' images that share the anchor's label.
 
-    `artists` and `labels` (N,) describe the images; a label of -1 is a blank. The draw is uniform
-    over those images. A triplet is left out where its anchor's label is blank, or no other artist
-    has an image with it.
+    `artists` and `labels` (N,) describe the images; a label of -1 is blank. The draw is uniform.
+    A triplet is left out if its anchor's label is blank or no other artist has an image with it.
     """
-    # Sorted by label, then artist, an anchor's candidates are the stretch of its label less the
-    # part of it that is its artist's own.
+    # Sorted by label, then artist, an anchor's candidates are all rows with its label except the
+    # consecutive ones by its own artist.
     rows = np.lexsort((artists, labels))
     artist = np.unique(artists, return_inverse=True)[1]
     label = np.unique(labels, return_inverse=True)[1]
@@ -152,14 +149,14 @@ def _members(artists: Integers) -> _Members:
         artists, return_index=True, return_inverse=True, return_counts=True
     )
     if len(count) < 2:
-        raise ModelInputError("triplets need at least two artists; add images of another")
+        raise ModelInputError("triplets need at least two artists; add images by another artist")
     if count.min() < 2:
         alone = artists[appeared[count.argmin()]]
         raise ModelInputError(
-            f"triplets need two images of every artist; artist number {alone} has one: drop it"
+            f"triplets need two images of every artist; artist number {alone} has one: leave it out"
         )
     by_appearance = np.argsort(appeared)
-    number = np.argsort(by_appearance)  # the inverse: which artist is how-manieth to appear
+    number = np.argsort(by_appearance)  # the inverse: each artist's place by first appearance
     rows = np.argsort(number[artist], kind="stable").astype(np.int32)
     count = count[by_appearance]
     return _Members(rows, np.cumsum(count) - count, count)
@@ -168,7 +165,7 @@ def _members(artists: Integers) -> _Members:
 def _share(
     members: _Members, own: Integers, rng: np.random.Generator, count: int
 ) -> tuple[NDArray[np.int32], ...]:
-    """Draw `count` anchors, positives and negatives from a pair of images by each artist `own`."""
+    """Draw `count` anchors, positives and negatives from two images by each artist in `own`."""
     first = rng.integers(members.count[own])
     second = _any_but(first, members.count[own], rng)
     rows = np.concatenate([members.row(own, first), members.row(own, second)])
@@ -182,12 +179,12 @@ def _share(
 
 
 def _any_but(taken: Integers, size: Integers | int, rng: np.random.Generator) -> Integers:
-    """Draw uniformly from 0 ... size - 1 without `taken`, for each element of `taken` (T,)."""
+    """Draw uniformly from 0 ... size - 1 except `taken`, for each element of `taken` (T,)."""
     drawn = rng.integers(size - 1, size=len(taken))
     return drawn + (drawn >= taken)
 
 
 def _stretch(group: Integers, rows: Integers) -> tuple[Integers, Integers]:
-    """For each row, where its group begins in `rows`, which sort the groups, and its length."""
+    """For each row: where its group begins in `rows`, which sort the groups, and its size."""
     first = np.searchsorted(group[rows], group)
     return first, np.searchsorted(group[rows], group, side="right") - first

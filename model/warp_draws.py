@@ -1,4 +1,4 @@
-"""The random numbers of a warp: within which ranges they are drawn, and the draws of a batch."""
+"""The random numbers of a warp: their ranges, and a batch's draws."""
 
 from dataclasses import dataclass, fields
 
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.errors import ModelInputError
 
-LARGEST_SIZE = 3000  # at the widest ranges, Pillow's fixed point reaches this far
+LARGEST_SIZE = 3000  # what Pillow's fixed point can represent at the widest ranges
 
 BOUNDS = {
     "rotation": (0.0, 180.0),
@@ -17,7 +17,7 @@ BOUNDS = {
     "scale_low": (0.1, 10.0),
     "scale_high": (0.1, 10.0),
     "shear": (0.0, 45.0),
-    "distortion": (0.0, 0.66),  # from 2/3 on, a corner can fall behind its neighbours' diagonal
+    "distortion": (0.0, 0.66),  # from 2/3 on, a corner can cross its neighbours' diagonal
     "perspective": (0.0, 1.0),
 }
 
@@ -26,10 +26,9 @@ BOUNDS = {
 class WarpRanges:
     """How strongly images are warped; the defaults are the reference's.
 
-    Angles are in degrees and drawn in plus or minus, flips and perspective are probabilities,
-    and distortion is the largest shift of a corner as a share of half the side.
-
-    Raises `ModelInputError` naming the first field that is out of bounds.
+    Angles are in degrees, plus or minus. Flips and perspective are probabilities. Distortion is the
+    largest shift of a corner as a share of half the side. Raises `ModelInputError` naming the first
+    field that is out of bounds.
     """
 
     rotation: float = 15.0
@@ -52,17 +51,16 @@ class WarpRanges:
                 )
         if self.scale_low > self.scale_high:
             raise ModelInputError(
-                f"scale_low is {self.scale_low}: choose a number"
-                f" no greater than scale_high, which is {self.scale_high}"
+                f"scale_low is {self.scale_low}: choose at most scale_high, {self.scale_high}"
             )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WarpDraws:
-    """The random numbers of one batch of B square images of `size` pixels a side.
+    """The random numbers of a batch of B square images of `size` pixels a side.
 
-    Arrays are (B,): angles in degrees, flips and perspective as flags; `corners` (B, 4, 2) are the
-    (x, y) in pixels, from the top left clockwise, to which a perspective moves the corners.
+    Arrays are (B,), with angles in degrees. `corners` (B, 4, 2) are the (x, y) in pixels, clockwise
+    from the top left, to which a perspective moves the corners.
     """
 
     size: int
@@ -77,10 +75,10 @@ class WarpDraws:
 
 
 def draw_warps(ranges: WarpRanges, count: int, size: int, rng: np.random.Generator) -> WarpDraws:
-    """Draw the random numbers that warp `count` images of `size` pixels a side.
+    """Draw the random numbers for `count` images of `size` pixels a side.
 
-    Every number is drawn uniformly and independently, as torchvision's transforms do.
-    Raises `ModelInputError` for images too small or too large to be warped.
+    Numbers are uniform and independent, as in torchvision's transforms. Raises `ModelInputError`
+    for images that are too small or too large to be warped.
     """
     if not 2 <= size <= LARGEST_SIZE:
         raise ModelInputError(
@@ -97,6 +95,6 @@ def draw_warps(ranges: WarpRanges, count: int, size: int, rng: np.random.Generat
         scale=rng.uniform(ranges.scale_low, ranges.scale_high, count),
         shear=rng.uniform(-ranges.shear, ranges.shear, count),
         perspective=rng.random(count) < ranges.perspective,
-        # A corner moves inwards: up from 0, or down from size - 1.
+        # Corners move inwards: up from 0, or down from size - 1.
         corners=np.abs(outermost - rng.integers(0, reach + 1, (count, 4, 2))),
     )

@@ -1,1 +1,1 @@
-"""What outlives a run: sources, catalogs, crops, reports and the results database."""
+"""Everything that outlives a run: sources, catalogs, crops, reports, results database."""

@@ -1,10 +1,10 @@
-"""Named arrays in one file, whole or not there, and nothing unpickled."""
+"""Named arrays in a file, written atomically and read without unpickling."""
 
-import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,23 +22,14 @@ def save_arrays(path: Path, arrays: Mapping[str, Array]) -> None:
 
 
 def load_arrays(path: Path) -> dict[str, Array]:
-    """Read what :func:`save_arrays` wrote. Raises InputError if the file is missing or not such."""
+    """Read what :func:`save_arrays` wrote. Raises InputError if the file is missing or damaged."""
     try:
-        # Opened here, because np.load leaves a file open that is not whole.
+        # np.load would leave a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except _UNREADABLE as error:
         raise unusable(error, f"{path} does not hold the arrays of a run") from error
 
 
-# What zipfile and NumPy raise for damaged bytes; TypeError is for a single array, RuntimeError for
-# an encrypted or unusual zip.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+# TypeError is for a single array, RuntimeError for an encrypted or unusual zip.
+_UNREADABLE = (OSError, EOFError, ValueError, TypeError, RuntimeError, BadZipFile, zlib.error)

@@ -1,11 +1,11 @@
-"""Where the files of one run lie."""
+"""The files of a run."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 EXPORTED = ".onnx"
 FROZEN = "backbone.pt"
-"""A frozen backbone lies once beside the checkpoints of a run, which hold the rest."""
+"""The file of a frozen backbone, beside the checkpoints of a run, which do not repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class RunFolder:
 
     @property
     def lock(self) -> Path:
-        """Held by the process that the run goes on in."""
+        """Held by the run's process."""
         return self.directory / "run.lock"
 
     @property
@@ -26,24 +26,24 @@ class RunFolder:
 
     @property
     def triplets(self) -> Path:
-        """The folder of the triplets as they were drawn."""
+        """The folder of the drawn triplets."""
         return self.directory / "triplets"
 
     def kept_triplets(self, split: str, *, matched: bool = False) -> Path:
-        """The triplets of a split that are drawn once, or those with matched negatives."""
+        """The triplets of a split that are drawn once, plain or with matched negatives."""
         return self.triplets / f"{split}{'-matched' * matched}.npz"
 
     def inner(self, name: str) -> "RunFolder":
-        """A folder of the same kind inside, for what a run does once more."""
+        """A folder of the same kind inside this one, for another evaluation."""
         return RunFolder(self.directory / name)
 
     @property
     def rejected_pairs(self) -> Path:
-        """The rows of a pair file that could not be scored, with reasons."""
+        """The rows of a pair file that cannot be scored, with reasons."""
         return self.directory / "rejected_pairs.csv"
 
     def checkpoint(self, epoch: int) -> Path:
-        """The network after ``epoch``; 0 is the network before any training."""
+        """The network after ``epoch``; 0 is before training."""
         return self.directory / "checkpoints" / f"epoch-{epoch:03d}.pt"
 
     @property
@@ -56,9 +56,10 @@ class RunFolder:
         return self.triplets / f"train-{epoch:03d}.npz"
 
     def remove_working_files(self) -> None:
-        """Remove what only a run that goes on needs, and would make anew: the networks before
-        training, those of folders inside too, states of the optimizer, and frozen backbones that no
-        checkpoint needs."""
+        """Remove what only a resumed run needs, and can make again, here and in inner folders.
+
+        These are networks before training, optimizer states, and backbones without a checkpoint.
+        """
         for working in ("epoch-000.pt", "*.optimizer.pt"):
             for path in self.directory.rglob(f"checkpoints/{working}"):
                 path.unlink(missing_ok=True)
@@ -67,20 +68,20 @@ class RunFolder:
                 backbone.unlink()
 
     def embeddings(self, of: str, split: str) -> Path:
-        """The embeddings of a split's images by the network, or by a baseline."""
+        """The embeddings of a split's images by the network or a baseline."""
         return self.directory / "embeddings" / f"{of}-{split}.npz"
 
 
 def exported_beside(checkpoint: Path) -> Path:
-    """The same network as a file that needs no torch."""
+    """The file of the same network exported to ONNX."""
     return checkpoint.with_suffix(EXPORTED)
 
 
 def checkpoint_beside(exported: Path) -> Path:
-    """The checkpoint that a network was exported from; a checkpoint is its own."""
+    """The checkpoint that a network was exported from."""
     return exported.with_suffix(".pt")
 
 
 def optimizer_beside(checkpoint: Path) -> Path:
-    """The state of the optimizer that belongs to a checkpoint."""
+    """The optimizer's state for a checkpoint."""
     return checkpoint.with_suffix(".optimizer.pt")

@@ -1,4 +1,4 @@
-"""Much work in shards, each a piece to be done, watched and tried again by itself."""
+"""Divide work into shards, each to be done, watched and retried separately."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Shard(Generic[Item]):
 
 
 def shards_of(items: Sequence[Item], size: int) -> tuple[Shard[Item], ...]:
-    """Divide items into shards of `size`, the last of which may be smaller."""
+    """Divide items into shards of `size`; the last may be smaller."""
     starts = range(0, len(items), size)
     return tuple(
         Shard(number, len(starts), tuple(items[start : start + size]), start, len(items))

@@ -1,4 +1,4 @@
-"""One function over many items on all cores, by threads."""
+"""Apply a function to many items on all cores, with threads."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 WAITING = 1
-"""Threads beyond one a core: while some wait for a disk to read or to sync, no core does."""
+"""Threads beyond one per core, so that no core is idle while a thread waits for the disk."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -17,12 +17,11 @@ def in_threads(
     items: Sequence[Item],
     progress: Callable[[int, int], None],
 ) -> list[Result]:
-    """Results of `function` in the order of `items`, on all cores.
+    """Return the results of `function` in the order of `items`.
 
-    Threads, because Pillow and hashlib let go of the interpreter while they work, and because
-    forked workers are not safe inside a flow. `progress(done, total)` is called in the calling
-    thread after each item. The first error, or an interrupt, is raised at once: items that have
-    not begun are dropped.
+    Threads suffice because Pillow and hashlib release the interpreter lock, and forked processes
+    are unsafe inside a flow. `progress(done, total)` is called in this thread after each item. The
+    first error or interrupt is raised at once, and items that have not started are dropped.
     """
     with ThreadPoolExecutor(available_cores() + WAITING) as pool:
         futures = [pool.submit(function, item) for item in items]
@@ -37,7 +36,7 @@ def in_threads(
 
 
 def available_cores() -> int:
-    """Cores this process may run on, which on a shared machine are fewer than it has."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):  # Linux only
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -1,19 +1,20 @@
-"""Where everything that outlives a run is kept."""
+"""The folder for everything that outlives a run."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 RESUMABLE: Final = timedelta(days=7)
-"""So long what a stopped run has left unfinished is kept for it to go on."""
+"""How long a stopped run's unfinished files are kept so that it can resume."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The folder under ``SAMEHAND_HOME``, and the address of the results database.
+    """The folder ``SAMEHAND_HOME``, and the URL of the results database.
 
-    The address may hold a password, so it stays out of the value's printed form.
+    The URL may hold a password, so it is left out of the repr.
     """
 
     home: Path
@@ -21,12 +22,12 @@ class Workspace:
 
     @property
     def sample(self) -> Path:
-        """The sample gallery, written as Kaggle writes its data."""
+        """The sample gallery, in Kaggle's layout."""
         return self.home / "sample"
 
     @property
     def catalogs(self) -> Path:
-        """Catalogs as they were read and as they were split, named by their content."""
+        """Catalogs before and after the split, named by their content."""
         return self.home / "catalogs"
 
     @property
@@ -36,34 +37,33 @@ class Workspace:
 
     @property
     def features(self) -> Path:
-        """One folder for each set of features, named by what it was made from."""
+        """One folder for each set of features, named by a hash of its inputs."""
         return self.home / "features"
 
     @property
     def backbones(self) -> Path:
-        """Frozen backbones, exported once each and named by their content."""
+        """Exported frozen backbones, named by their content."""
         return self.home / "backbones"
 
     @property
     def runs(self) -> Path:
-        """One folder for each run: checkpoints, plots, report."""
+        """One folder for each run."""
         return self.home / "runs"
 
     def new_run_folder(self, name: str) -> str:
-        """Make the folder of a new run, and return its path as the database keeps it.
+        """Create the folder of a new run, and return its path as stored in the database.
 
-        One that is there belongs to another database's run of that number; it gets another name.
+        An existing folder belongs to another database's run with that number, so the new one gets a
+        suffix.
         """
         folder, number = self.runs / name, 1
         while True:
-            try:
+            with suppress(FileExistsError):
                 folder.mkdir(parents=True)
-            except FileExistsError:
-                number += 1
-                folder = self.runs / f"{name}-{number}"
-            else:
                 return self.relative(folder)
+            number += 1
+            folder = self.runs / f"{name}-{number}"
 
     def relative(self, path: Path) -> str:
-        """A path as the database keeps it, so that the workspace can be moved."""
+        """A path as stored in the database, so that the workspace can be moved."""
         return path.relative_to(self.home).as_posix()

@@ -11,7 +11,6 @@ import torch
 from prefect import get_run_logger
 
 from model.checkpoint import Checkpoint, backbone_hash, load_checkpoint, save_checkpoint
-from model.compute import Compute
 from model.crops import streamed
 from model.embedding import pool_features
 from model.export import check_export, export_features
@@ -32,11 +31,12 @@ from storage.files import replacing
 from storage.shards import Shard, shards_of
 from storage.workspace import Workspace
 from tasks.support.progress import progress_bar
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 
 SHARD = 512
-TELLING = 512  # images whose features tell the mean and deviation of all
-CHECKED = 4  # crops on which an export is compared with the network it was made of
+SAMPLED = 512  # images whose features give the mean and deviation of all
+CHECKED = 4  # crops on which an export is compared with its network
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def divide_features(plan: FeaturePlan) -> tuple[Shard[int], ...]:
     return shards_of(_rows(plan.dataset, plan.copy).tolist(), SHARD)
 
 
-@step(hours=6, name="features shard {shard.number} of {shard.count}")
+@step("features shard {shard.number} of {shard.count}", hours=6)
 def embed_features_shard(plan: FeaturePlan, shard: Shard[int]) -> Path:
     """Show the crops of a shard to the backbone; a run that goes on need not do so again."""
     target = plan.store.shard(shard.number)
@@ -144,25 +144,28 @@ def pack_features(plan: FeaturePlan, shards: Sequence[Path]) -> None:
 
 @step()
 def standardise_features(
-    checkpoint: Path, dataset: Dataset, compute: Compute, features: Features | None
+    run: OpenRun, checkpoint: Path, dataset: Dataset, features: Features | None
 ) -> None:
-    """Have the head see features as the training images have them: mean 0, deviation 1.
+    """Scale what the head sees to mean 0 and deviation 1 over the training images.
 
-    Where none are stored, as the backbone is trained, some of the images tell enough.
+    If no features are stored, because the backbone is trained too, some images suffice.
     """
-    kept, rows = load_checkpoint(checkpoint, compute.device), load_split(dataset, "train").rows
-    if kept.network.shape.features == "map":
+    loaded, rows = (
+        load_checkpoint(checkpoint, run.compute.device),
+        load_split(dataset, "train").rows,
+    )
+    if loaded.network.shape.features == "map":
         return
     if features is not None:
         seen = open_features(features.plain)[rows]
     else:
-        some = rows[:: max(1, len(rows) // TELLING)]
-        seen = pool_features(kept.network, open_pixels(dataset.pixels), some, compute)
+        some = rows[:: max(1, len(rows) // SAMPLED)]
+        seen = pool_features(loaded.network, open_pixels(dataset.pixels), some, run.compute)
     wide = seen.astype(np.float64)
     mean, deviation = (one.astype(np.float32) for one in (wide.mean(axis=0), wide.std(axis=0)))
-    kept.network.fit_features(torch.from_numpy(mean), torch.from_numpy(deviation))
+    loaded.network.fit_features(torch.from_numpy(mean), torch.from_numpy(deviation))
     with replacing(checkpoint) as partial:
-        save_checkpoint(partial, Checkpoint(kept.network, kept.epoch))
+        save_checkpoint(partial, Checkpoint(loaded.network, loaded.epoch))
 
 
 def _rows(dataset: Dataset, copy: Copy) -> npt.NDArray[np.int64]:

@@ -9,18 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from prefect import get_run_logger
 
-from model.compute import Compute
 from storage.arrays import load_arrays, save_arrays
-from storage.datasets.crop import CropRules
 from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.errors import InputError
 from storage.image_files import ImageReader
 from storage.pairs.file import survey_pairs
-from storage.run_folder import RunFolder
 from storage.shards import Shard, shards_of
-from tasks.evaluation import embed_pixels
-from tasks.records import KeptModel
+from tasks.embedding import embed_pixels
+from tasks.models import StoredModel
 from tasks.support.progress import progress_bar
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 
 SHARD = 1_000
@@ -45,18 +43,11 @@ def find_images(pairs: Path, root: Path) -> PairImages:
     return PairImages(shards_of(locate_images(root, survey.names), SHARD), survey.n_rows)
 
 
-@step(hours=6, name="embed shard {shard.number} of {shard.count}")
-def embed_shard(
-    shard: Shard[NamedFile],
-    root: Path,
-    model: KeptModel,
-    rules: CropRules,
-    compute: Compute,
-    folder: RunFolder,
-) -> Path:
+@step("embed shard {shard.number} of {shard.count}", hours=6)
+def embed_shard(run: OpenRun, model: StoredModel, shard: Shard[NamedFile], root: Path) -> Path:
     """Crop and embed the images of a shard; a run that goes on need not do so again."""
     digest = hashlib.sha256(repr(shard.items).encode()).hexdigest()[:12]
-    target = folder.embeddings(f"model-{model.id}", f"pairs-{digest}")
+    target = run.folder.embeddings(f"model-{model.id}", f"pairs-{digest}")
     if target.exists():
         return target
     with ImageReader(root) as reader, progress_bar("cropping and embedding") as progress:
@@ -64,10 +55,10 @@ def embed_shard(
         def count_on(done: int, _: int) -> None:
             progress(shard.before + done, shard.total)
 
-        crops = crop_loose(shard.items, reader.read, rules, count_on)
+        crops = crop_loose(shard.items, reader.read, run.settings.crop_rules(), count_on)
     for name, reason in crops.rejected[:3]:
         get_run_logger().warning("%s cannot be used: %s", name, reason)
-    embeddings = embed_pixels(model.network_on(compute), crops.pixels, compute)
+    embeddings = embed_pixels(model.network_on(run.compute), crops.pixels, run.compute)
     faults = [f"{name}: {reason}" for name, reason in crops.rejected]
     parts = {"names": np.array(crops.names, np.str_), "faults": np.array(faults, np.str_)}
     save_arrays(target, {"embeddings": embeddings, **parts})

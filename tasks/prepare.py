@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import pandas as pd
 from prefect import get_run_logger
 
 from storage.catalogs.catalog import read_catalog
-from storage.catalogs.split import SplitRules, continue_split, require_splits, split_catalog
+from storage.catalogs.split import continue_split, require_splits, split_catalog
 from storage.catalogs.split_counts import SplitCounts, count_split
+from storage.database import datasets, records
+from storage.database.session import transaction
 from storage.datasets.building import (
     CatalogFile,
     build_dataset,
@@ -19,13 +22,15 @@ from storage.datasets.building import (
 )
 from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import Outcome, SourceImage
-from storage.datasets.dataset import Dataset
+from storage.datasets.dataset import Dataset, content_hash
 from storage.datasets.features import FeatureStore
+from storage.files import sha256_of
 from storage.locks import wait_lock
 from storage.shards import Shard, shards_of
-from storage.sources import KaggleDraw, locate_source, read_source
+from storage.sources import locate_source, read_source
 from storage.workspace import Workspace
 from tasks.support.progress import progress_bar
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 
 SHARD = 2_000
@@ -49,12 +54,13 @@ class CropPlan:
 
 
 @step(hours=6)
-def build_catalog(source: str, draw: KaggleDraw, space: Workspace) -> CatalogFile:
-    """Read ``source``, whichever of the four kinds it is, into one catalog CSV."""
+def build_catalog(run: OpenRun) -> CatalogFile:
+    """Read a run's source, whichever of the four kinds it is, into one catalog CSV."""
+    space = run.space
     with progress_bar("painting the sample gallery") as progress:
-        located = locate_source(source, space.sample, progress)
-    catalog = read_source(located, draw)
-    written = keep_catalog(space, source, catalog.root, catalog.images)
+        located = locate_source(run.source, space.sample, progress)
+    catalog = read_source(located, run.settings.kaggle_draw())
+    written = keep_catalog(space, run.source, catalog.root, catalog.images)
     for note in catalog.notes:
         get_run_logger().warning(note)
     get_run_logger().info("%d images in %s", len(catalog.images), written.path)
@@ -63,14 +69,13 @@ def build_catalog(source: str, draw: KaggleDraw, space: Workspace) -> CatalogFil
 
 @step()
 def split_by_artist(
+    run: OpenRun,
     catalog: CatalogFile,
-    rules: SplitRules,
-    space: Workspace,
     needed: Sequence[str] = (),
     known: Mapping[str, str] | None = None,
 ) -> SplitCatalog:
     """Give every artist to one split; those in ``known`` keep theirs and the others are tested."""
-    images = read_catalog(catalog.path)
+    images, rules = read_catalog(catalog.path), run.settings.split_rules()
     if known is None:
         divided = split_catalog(images, rules)
     else:
@@ -78,7 +83,30 @@ def split_by_artist(
     require_splits(divided, needed)
     counts = count_split(divided)
     get_run_logger().info("%s", counts)
-    return SplitCatalog(keep_catalog(space, catalog.source, catalog.root, divided), counts)
+    return SplitCatalog(keep_catalog(run.space, catalog.source, catalog.root, divided), counts)
+
+
+@step()
+def record_dataset(run: OpenRun, dataset: Dataset) -> int:
+    """Record the artists and images of a dataset, once for the same content."""
+    images = read_catalog(dataset.catalog)
+    rejected = pd.read_csv(dataset.rejected, dtype=str)
+    if len(rejected):
+        get_run_logger().warning(
+            "%d images cannot be used, see %s", len(rejected), dataset.rejected
+        )
+    with transaction(run.space.database_url) as session:
+        dataset_id = datasets.record_dataset(
+            session,
+            source=run.source,
+            content_hash=content_hash(images),
+            crops_hash=sha256_of(dataset.crops),
+            catalog_path=run.space.relative(dataset.catalog),
+            images=images.mask(images == ""),
+            rejected=rejected,
+        )
+        records.attach_dataset(session, run.id, dataset_id)
+    return dataset_id
 
 
 @step()
@@ -91,10 +119,12 @@ def plan_crops(catalog: CatalogFile, rules: CropRules, space: Workspace) -> Crop
 
 
 @contextmanager
-def turn_at(made: Dataset | FeatureStore) -> Iterator[None]:
-    """Have the making of a folder to oneself for the block; another run may do it first."""
+def only_maker(made: Dataset | FeatureStore) -> Iterator[None]:
+    """Let one run at a time make a folder; one that waited may find it made."""
     logger = get_run_logger()
-    with wait_lock(made.lock, lambda: logger.info("Another run makes %s", made.directory)):
+    with wait_lock(
+        made.lock, lambda: logger.info("Waiting for another run to make %s", made.directory)
+    ):
         yield
 
 
@@ -104,7 +134,7 @@ def divide_into_shards(plan: CropPlan) -> tuple[Shard[SourceImage], ...]:
     return shards_of(source_images(plan.catalog), SHARD)
 
 
-@step(hours=6, name="crop shard {shard.number} of {shard.count}")
+@step("crop shard {shard.number} of {shard.count}", hours=6)
 def crop_shard(plan: CropPlan, shard: Shard[SourceImage]) -> tuple[Outcome, ...]:
     """Crop the images of a shard; a run that goes on makes only those that are missing."""
     with progress_bar("cropping") as progress:

@@ -9,8 +9,8 @@ from storage.database import results
 from storage.database.session import transaction
 from storage.database.tables import Dataset as DatasetRow
 from storage.datasets.dataset import Dataset
-from storage.workspace import Workspace
-from tasks.records import KeptModel, OpenRun
+from tasks.models import StoredModel
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 
 REGRESSED = "samehand.evaluation.regressed"
@@ -50,19 +50,19 @@ class Change:
 
 
 @step()
-def find_last_evaluation(model: KeptModel, run: OpenRun, space: Workspace) -> PastEvaluation | None:
+def find_last_evaluation(run: OpenRun, model: StoredModel) -> PastEvaluation | None:
     """Find a model's last evaluation on the source of a run, before that run.
 
     None where there is none, or its crops are gone.
     """
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         last = results.evaluation_before_run(session, model.id, run.id)
         if last is None or last.roc_auc is None:
             return None
         stored = session.get_one(DatasetRow, last.dataset_id)
         if stored.catalog_path is None:
             return None
-        dataset = Dataset((space.home / stored.catalog_path).parent)
+        dataset = Dataset((run.space.home / stored.catalog_path).parent)
         if not dataset.pixels.is_file():
             get_run_logger().warning("The paintings of evaluation %d are gone", last.id)
             return None
@@ -70,9 +70,9 @@ def find_last_evaluation(model: KeptModel, run: OpenRun, space: Workspace) -> Pa
 
 
 @step()
-def measure_change(last: PastEvaluation, evaluation_id: int, space: Workspace) -> Change:
+def measure_change(run: OpenRun, last: PastEvaluation, evaluation_id: int) -> Change:
     """Compare an evaluation with the last one before this run."""
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         now = results.find_evaluation(session, evaluation_id)
         is_same = now.dataset_id == last.dataset_id
         change = Change(
@@ -86,7 +86,7 @@ def measure_change(last: PastEvaluation, evaluation_id: int, space: Workspace) -
 
 
 @step()
-def report_regression(model: KeptModel, last: PastEvaluation, worse: list[Change]) -> None:
+def report_regression(model: StoredModel, last: PastEvaluation, worse: list[Change]) -> None:
     """Tell Prefect, so that automations can act on it."""
     for change in worse:
         get_run_logger().warning("Model %d got worse: %s", model.id, change)

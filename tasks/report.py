@@ -7,33 +7,32 @@ from pathlib import Path
 import numpy as np
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 
-from model.distances import Pairs, all_pairs
+from model.distances import Pairs
 from model.hardest import hardest_pairs
 from model.metrics import roc_points
-from storage.arrays import load_arrays
 from storage.database import results
 from storage.database.session import transaction
-from storage.datasets.dataset import Dataset, SplitImages, load_split
+from storage.datasets.dataset import Dataset, SplitImages
 from storage.datasets.pixels import open_pixels
 from storage.files import write_atomically
 from storage.reports.findings import report_on
-from storage.reports.plots import Verdict, plot_distances, plot_epochs, plot_roc, plot_verdicts
+from storage.reports.plots import ShownPair, plot_distances, plot_epochs, plot_pairs, plot_roc
 from storage.reports.report import Picture, Report, render_report
 from storage.run_folder import RunFolder
-from storage.workspace import Workspace
-from tasks.records import KeptModel, OpenRun
+from tasks.models import StoredModel
 from tasks.support.artifacts import if_server_answers
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 
 MISTAKES_SHOWN = 8
 
 
 @step()
-def plot_training(run: OpenRun, best_epoch: int, space: Workspace) -> tuple[Picture, ...]:
+def plot_training(run: OpenRun, best_epoch: int) -> tuple[Picture, ...]:
     """Draw loss and accuracy by epoch."""
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         epochs = results.epochs(session, run.id)
-    folder, is_triplet = run.folder.directory, run.settings.get("loss", "triplet") == "triplet"
+    folder, is_triplet = run.folder.directory, run.settings.loss == "triplet"
     # Another loss in training cannot be compared with the triplet loss of the other splits.
     compared = ("train", "validation", "test") if is_triplet else ("validation", "test")
     plot_epochs(epochs, "accuracy", best_epoch, folder / "accuracy.png")
@@ -44,20 +43,19 @@ def plot_training(run: OpenRun, best_epoch: int, space: Workspace) -> tuple[Pict
     )
 
 
-@step()
-def plot_evaluation(
-    run: OpenRun, model: KeptModel, dataset: Dataset, embeddings: Path
+def plot_test(
+    run: OpenRun, model: StoredModel, dataset: Dataset, images: SplitImages, pairs: Pairs
 ) -> tuple[Picture, ...]:
     """Draw the ROC curve, the distances, and the most confident mistakes on the test split."""
     folder = run.folder.directory
-    images = load_split(dataset, "test")
-    pairs = all_pairs(load_arrays(embeddings)["embeddings"], images.artists)
     curve = roc_points(pairs)
     title = "Receiver operating characteristic, unseen artists"
     plot_roc(curve.false_positive_rate, curve.true_positive_rate, title, folder / "roc.png")
-    plot_distances(pairs.distance, pairs.same_artist, model.threshold, folder / "distances.png")
+    plot_distances(
+        pairs.distance, pairs.same_artist, model.calibration.threshold, folder / "distances.png"
+    )
     mistakes = _mistakes(pairs, images, model, dataset)
-    plot_verdicts(mistakes, "The most confident mistakes", folder / "mistakes.png")
+    plot_pairs(mistakes, "The most confident mistakes", folder / "mistakes.png")
     return (
         Picture("roc.png", title),
         Picture("distances.png", "Distances of pairs by one artist and by two"),
@@ -69,22 +67,21 @@ def plot_evaluation(
 def write_report(
     run: OpenRun,
     evaluation_id: int,
-    champion: KeptModel | None,
+    champion: StoredModel | None,
     pictures: Sequence[Picture],
-    space: Workspace,
 ) -> Report:
     """Write the report of an evaluation, as it stands in the results database."""
     rival = champion.id if champion else None
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         report = report_on(session, run.id, evaluation_id, pictures, rival)
     write_atomically(run.folder.report, render_report(report).encode())
     return report
 
 
 @step()
-def publish_curve(run: OpenRun, best_epoch: int, space: Workspace) -> None:
+def publish_curve(run: OpenRun, best_epoch: int) -> None:
     """Show loss and accuracy so far in Prefect's UI."""
-    pictures = plot_training.fn(run, best_epoch, space)
+    pictures = plot_training.fn(run, best_epoch)
     with if_server_answers():
         for picture in pictures:
             create_image_artifact(
@@ -113,15 +110,15 @@ def embedded(folder: RunFolder, picture: Picture) -> str:
 
 
 def _mistakes(
-    pairs: Pairs, images: SplitImages, model: KeptModel, dataset: Dataset
-) -> list[Verdict]:
+    pairs: Pairs, images: SplitImages, model: StoredModel, dataset: Dataset
+) -> list[ShownPair]:
     pixels = open_pixels(dataset.pixels)
-    verdicts = []
-    for chosen in hardest_pairs(pairs, model.threshold, MISTAKES_SHOWN):
+    shown = []
+    for chosen in hardest_pairs(pairs, model.calibration.threshold, MISTAKES_SHOWN):
         first, second = pairs.first_idx[chosen], pairs.second_idx[chosen]
         artists = dict.fromkeys((images.artist_names[first], images.artist_names[second]))
         taken_for = "two artists" if pairs.same_artist[chosen] else "one artist"
         caption = f"{' / '.join(artists)}\ntaken for {taken_for}, d = {pairs.distance[chosen]:.2f}"
         crops = [np.asarray(pixels[images.rows[row]]) for row in (first, second)]
-        verdicts.append(Verdict(crops[0], crops[1], caption))
-    return verdicts
+        shown.append(ShownPair(crops[0], crops[1], caption))
+    return shown

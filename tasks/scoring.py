@@ -23,9 +23,10 @@ from storage.pairs.faults import Faults, check_faults, write_faults
 from storage.pairs.file import read_pairs
 from storage.pairs.submission import submission_writer
 from storage.workspace import Workspace
+from tasks.models import StoredModel
 from tasks.pair_images import load_embedded
-from tasks.records import KeptModel, OpenRun
 from tasks.support.progress import progress_bar
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 
 
@@ -63,30 +64,30 @@ class OpenEvaluation:
 @step(hours=24)
 def store_scores(
     run: OpenRun,
-    model: KeptModel,
+    model: StoredModel,
     pairs: Path,
     n_rows: int,
     embedded: Sequence[Path],
     submission: Path,
     rejected_share: float,
-    space: Workspace,
 ) -> Scored:
     """Write every pair's distance to the database and its probability to the submission CSV.
 
     Each piece of the file is a transaction; after a stop, those that are stored stay. The
     submission is written anew: to work it out again takes less time than to read it.
     """
+    space = run.space
     names, embeddings = load_embedded(pairs, embedded)
     scoring = PairScoring(
         pairs,
         n_rows,
         names,
         finite_points(embeddings),
-        Calibration(model.threshold, model.slope),
+        model.calibration,
         rejected_share,
     )
     content_hash = _content_hash(pairs, embeddings)
-    evaluation = _open_evaluation(run, model, content_hash, scoring.names, space)
+    evaluation = _open_evaluation(run, model, content_hash, scoring.names)
     faults = Faults()
     try:
         count = score_pairs(scoring, evaluation, faults, submission, space)
@@ -100,7 +101,9 @@ def store_scores(
         if faults.count:
             write_faults(run.folder.rejected_pairs, faults)
     with transaction(space.database_url) as session:
-        measured = Evaluation(threshold=model.threshold, n_images=len(scoring.names), n_pairs=count)
+        measured = Evaluation(
+            threshold=model.calibration.threshold, n_images=len(scoring.names), n_pairs=count
+        )
         records.complete_evaluation(session, evaluation.id, measured)
     logger = get_run_logger()
     logger.info("%d pairs scored into %s", count, submission)
@@ -146,10 +149,10 @@ def score_pairs(
 
 
 def _open_evaluation(
-    run: OpenRun, model: KeptModel, content_hash: str, names: list[str], space: Workspace
+    run: OpenRun, model: StoredModel, content_hash: str, names: list[str]
 ) -> OpenEvaluation:
     """Begin the evaluation of a run, or go on with the one that it left unfinished."""
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         dataset_id = record_dataset(
             session,
             source=run.source,

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 from prefect import get_run_logger
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 
 from model.comparison import Tested, compare, judge_fold
-from storage.arrays import load_arrays
 from storage.database import records, results
 from storage.database.session import transaction
 from storage.database.tables import Dataset as DatasetRow
@@ -17,14 +15,16 @@ from storage.database.tables import Run, SweepDifference, SweepTraining
 from storage.datasets.dataset import Dataset, load_split
 from storage.files import write_atomically
 from storage.reports.plots import plot_differences
-from storage.reports.report import Picture
+from storage.reports.report import Picture, escaped
 from storage.reports.sweep import SweepReport, render_sweep
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.batches import read_triplets
-from tasks.records import OpenRun
+from tasks.embedding import read_embeddings
 from tasks.report import embedded
 from tasks.support.artifacts import if_server_answers
+from tasks.support.run import OpenRun
+from tasks.support.settings import Settings
 from tasks.support.step import step
 
 
@@ -39,11 +39,9 @@ class Training:
 
 
 @step()
-def plan_sweep(
-    run: OpenRun, recipes: Sequence[str], folds: int, seeds: int, space: Workspace
-) -> None:
+def plan_sweep(run: OpenRun, recipes: Sequence[str], folds: int, seeds: int) -> None:
     """Record what is to be trained: every recipe on every fold from every seed."""
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         for recipe in recipes:
             for fold in range(1, folds + 1):
                 for seed in range(seeds):
@@ -52,9 +50,9 @@ def plan_sweep(
 
 
 @step()
-def read_planned(run: OpenRun, space: Workspace) -> tuple[Training, ...]:
+def read_planned(run: OpenRun) -> tuple[Training, ...]:
     """What is still to be trained, fold by fold, so that recipes can share what they need."""
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         rows = results.sweep_trainings(session, run.id)
     folds = int(rows["fold"].max())
     missing = rows[rows["evaluation_id"].isna()].sort_values(["fold", "seed"], kind="stable")
@@ -66,15 +64,16 @@ def read_planned(run: OpenRun, space: Workspace) -> tuple[Training, ...]:
 
 
 @step()
-def find_stopped_training(run: OpenRun, settings: dict[str, Any], space: Workspace) -> int | None:
+def find_stopped_training(run: OpenRun, settings: Settings) -> int | None:
     """Find the training of these settings that this sweep began and that was stopped."""
-    with transaction(space.database_url) as session:
-        return results.stopped_training(session, run.source, settings, after=run.id)
+    stored = settings.model_dump(mode="json")
+    with transaction(run.space.database_url) as session:
+        return results.stopped_training(session, run.source, stored, after=run.id)
 
 
 @step()
 def record_training(
-    run: OpenRun, training: Training, training_run_id: int, evaluation_id: int, space: Workspace
+    run: OpenRun, training: Training, training_run_id: int, evaluation_id: int
 ) -> None:
     """Record that a recipe was trained and judged; a sweep that goes on does not train it again."""
     row = SweepTraining(
@@ -85,26 +84,26 @@ def record_training(
         training_run_id=training_run_id,
         evaluation_id=evaluation_id,
     )
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         records.record_sweep_training(session, row)
 
 
 @step(hours=6)
-def compare_recipes(run: OpenRun, resamples: int, space: Workspace) -> None:
+def compare_recipes(run: OpenRun) -> None:
     """Compare every two recipes on the same draws of artists, and record how they differ."""
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         rows = results.sweep_trainings(session, run.id)
     columns = ["training_run_id", "fold"]
     judged = {
         str(recipe): [
-            _read(int(run_id), int(fold), space)
+            _read(int(run_id), int(fold), run.space)
             for run_id, fold in trainings[columns].itertuples(index=False)
         ]
         for recipe, trainings in rows.sort_values(["fold", "seed"]).groupby("recipe", sort=False)
     }
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         for recipe, rival in combinations(judged, 2):
-            found = compare(judged[recipe], judged[rival], resamples)
+            found = compare(judged[recipe], judged[rival], run.settings.resamples)
             records.record_sweep_differences(
                 session,
                 [
@@ -123,15 +122,15 @@ def compare_recipes(run: OpenRun, resamples: int, space: Workspace) -> None:
 
 
 @step()
-def report_sweep(run: OpenRun, space: Workspace) -> SweepReport:
+def report_sweep(run: OpenRun) -> SweepReport:
     """Write how recipes compare, as a table and a picture, beside the run and in Prefect's UI."""
-    with transaction(space.database_url) as session:
+    with transaction(run.space.database_url) as session:
         trainings = results.sweep_trainings(session, run.id)
         differences = results.sweep_differences(session, run.id)
     picture = Picture("differences.png", "Differences between recipes, with 95 % intervals")
     plot_differences(differences, run.folder.directory / picture.file_name)
     report = SweepReport(
-        f"Run {run.id}: recipes compared on {run.source}", trainings, differences, picture
+        f"Run {run.id}: recipes compared on {escaped(run.source)}", trainings, differences, picture
     )
     write_atomically(run.folder.report, render_sweep(report).encode())
     with if_server_answers():
@@ -150,12 +149,12 @@ def _read(training_run_id: int, fold: int, space: Workspace) -> Tested:
         dataset_row = session.get_one(DatasetRow, row.dataset_id)
     folder = RunFolder(space.home / row.directory)
     dataset = Dataset((space.home / str(dataset_row.catalog_path)).parent)
-    embeddings = load_arrays(folder.embeddings("network", "test"))["embeddings"]
+    embeddings = read_embeddings(folder.embeddings("network", "test"))
     triplets = read_triplets(folder.kept_triplets("test"))
     matched = folder.kept_triplets("test", matched=True)
     if not matched.exists():
         return judge_fold(fold, embeddings, load_split(dataset, "test").artists, triplets)
-    images = load_split(dataset, "test", row.settings["matched_on"])
+    images = load_split(dataset, "test", Settings.model_validate(row.settings).matched_on)
     return judge_fold(
         fold, embeddings, images.artists, triplets, read_triplets(matched), images.labels
     )

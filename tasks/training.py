@@ -1,5 +1,8 @@
 """Training: from the checkpoint of one epoch to that of the next."""
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,21 +22,22 @@ from model.compute import Compute
 from model.crops import resident
 from model.export import check_export, export_network
 from model.inputs import Inputs, StoredFeatures, WarpedCrops
-from model.network import NetworkShape, build_network
+from model.network import build_network
 from model.recipe import Recipe
 from model.training import EpochResult, build_optimizer, train_epoch
-from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset, SplitImages, load_split
 from storage.datasets.features import open_features
 from storage.datasets.pixels import open_pixels
+from storage.errors import InputError
 from storage.files import replacing
-from storage.run_folder import RunFolder, exported_beside, optimizer_beside
+from storage.run_folder import exported_beside, optimizer_beside
 from tasks.batches import read_batches
 from tasks.features import Features
 from tasks.support.progress import progress_bar
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 
-CHECKED = 8  # crops on which an export is compared with the network it was made of
+CHECKED = 8  # crops on which an export is compared with its network
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,39 +50,35 @@ class TrainedEpoch:
 
 
 @step()
-def start_network(
-    shape: NetworkShape, weights: str, seed: int, folder: RunFolder, trained: Path | None = None
-) -> Path:
-    """Build the network as it is before any training, and keep it as epoch 0.
+def build_untrained_network(run: OpenRun, trained: Path | None = None) -> Path:
+    """Build the network as it is before any training, and save it as epoch 0.
 
-    What standardises features is taken from the ``trained`` network where there is one.
+    What standardises features is taken from the ``trained`` network if there is one.
     """
-    network = build_network(shape, weights, seed)
+    shape, target = run.settings.network_shape(), run.folder.checkpoint(0)
+    network = build_network(shape, run.settings.weights, run.settings.seed)
     if trained is not None:
         statistics = load_checkpoint(trained).network.standardise.state_dict()
         network.standardise.load_state_dict(statistics)
     if shape.frozen:
-        with replacing(folder.backbone) as partial:
+        with replacing_weights(run.folder.backbone) as partial:
             save_backbone(partial, network)
-    with replacing(folder.checkpoint(0)) as partial:
+    with replacing_weights(target) as partial:
         save_checkpoint(partial, Checkpoint(network, epoch=0))
-    return folder.checkpoint(0)
+    return target
 
 
-@step(name="train-epoch-{epoch}", hours=24)
+@step("train epoch {epoch}", hours=24)
 def train_one_epoch(
+    run: OpenRun,
     checkpoint: Path,
     dataset: Dataset,
     batches: Path,
-    recipe: Recipe,
-    compute: Compute,
-    *,
-    seed: int,
     epoch: int,
-    folder: RunFolder,
     features: Features | None = None,
 ) -> TrainedEpoch:
-    """Train from ``checkpoint`` for one epoch; done again, it ends with the same numbers."""
+    """Train from ``checkpoint`` for one epoch; repeated, it ends with the same numbers."""
+    compute, recipe = run.compute, run.settings.recipe()
     network = load_checkpoint(checkpoint, compute.device).network
     optimizer = build_optimizer(network, recipe)
     if epoch > 1:
@@ -93,17 +93,17 @@ def train_one_epoch(
             drawn if features else drawn.of_rows(images.rows),
             recipe,
             compute,
-            seed=seed,
+            seed=run.settings.seed,
             epoch=epoch,
             progress=progress,
         )
-    trained = folder.checkpoint(epoch)
-    with replacing(optimizer_beside(trained)) as partial:
+    trained = run.folder.checkpoint(epoch)
+    with replacing_weights(optimizer_beside(trained)) as partial:
         save_optimizer(partial, optimizer)
-    with replacing(trained) as partial:
+    with replacing_weights(trained) as partial:
         save_checkpoint(partial, Checkpoint(network, epoch))
-    # The state before the last is all that a repetition of the next epoch can still need.
-    optimizer_beside(folder.checkpoint(epoch - 2)).unlink(missing_ok=True)
+    # Repeating the next epoch needs no state older than the last one.
+    optimizer_beside(run.folder.checkpoint(epoch - 2)).unlink(missing_ok=True)
     get_run_logger().info(
         "Epoch %d: loss %.3f, accuracy %.2f %%, %.0f images/s",
         epoch,
@@ -115,16 +115,29 @@ def train_one_epoch(
 
 
 @step()
-def export_checkpoint(checkpoint: Path, dataset: Dataset, rules: CropRules) -> Path:
-    """Export a network to be run without torch, once, and check it on crops."""
+def export_checkpoint(run: OpenRun, checkpoint: Path, dataset: Dataset) -> Path:
+    """Export a network to run without torch, unless it was exported before; check it on crops."""
     target = exported_beside(checkpoint)
     if not target.exists():
         network = load_checkpoint(checkpoint).network
         with replacing(target) as partial:
-            export_network(network, partial, {"crop": asdict(rules)})
+            export_network(network, partial, {"crop": asdict(run.settings.crop_rules())})
             error = check_export(network, partial, np.array(open_pixels(dataset.pixels)[:CHECKED]))
         get_run_logger().info("%s exported, relative error %.1e", target.name, error)
     return target
+
+
+@contextmanager
+def replacing_weights(target: Path) -> Iterator[Path]:
+    """Write a file of weights whole or not at all; raise InputError if the disk is full."""
+    try:
+        with replacing(target) as partial:
+            yield partial
+    except (OSError, RuntimeError) as error:
+        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if is_full or "inline_container.cc" in str(error):  # torch's writer; it does not say why
+            raise InputError(f"{target}: cannot be written; is the disk full?") from error
+        raise
 
 
 def _inputs(
@@ -134,7 +147,7 @@ def _inputs(
     recipe: Recipe,
     compute: Compute,
 ) -> Inputs:
-    """What is trained on: crops by their row, or features of the split's images in its order."""
+    """What training sees: crops by their row, or features of the split's images in order."""
     if features is None:
         return WarpedCrops(resident(open_pixels(dataset.pixels), compute.device), recipe.warps)
     seen = [open_features(path)[images.rows] for path in features.of_all]

@@ -14,6 +14,24 @@ from PIL import Image
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# Tests that share a server run in one process, or each process would start a server of its own.
+# The groups that take longest come first, so that no process waits long for the other at the end.
+GROUPS = {"site": "site", "sites": "sites", "prefect_server": "prefect"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests by the server that they share, and sort them by group."""
+    ranks = {}
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        group = next((group for fixture, group in GROUPS.items() if fixture in names), None)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+        ranks[item] = list(GROUPS.values()).index(group) if group else len(GROUPS)
+    items.sort(key=ranks.__getitem__)
+
+
 @pytest.fixture(scope="session")
 def paintings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one sub-folder for each of 12 artists, whose stripes differ in width."""
@@ -42,6 +60,14 @@ def prefect_server() -> Iterator[None]:
         setup_logging()
         with prefect_test_harness(server_startup_timeout=180):
             yield
+
+
+@pytest.fixture(scope="session")
+def prefect_api(prefect_server: None) -> str:
+    """The address of that server, for processes of their own."""
+    from prefect.settings import PREFECT_API_URL
+
+    return str(PREFECT_API_URL.value())
 
 
 @pytest.fixture(scope="session")

@@ -1,200 +1,247 @@
-"""The command ``samehand``: the same flows in this process, two images compared, results shown."""
+"""The command ``samehand``: flows run in this process, two images compared, results shown."""
 
+import importlib.metadata
 import json
 import os
-import signal
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from flows.cli.errors import Debug, one_line_errors, raise_terminated, resend_lost_signal
+from flows.cli.ending import Ending
+from flows.cli.errors import one_line_errors
+from flows.cli.options import (
+    SOURCES,
+    Assignments,
+    Debug,
+    ModelName,
+    OptionalSource,
+    Preset,
+    Quiet,
+    Resume,
+    Source,
+)
 from flows.cli.printing import print_judged, print_swept
 from flows.cli.results import open_session, results_app
+from flows.cli.running import runner_here, this_command
+from flows.cli.server import bypass_proxies
+from flows.cli.settings_command import settings
 from storage.errors import InputError
 
 if TYPE_CHECKING:
+    from storage.catalogs.split_counts import SplitCounts
     from storage.database.tables import Run
 
 # Each command imports what it needs: torch and Prefect take seconds, which `--help` should not.
 
 app = typer.Typer(
-    help="Tells whether two paintings are by the same artist.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(results_app, name="results")
+app.command()(settings)
 
+QUIET_PREFECT = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
-SOURCES = (
-    "sample, a folder with Kaggle's data, a folder with one sub-folder per artist, or a"
-    " catalog CSV."
-)
-PRESETS = "Settings to start from: best, demo or reference."
-Source = Annotated[str, typer.Argument(help=SOURCES)]
-Preset = Annotated[str | None, typer.Option(help=PRESETS, show_default="best, for the sample demo")]
-Assignments = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; can be repeated."),
-]
-ModelNumber = Annotated[
-    int | None, typer.Option("--model", help="Number of a model; the champion if left out.")
-]
+# torch's threads wait for each other by spinning. Let them stop soon where something else,
+# Prefect's server for one, wants their core. To be set before torch is imported.
+SHORT_WAITS = {"GOMP_SPINCOUNT": "10000"}
 
 
 def main() -> None:
-    """Run the command line; offline, and without a line about telemetry."""
+    """Run the command line, without telemetry."""
     for name, value in (QUIET_PREFECT | SHORT_WAITS).items():
         os.environ.setdefault(name, value)
-    signal.signal(signal.SIGTERM, raise_terminated)
-    sys.unraisablehook = resend_lost_signal
-    app()
+    bypass_proxies(os.environ)
+    ending = Ending()
+    ending.listen()
+    app(obj=ending)
 
 
-QUIET_PREFECT = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "DO_NOT_TRACK": "1",
-    # A fresh home takes longer than Prefect's own limit allows on a small machine.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",
-}
+def print_version(wanted: bool) -> None:
+    """Print the version and end the command."""
+    if wanted:
+        typer.echo(f"samehand {importlib.metadata.version('samehand')}")
+        raise typer.Exit
 
-# torch's threads wait for each other by spinning. They soon stop where something else, Prefect's
-# server say, wants their core: it is then done sooner. To be set before torch is imported.
-SHORT_WAITS = {"GOMP_SPINCOUNT": "10000"}
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Tells whether two paintings are by the same artist."""
 
 
 @app.command()
 def prepare(
+    context: typer.Context,
     source: Source = "sample",
     preset: Preset = None,
     assignments: Assignments = None,
     catalog_only: Annotated[
         bool, typer.Option("--catalog-only", help="Stop after the split; needs no image.")
     ] = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Read a source, divide its artists, crop its images to one zip."""
+    """Read a source, split its artists, crop its images to one zip."""
     with one_line_errors(debug):
-        from flows.assignments import check_settings, parse_assignments, usual_preset
-        from storage.sources import check_source
+        from flows.assignments import parse_assignments, usual_preset
+        from flows.cli.checks import check_paintings, paint_sample, prepare_catalog
+        from flows.settings import preset_name, resolve
 
         overrides = parse_assignments(assignments)
-        checked = check_settings(preset or usual_preset(source), overrides)
-        check_source(source)
+        name = preset_name(preset or usual_preset(source))
+        settings = resolve(name, overrides)
+        if catalog_only:
+            divided = prepare_catalog(source, settings)
+            print_counts(divided.counts, divided.path)
+            return
+        found = check_paintings(source, settings, "matched_on" in overrides)
+        if not quiet:
+            typer.echo(found, err=True)
+        runner = runner_here(context, quiet, debug)
         from flows.prepare import Prepared, prepare_flow
 
-        outcome = prepare_flow(source, checked, overrides, catalog_only)
-        divided = outcome.divided if isinstance(outcome, Prepared) else outcome
-        for name, count in asdict(divided.counts).items():
-            typer.echo(f"{name.replace('_', ' '):18} {count:>9,}")
-        typer.echo(f"{'catalog':18} {divided.catalog.path}")
-        if isinstance(outcome, Prepared):
-            typer.echo(f"{'crops':18} {outcome.dataset.crops}")
+        paint_sample(source)
+        prepared = runner.call(prepare_flow, source, name, overrides)
+        if isinstance(prepared, Prepared):
+            print_counts(prepared.divided.counts, prepared.divided.catalog.path)
+            typer.echo(f"{'crops':18} {prepared.dataset.crops}")
 
 
 @app.command()
 def train(
-    source: Annotated[str | None, typer.Argument(help=SOURCES, show_default="sample")] = None,
+    context: typer.Context,
+    source: OptionalSource = None,
     preset: Preset = None,
     assignments: Assignments = None,
-    resume: Annotated[
-        str | None,
-        typer.Option(help="Go on with a run that was stopped: its number, or last."),
-    ] = None,
+    resume: Resume = None,
     no_promote: Annotated[
         bool, typer.Option("--no-promote", help="Leave the champion as it is.")
     ] = False,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
-    """Train a network and judge it on artists it has never seen."""
-    with one_line_errors(debug, "samehand train --resume last"):
-        from flows.assignments import check_settings, parse_assignments, usual_preset
-        from flows.settings import preset_name
-        from storage.sources import check_source
+    """Train a network and test it on artists it has never seen."""
+    with one_line_errors(debug):
+        from flows.assignments import parse_assignments, usual_preset
+        from flows.cli.checks import TRAINING, check_paintings, check_weights, paint_sample
+        from flows.presets import preset_name
+        from flows.settings import Settings, resolve
 
         overrides = parse_assignments(assignments)
         if resume is None:
             source, number = source or "sample", None
-            checked = check_settings(preset or usual_preset(source), overrides)
-            check_source(source)
+            name = preset_name(preset or usual_preset(source))
+            settings = resolve(name, overrides)
+            found = check_paintings(source, settings, "matched_on" in overrides, TRAINING)
+            if not quiet:
+                typer.echo(found, err=True)
         else:
             if overrides or source or preset:
                 raise InputError("--resume: the run has its own source and settings; name no other")
             stopped = find_stopped_run(resume, "train-flow")
-            source, checked, number = stopped.source, preset_name(stopped.preset), stopped.id
+            source, name, number = stopped.source, preset_name(stopped.preset), stopped.id
+            check_weights(Settings.model_validate(stopped.settings))
+        runner = runner_here(context, quiet, debug, f"{this_command()} train --resume last")
         from flows.train import train_flow
 
-        print_judged(train_flow(source, checked, overrides, number, not no_promote))
+        paint_sample(source)
+        judged = runner.call(train_flow, source, name, overrides, number, not no_promote)
+        print_judged(judged)
 
 
 @app.command()
 def evaluate(
+    context: typer.Context,
     source: Annotated[
-        str | None, typer.Option(help="Where the paintings are; the model's own if left out.")
+        str | None, typer.Option(help=SOURCES, show_default="the model's own")
     ] = None,
-    model: ModelNumber = None,
+    model: ModelName = None,
     assignments: Assignments = None,
     tolerance: Annotated[
-        float, typer.Option(min=0, max=1, help="How much the ROC AUC may fall.")
+        float, typer.Option(min=0, max=1, help="By how much the ROC AUC may fall.")
     ] = 0.02,
     on_regression: Annotated[
-        Literal["warn", "fail"], typer.Option(help="What to do where it fell by more.")
+        Literal["warn", "fail"], typer.Option(help="What to do if it falls by more.")
     ] = "warn",
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Evaluate a stored model on artists it was not trained on."""
     with one_line_errors(debug):
         from flows.assignments import parse_assignments
-        from flows.settings import check_overrides
+        from flows.cli.checks import check_model, check_source_of
+        from flows.settings import check_evaluation_settings
+        from storage.sources import check_source
 
         overrides = parse_assignments(assignments)
-        check_overrides(overrides)
+        check_evaluation_settings(overrides)
+        found = check_model(model)
+        check_source(source) if source else check_source_of(found)
+        runner = runner_here(context, quiet, debug)
         from flows.evaluate import evaluate_flow
 
-        print_judged(
-            evaluate_flow(
-                source or "as trained",
-                "champion" if model is None else model,
-                overrides,
-                tolerance,
-                on_regression,
-            )
+        judged = runner.call(
+            evaluate_flow, source or "as trained", found.id, overrides, tolerance, on_regression
         )
+        print_judged(judged)
 
 
 @app.command()
 def score(
+    context: typer.Context,
     pairs: Annotated[Path, typer.Argument(help="CSV with the columns index, image1, image2.")],
     images: Annotated[
-        Path | None, typer.Option(help="Folder of the images; the CSV's own if left out.")
+        Path | None, typer.Option(help="Folder of the images.", show_default="the CSV's")
     ] = None,
-    model: ModelNumber = None,
-    output: Annotated[Path | None, typer.Option(help="Where to write index,sameArtist.")] = None,
+    model: ModelName = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Where to write index,sameArtist.", show_default="the run's folder"),
+    ] = None,
     rejected_share: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Stop where more of the rows cannot be scored."),
+        typer.Option(
+            min=0,
+            max=1,
+            help="Stop if more of the rows cannot be scored.",
+            show_default="as in the model's training",
+        ),
     ] = None,
-    resume: Annotated[
-        str | None,
-        typer.Option(help="Go on with a run that was stopped: its number, or last."),
-    ] = None,
+    resume: Resume = None,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Score the pairs of a CSV file into the database and a submission CSV."""
-    with one_line_errors(debug, f"samehand score {pairs} --resume last"):
+    with one_line_errors(debug):
+        from flows.cli.checks import check_model, check_pairs
+
+        check_pairs(pairs, output)
+        if images and not images.expanduser().exists():
+            raise InputError(f"--images {images}: there is no such folder or zip")
+        number = None if resume is None else find_stopped_run(resume, "score-flow").id
+        uses_own = number is not None and model is None
+        model_id = None if uses_own else check_model(model).id
+        runner = runner_here(context, quiet, debug, f"{this_command()} score {pairs} --resume last")
         from flows.score import score_flow
 
-        stopped = find_stopped_run(resume, "score-flow") if resume is not None else None
-        scored = score_flow(
+        scored = runner.call(
+            score_flow,
             str(pairs),
             str(images) if images else None,
-            model,
+            model_id,
             str(output) if output else None,
             rejected_share,
-            stopped.id if stopped else None,
+            number,
         )
         typer.echo(f"{scored.n_pairs} pairs scored, evaluation {scored.evaluation_id}")
         if scored.n_rejected:
@@ -204,7 +251,8 @@ def score(
 
 @app.command()
 def sweep(
-    source: Annotated[str | None, typer.Argument(help=SOURCES, show_default="sample")] = None,
+    context: typer.Context,
+    source: OptionalSource = None,
     recipes: Annotated[
         list[str] | None,
         typer.Option(
@@ -215,21 +263,20 @@ def sweep(
     ] = None,
     folds: Annotated[int, typer.Option(min=2, max=100, help="Parts of the artists.")] = 3,
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings on each part.")] = 1,
-    resume: Annotated[
-        str | None,
-        typer.Option(help="Go on with a sweep that was stopped: its number, or last."),
-    ] = None,
+    resume: Resume = None,
+    quiet: Quiet = False,
     debug: Debug = False,
 ) -> None:
     """Compare recipes on the same folds of artists, with paired intervals."""
-    with one_line_errors(debug, "samehand sweep --resume last"):
+    with one_line_errors(debug):
+        from flows.cli.checks import paint_sample
         from flows.recipes import read_recipes
         from storage.sources import check_source
 
         if resume is None:
             read_recipes(recipes or ())
-            check_source(source or "sample")
-            number = None
+            source, number = source or "sample", None
+            check_source(source)
         else:
             if source or recipes:
                 raise InputError(
@@ -237,25 +284,26 @@ def sweep(
                 )
             stopped = find_stopped_run(resume, "sweep-flow")
             source, recipes, number = stopped.source, [], stopped.id
+        runner = runner_here(context, quiet, debug, f"{this_command()} sweep --resume last")
         from flows.sweep import sweep_flow
 
-        print_swept(sweep_flow(source or "sample", recipes or [], folds, seeds, number))
+        paint_sample(source)
+        swept = runner.call(sweep_flow, source, recipes or [], folds, seeds, number)
+        print_swept(swept)
 
 
 @app.command()
 def promote(
-    model: Annotated[int, typer.Argument(help="Number of the model that becomes the champion.")],
+    model: Annotated[str, typer.Argument(help="The model to make the champion: a number or last.")],
     debug: Debug = False,
 ) -> None:
     """Make a model the champion, whatever the figures say."""
-    with one_line_errors(debug):
-        from flows.environment import workspace
+    with one_line_errors(debug), open_session() as session:
         from storage.database import records, results
-        from storage.database.session import transaction
 
-        with transaction(workspace().database_url) as session:
-            records.promote(session, results.find_model(session, model).id)
-        typer.echo(f"model {model} is the champion")
+        found = results.find_model(session, model)
+        records.promote(session, found.id)
+        typer.echo(f"model {found.id} is the champion")
 
 
 @app.command()
@@ -267,9 +315,9 @@ def export(
     """Write a model to an ONNX file for use elsewhere, with a model card beside it."""
     with one_line_errors(debug):
         from flows.cli.export import export_model
-        from flows.environment import workspace
+        from flows.environment import existing_workspace
 
-        written = export_model(model, file, workspace())
+        written = export_model(model, file, existing_workspace())
         typer.echo(f"model  {written.model_id}, in {written.file}")
         typer.echo(f"card   {written.card}")
 
@@ -278,18 +326,16 @@ def export(
 def compare(
     image_a: Path,
     image_b: Path,
-    model: Annotated[
-        str | None, typer.Option(help="Number of a model, or last; the champion if left out.")
-    ] = None,
+    model: ModelName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     debug: Debug = False,
 ) -> None:
     """Print distance, threshold, probability and verdict for two images."""
     with one_line_errors(debug):
         from flows.cli.compare import compare_images
-        from flows.environment import workspace
+        from flows.environment import existing_workspace
 
-        found = compare_images(image_a, image_b, model, workspace())
+        found = compare_images(image_a, image_b, model, existing_workspace())
         if as_json:
             typer.echo(json.dumps(asdict(found)))
             return
@@ -301,8 +347,15 @@ def compare(
 
 
 def find_stopped_run(wanted: str, flow_name: str) -> "Run":
-    """Find the run to go on with: by its number, or the last one."""
+    """Find the run to continue, by its number or the last one."""
     from storage.database import results
 
     with open_session() as session:
         return results.find_stopped_run(session, wanted, flow_name)
+
+
+def print_counts(counts: "SplitCounts", catalog: Path) -> None:
+    """Print how many artists and images each split has, and where the catalog is."""
+    for name, count in asdict(counts).items():
+        typer.echo(f"{name.replace('_', ' '):18} {count:>9,}")
+    typer.echo(f"{'catalog':18} {catalog}")

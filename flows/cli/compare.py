@@ -1,4 +1,4 @@
-"""Two images, one verdict: neither a flow nor torch, so that an answer takes a second."""
+"""Compare two images, without Prefect and torch: the answer takes a second."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The verdict on two images; ``probability`` holds where both answers were equally likely."""
+    """The verdict on two images; ``probability`` assumes that both answers are equally likely."""
 
     image_a: str
     image_b: str
@@ -32,10 +32,13 @@ class Comparison:
 def compare_images(
     image_a: Path, image_b: Path, model_id: str | None, space: Workspace
 ) -> Comparison:
-    """Compare two images by a model, the champion if none is named.
+    """Compare two images by a model, by default the champion.
 
     Raises InputError if an image cannot be used, or if there is no model yet.
     """
+    for path in (image_a, image_b):
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is not a file")
     model = hand_out(space.database_url, model_id)
     network = kept_network(model, space)
     files = [(str(path), str(path)) for path in (image_a, image_b)]

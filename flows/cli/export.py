@@ -1,4 +1,4 @@
-"""A kept model in a file of its own, to be used elsewhere, with a card that says what it is."""
+"""Export a model to a file for use elsewhere, with a model card."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class ExportedModel:
-    """What was exported, and where it is."""
+    """Which model was exported, and where to."""
 
     model_id: int
     file: Path
@@ -35,12 +35,12 @@ class ExportedModel:
 def export_model(wanted: str, file: Path, space: Workspace) -> ExportedModel:
     """Write a model, by its number, ``last`` or ``champion``, to ``file`` with a card beside it.
 
-    Files that are there are replaced, each in one step. Raises InputError where the file cannot be
-    written, or there is no such model.
+    Existing files are replaced. Raises InputError if the file cannot be written, or if there is no
+    such model.
     """
     check_target(file)
     with transaction(space.database_url) as session:
-        model = find_model(session, wanted)
+        model = results.find_model(session, wanted)
         source = exported_file(handed_out(model), space)
         network = open_exported(source)
         card = card_for(session, model, file.name, network)
@@ -55,7 +55,7 @@ def export_model(wanted: str, file: Path, space: Workspace) -> ExportedModel:
 
 
 def check_target(file: Path) -> None:
-    """Raise InputError where no exported model can be written to ``file``."""
+    """Raise InputError if no exported model can be written to ``file``."""
     if file.suffix != EXPORTED:
         raise InputError(f"{file}: name a file that ends in {EXPORTED}")
     if not file.parent.is_dir():
@@ -64,17 +64,8 @@ def check_target(file: Path) -> None:
         raise InputError(f"{file}: is a folder; name a file")
 
 
-def find_model(session: Session, wanted: str) -> Model:
-    """Find a model by its number, ``last`` or ``champion``. Raises InputError if there is none."""
-    if wanted != "champion":
-        return results.find_model(session, wanted)
-    if champion := results.champion(session):
-        return champion
-    raise InputError("there is no champion yet; name a model by its number, or last")
-
-
 def card_for(session: Session, model: Model, name: str, network: ExportedNetwork) -> ModelCard:
-    """Gather the card of a model that is exported to a file called ``name``."""
+    """Return the card of a model that is exported to a file called ``name``."""
     settings = Settings.model_validate(session.get_one(Run, model.run_id).settings)
     licence = licence_note(settings.network_shape(), settings.weights)
     rules = CropRules(**network.description["crop"])
@@ -82,7 +73,7 @@ def card_for(session: Session, model: Model, name: str, network: ExportedNetwork
 
 
 def description_of(model: Model, network: ExportedNetwork) -> dict[str, Any]:
-    """What has to be known to use the network elsewhere, beside its crop rules."""
+    """Return what a user of the network needs to know, besides its crop rules."""
     return {
         "model": model.id,
         "checkpoint_sha256": model.sha256,

@@ -1,4 +1,4 @@
-"""A kept model's network as it is handed out: exported, and run without torch."""
+"""A model's exported network, which runs without torch."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -12,12 +12,12 @@ from storage.workspace import Workspace
 
 
 def kept_network(model: HandedOut, space: Workspace) -> ExportedNetwork:
-    """Open the exported network of a model. Raises InputError where its files are gone."""
+    """Open the exported network of a model. Raises InputError if its files are gone."""
     return open_exported(exported_file(model, space))
 
 
 def exported_file(model: HandedOut, space: Workspace) -> Path:
-    """The file of a model's exported network. Raises InputError where its files are gone."""
+    """Return the file of a model's exported network. Raises InputError if its files are gone."""
     checkpoint = space.home / model.path
     exported = exported_beside(checkpoint)
     if not exported.is_file():
@@ -31,7 +31,7 @@ def exported_file(model: HandedOut, space: Workspace) -> Path:
 
 
 def _export(checkpoint: Path, target: Path, run_id: int, space: Workspace) -> None:
-    """Export a model of an earlier version, which kept its checkpoint alone."""
+    """Export a model of an earlier version, which has a checkpoint only."""
     from flows.settings import Settings
     from model.checkpoint import load_checkpoint  # takes torch along, this once
     from model.export import export_network

@@ -1,9 +1,17 @@
 """What the command line prints: tables for people, CSV and JSON for programs."""
 
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from flows.cli.running import this_command
+from storage.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,9 +19,9 @@ if TYPE_CHECKING:
     from flows.judge import Judged
     from flows.sweep import Swept
 
-
-WIDEST = 40  # characters of a text in a table for people
-MOMENT = "%Y-%m-%d %H:%M:%S"
+NARROWEST = 10  # characters of a text that is cut
+MOMENT = "%Y-%m-%d %H:%M %Z"
+GAP = 2
 
 
 class Format(StrEnum):
@@ -24,57 +32,100 @@ class Format(StrEnum):
     json = "json"
 
 
-def print_table(table: "pd.DataFrame", form: Format) -> None:
-    """Print a table of the results database."""
+def print_table(
+    table: "pd.DataFrame", form: Format, columns: Sequence[str] = (), width: int | None = None
+) -> None:
+    """Print a table of the results database; one for people with these columns, in this width."""
+    if columns:
+        table = table[list(columns)]
     if form is Format.csv:
-        typer.echo(table.to_csv(index=False), nl=False)
+        from storage.csv_cells import without_formulas
+
+        typer.echo(without_formulas(table).to_csv(index=False), nl=False)
     elif form is Format.json:
         typer.echo(table.to_json(orient="records", date_format="iso"))
+    elif table.empty:
+        typer.echo("nothing to show")
     else:
-        shown = readable(table)
-        typer.echo(shown.to_string(index=False, na_rep="–") if len(shown) else "nothing yet")
+        typer.echo(readable(table, width))
 
 
-def readable(table: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table for people: moments to the second, long text cut, no column without content.
+def named_columns(table: "pd.DataFrame", names: str) -> list[str]:
+    """Read ``a,b``. Raises InputError if the table has no such column."""
+    wanted = [name.strip() for name in names.split(",") if name.strip()]
+    for name in wanted:
+        if name not in table.columns:
+            known = ", ".join(table.columns)
+            raise InputError(f"--columns: there is no column {name!r}; there are {known}")
+    return wanted
 
-    Long text is cut in front, where paths are alike, but a reason behind, as it begins with
-    what matters.
+
+def terminal_width() -> int | None:
+    """The width that tables have to fit, or None if the output is read by something else."""
+    fits = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return shutil.get_terminal_size().columns if fits else None
+
+
+def readable(table: "pd.DataFrame", width: int | None = None) -> str:
+    """Return a table as text, without empty columns, moments with their zone.
+
+    If it is wider than ``width``, its longest texts are cut in the middle.
     """
-    shown = table.dropna(axis="columns", how="all") if len(table) else table.copy()
-    for name in shown.columns:
-        if shown[name].dtype.kind == "M":
-            shown[name] = shown[name].dt.strftime(MOMENT)
-        elif shown[name].dtype == "Int64":  # of which to_string knows no other word for "missing"
-            shown[name] = shown[name].astype("string").fillna("–")
-        elif name in ("error", "reason"):
-            shown[name] = shown[name].map(lambda text: _cut(text, f"{text}"[: WIDEST - 1] + "…"))
-        elif shown[name].dtype.kind in "OT":
-            shown[name] = shown[name].map(lambda text: _cut(text, "…" + f"{text}"[1 - WIDEST :]))
-    return shown
+    shown = table.dropna(axis="columns", how="all")
+    cells = {str(name): [_as_text(cell) for cell in shown[name]] for name in shown}
+    widths = {name: max(map(len, [name, *texts])) for name, texts in cells.items()}
+    is_text = {name: shown[name].dtype.kind in "OT" for name in cells}
+    while width and sum(widths.values()) + GAP * (len(widths) - 1) > width:
+        longest = max(filter(is_text.get, widths), key=widths.__getitem__, default=None)
+        if longest is None or widths[longest] <= max(NARROWEST, len(longest)):
+            break
+        widths[longest] -= 1
+    columns = [
+        [
+            cut(text, widths[name]).ljust(widths[name])
+            if is_text[name]
+            else text.rjust(widths[name])
+            for text in (name, *texts)
+        ]
+        for name, texts in cells.items()
+    ]
+    return "\n".join((" " * GAP).join(row).rstrip() for row in zip(*columns, strict=True))
 
 
-def _cut(text: object, short: str) -> object:
-    return short if isinstance(text, str) and len(text) > WIDEST else text
+def _as_text(cell: Any) -> str:
+    import pandas as pd
+
+    if pd.isna(cell):
+        return "–"
+    if isinstance(cell, datetime):
+        return cell.astimezone(datetime.now().astimezone().tzinfo).strftime(MOMENT)
+    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
+
+
+def cut(text: str, width: int) -> str:
+    """Cut a text in the middle, as names differ at both ends.
+
+    >>> cut("claude-monet_water-lilies.jpg", 16)
+    'claude-m…ies.jpg'
+    """
+    if len(text) <= width:
+        return text
+    behind = (width - 1) // 2
+    return f"{text[: width - 1 - behind]}…{text[len(text) - behind :]}"
 
 
 def print_swept(swept: "Swept") -> None:
     """Print how recipes compare, and where the report is."""
-    from rich.console import Console
-    from rich.markdown import Markdown
-
     from storage.reports.sweep import difference_table, recipe_table
 
     report = swept.report
     tables = (recipe_table(report.trainings), difference_table(report.differences))
-    Console().print(Markdown("\n\n".join(tables)))
+    print_markdown("\n\n".join(tables))
     typer.echo(f"report    {swept.report_path}")
 
 
 def print_judged(judged: "Judged") -> None:
     """Print how a run ended: its figures beside the baselines', and where everything is."""
-    from rich.console import Console
-    from rich.markdown import Markdown
     from sqlalchemy import make_url
 
     from flows.environment import workspace
@@ -82,12 +133,20 @@ def print_judged(judged: "Judged") -> None:
     from storage.reports.report import contender_table
 
     report = judged.report
-    table = contender_table(report.contenders, report.matched_on)
-    Console().print(Markdown(f"{report.verdict}\n\n{table}"))
+    print_markdown(f"{report.summary}\n\n{contender_table(report.contenders, report.matched_on)}")
     typer.echo(f"report    {judged.report_path}")
     typer.echo(f"plots     {judged.report_path.parent}")
     typer.echo(f"database  {shown(make_url(workspace().database_url))}")
+    command = this_command()
     typer.echo(
-        f"more      samehand results pairs {judged.evaluation_id} --hardest --limit 10;"
-        " samehand compare IMAGE_A IMAGE_B"
+        f"more      {command} results pairs {judged.evaluation_id} --hardest --limit 10;"
+        f" {command} compare IMAGE_A IMAGE_B"
     )
+
+
+def print_markdown(text: str) -> None:
+    """Print text with tables."""
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))

@@ -1,162 +1,234 @@
 """``samehand results``: the common questions to the results database."""
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.errors import Debug, one_line_errors
-from flows.cli.printing import Format, print_table
+from flows.cli.errors import one_line_errors
+from flows.cli.options import Debug
+from flows.cli.printing import Format, named_columns, print_table, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy.orm import Session
 
+    Question = Callable[..., pd.DataFrame]
+
 results_app = typer.Typer(help="Print tables of the results database.", no_args_is_help=True)
 
 TableFormat = Annotated[Format, typer.Option("--format", help="How to print the table.")]
+Columns = Annotated[
+    str | None, typer.Option("--columns", metavar="A,B", help="Print these columns, in this order.")
+]
+Wide = Annotated[bool, typer.Option("--wide", help="Print all columns, and nothing cut.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Print at most so many; default: all.")]
+FewPairs = Annotated[int, typer.Option(min=1, help="Print at most so many.")]
+Number = Annotated[str, typer.Argument(help="A number, or last.")]
+
+PAIR = (
+    "filename_a", "artist_a", "filename_b", "artist_b", "distance", "probability", "correct",
+)  # fmt: skip
 
 
-@results_app.command()
-def runs(form: TableFormat = Format.table, debug: Debug = False) -> None:
+def table(*columns: str) -> "Callable[[Question], Callable[..., None]]":
+    """Make a question to the database a command that prints these columns, or others if told so.
+
+    The command has the question's parameters but the session, and the options of a table.
+    """
+
+    def decorate(question: "Question") -> Callable[..., None]:
+        def command(
+            form: TableFormat = Format.table,
+            named: Columns = None,
+            wide: Wide = False,
+            debug: Debug = False,
+            **about: Any,
+        ) -> None:
+            with one_line_errors(debug), open_session() as session:
+                answer = question(session, **about)
+                usual = [name for name in columns if name in answer.columns]
+                if named is not None:
+                    usual = named_columns(answer, named)
+                elif wide or form is not Format.table:
+                    usual = []
+                print_table(answer, form, usual, None if wide else terminal_width())
+
+        _, *own = inspect.signature(question).parameters.values()
+        *shared, _ = inspect.signature(command).parameters.values()
+        shared = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in shared]
+        command.__name__, command.__doc__ = question.__name__, question.__doc__
+        command.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in (*own, *shared)}
+        results_app.command()(command)
+        return command
+
+    return decorate
+
+
+@table("id", "flow_name", "status", "preset", "source", "started_at", "error")
+def runs(session: "Session") -> "pd.DataFrame":
     """Print all runs, newest first."""
     from storage.database import results
 
-    answer(results.runs, form, debug)
+    return results.runs(session)
 
 
-@results_app.command()
-def epochs(run: str, form: TableFormat = Format.table, debug: Debug = False) -> None:
-    """Print the epochs of a training run: its number, or last."""
+@table("name", "value")
+def run(session: "Session", run: Number) -> "pd.DataFrame":
+    """Print all that is recorded of a run, with its settings."""
+    from storage.database import questions, results
+
+    return questions.describe_run(results.find_run(session, run))
+
+
+@table(
+    "epoch", "train_loss", "validation_loss", "validation_accuracy", "validation_roc_auc",
+    "test_accuracy",
+)  # fmt: skip
+def epochs(session: "Session", run: Number) -> "pd.DataFrame":
+    """Print the epochs of a training run."""
     from storage.database import results
 
-    def question(session: "Session") -> "pd.DataFrame":
-        return results.epochs(session, results.find_run(session, run, "train-flow").id)
-
-    answer(question, form, debug)
+    return results.epochs(session, results.find_training(session, run).id)
 
 
-@results_app.command()
-def evaluations(form: TableFormat = Format.table, debug: Debug = False) -> None:
+@table("id", "model_id", "split", "status", "triplet_accuracy", "roc_auc", "created_at")
+def evaluations(session: "Session") -> "pd.DataFrame":
     """Print all evaluations, newest first."""
     from storage.database import results
 
-    answer(results.evaluations, form, debug)
+    return results.evaluations(session)
 
 
-@results_app.command()
-def leaderboard(form: TableFormat = Format.table, debug: Debug = False) -> None:
+@table(
+    "model_id", "is_champion", "preset", "source", "evaluation_id", "triplet_accuracy", "roc_auc",
+)  # fmt: skip
+def leaderboard(session: "Session") -> "pd.DataFrame":
     """Print the models with their latest test evaluation, best first."""
     from storage.database import results
 
-    answer(results.leaderboard, form, debug)
+    return results.leaderboard(session)
 
 
-@results_app.command()
-def measures(evaluation: str, form: TableFormat = Format.table, debug: Debug = False) -> None:
-    """Print every metric of an evaluation with its interval: its number, or last."""
+@table("id", "run_id", "epoch", "is_champion", "preset", "source", "threshold")
+def models(session: "Session") -> "pd.DataFrame":
+    """Print all models, newest first."""
+    from storage.database import questions
+
+    return questions.models(session)
+
+
+@table("model_id", "threshold", "slope", "distance", "probability", "predicted_same")
+def calibration(session: "Session", model: Number = "champion") -> "pd.DataFrame":
+    """Print a model's threshold, and the probability of "same artist" at some distances."""
+    from storage.database import questions, results
+
+    return questions.calibration(results.find_model(session, model))
+
+
+@table("id", "source", "artists", "images", "rejected", "created_at")
+def datasets(session: "Session") -> "pd.DataFrame":
+    """Print all datasets, newest first."""
+    from storage.database import questions
+
+    return questions.datasets(session)
+
+
+@table("name", "split", "images")
+def artists(session: "Session", dataset: Number = "last") -> "pd.DataFrame":
+    """Print the artists of a dataset, with their split and number of images."""
+    from storage.database import questions, results
+
+    return questions.artists(session, results.find_dataset(session, dataset).id)
+
+
+@table("filename", "reason")
+def rejected(session: "Session", dataset: Number = "last") -> "pd.DataFrame":
+    """Print the images of a dataset that cannot be used, and why."""
+    from storage.database import questions, results
+
+    return questions.rejected(session, results.find_dataset(session, dataset).id)
+
+
+@table("contender", "scope", "metric", "value", "low", "high")
+def measures(session: "Session", evaluation: Number) -> "pd.DataFrame":
+    """Print every metric of an evaluation with its interval."""
     from storage.database import results
 
-    def question(session: "Session") -> "pd.DataFrame":
-        return results.measures(session, results.find_evaluation(session, evaluation).id)
-
-    answer(question, form, debug)
+    return results.measures(session, results.find_evaluation(session, evaluation).id)
 
 
-@results_app.command()
-def sweep(run: str, form: TableFormat = Format.table, debug: Debug = False) -> None:
-    """Print by how much the recipes of a sweep differ: its number, or last."""
+@table("name", "triplet_accuracy", "roc_auc", "matched_triplet_accuracy")
+def baselines(session: "Session", evaluation: Number = "last") -> "pd.DataFrame":
+    """Print what simpler methods achieve on the pairs of an evaluation."""
+    from storage.database import questions, results
+
+    return questions.baselines(session, results.find_evaluation(session, evaluation).id)
+
+
+@table("recipe", "rival", "metric", "value", "low", "high")
+def sweep(session: "Session", run: Number) -> "pd.DataFrame":
+    """Print by how much the recipes of a sweep differ."""
     from storage.database import results
 
-    def question(session: "Session") -> "pd.DataFrame":
-        found = results.find_run(session, run, "sweep-flow")
-        return results.sweep_differences(session, found.id)
-
-    answer(question, form, debug)
+    found = results.find_run(session, run, "sweep-flow")
+    return results.sweep_differences(session, found.id)
 
 
-@results_app.command()
+@table(*PAIR)
 def pairs(
-    evaluation: str,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Print at most so many; all if left out.")
-    ] = None,
+    session: "Session",
+    evaluation: Number,
+    limit: Limit = None,
     hardest: Annotated[
-        bool, typer.Option("--hardest", help="Most confidently wrong first.")
+        bool, typer.Option("--hardest", help="Mistakes of both kinds, the greatest first.")
     ] = False,
-    form: TableFormat = Format.table,
-    debug: Debug = False,
-) -> None:
-    """Print the pairs of an evaluation: its number, or last."""
+) -> "pd.DataFrame":
+    """Print the pairs of an evaluation."""
     from storage.database import results
 
+    found = results.find_evaluation_with_pairs(session, evaluation)
     order: results.Order = "hardest" if hardest else "index"
-
-    def question(session: "Session", found: int) -> "pd.DataFrame":
-        return results.pairs(session, found, limit=limit, order=order)
-
-    answer_about(evaluation, question, form, debug)
+    return results.pairs(session, found.id, limit=limit, order=order)
 
 
-@results_app.command()
+@table(*PAIR)
 def artist(
-    evaluation: str,
-    name: str,
-    limit: Annotated[int, typer.Option(min=1, help="Print at most so many.")] = 10,
-    form: TableFormat = Format.table,
-    debug: Debug = False,
-) -> None:
-    """Print an artist's hardest pairs in an evaluation: its number, or last."""
-    from storage.database.questions import hardest_of_artist
+    session: "Session", evaluation: Number, name: str, limit: FewPairs = 10
+) -> "pd.DataFrame":
+    """Print an artist's hardest pairs in an evaluation; a part of the name will do."""
+    from storage.database import questions, results
 
-    answer_about(
-        evaluation,
-        lambda session, found: hardest_of_artist(session, found, name, limit),
-        form,
-        debug,
-    )
+    found = results.find_evaluation_with_pairs(session, evaluation)
+    return questions.hardest_of_artist(session, found.id, name, limit)
 
 
-@results_app.command()
+@table(*PAIR)
 def image(
-    evaluation: str,
-    filename: str,
-    limit: Annotated[int, typer.Option(min=1, help="Print at most so many.")] = 10,
-    form: TableFormat = Format.table,
-    debug: Debug = False,
-) -> None:
-    """Print the pairs of an image in an evaluation, nearest first."""
-    from storage.database.questions import pairs_of_image
+    session: "Session", evaluation: Number, filename: str, limit: FewPairs = 10
+) -> "pd.DataFrame":
+    """Print the pairs of an image, nearest first; a part of its file's name will do."""
+    from storage.database import questions, results
 
-    answer_about(
-        evaluation,
-        lambda session, found: pairs_of_image(session, found, filename, limit),
-        form,
-        debug,
-    )
+    found = results.find_evaluation_with_pairs(session, evaluation)
+    return questions.pairs_of_image(session, found.id, filename, limit)
 
 
-@results_app.command()
-def changes(
-    evaluation_a: str,
-    evaluation_b: str,
-    form: TableFormat = Format.table,
-    debug: Debug = False,
-) -> None:
+@table("metric", "before", "after", "difference")
+def changes(session: "Session", evaluation_a: Number, evaluation_b: Number) -> "pd.DataFrame":
     """Print what changed from one evaluation to another, metric by metric."""
     from storage.database import questions, results
 
-    def question(session: "Session") -> "pd.DataFrame":
-        found = (results.find_evaluation(session, each) for each in (evaluation_a, evaluation_b))
-        return questions.changes(session, *found)
-
-    answer(question, form, debug)
+    found = (results.find_evaluation(session, each) for each in (evaluation_a, evaluation_b))
+    return questions.changes(session, *found)
 
 
 @results_app.command()
-def export(evaluation: str, file: Path, debug: Debug = False) -> None:
+def export(evaluation: Number, file: Path, debug: Debug = False) -> None:
     """Write all pairs of an evaluation, with names and verdicts, as Parquet or CSV by suffix."""
     from storage.database import results
     from storage.database.export import export_pairs
@@ -175,55 +247,42 @@ def prune(
     form: TableFormat = Format.table,
     debug: Debug = False,
 ) -> None:
-    """List evaluations that newer ones supersede or dead runs left, or remove their pairs.
+    """List evaluations whose pairs are superseded by newer ones, or remove these pairs.
 
     What a run that ended a week ago left unfinished goes too; metrics always stay.
     """
     import pandas as pd
 
-    from flows.environment import workspace
+    from flows.environment import existing_workspace
     from storage.database import pruning
     from storage.database.engine import open_database
 
     with one_line_errors(debug):
         with open_session() as session:
             superseded, abandoned = pruning.superseded(session), pruning.abandoned(session)
-        found = [table for table in (superseded, abandoned) if len(table)]
-        print_table(pd.concat(found) if found else superseded, form)
+        found = [one for one in (superseded, abandoned) if len(one)]
+        if not found:
+            typer.echo("there is nothing to remove", err=True)
+            return
+        print_table(pd.concat(found), form, width=terminal_width())
         if not yes:
             typer.echo("nothing is removed without --yes", err=True)
             return
-        engine = open_database(workspace().database_url)
+        engine = open_database(existing_workspace().database_url)
         for evaluation_id in superseded["evaluation_id"].tolist():
             pruning.prune(engine, evaluation_id)
         for evaluation_id in abandoned["evaluation_id"].tolist():
             pruning.discard(engine, evaluation_id)
         engine.dispose()
-
-
-def answer(question: "Callable[[Session], pd.DataFrame]", form: Format, debug: bool) -> None:
-    """Put a question to the database and print the answer."""
-    with one_line_errors(debug), open_session() as session:
-        print_table(question(session), form)
-
-
-def answer_about(
-    evaluation: str, question: "Callable[[Session, int], pd.DataFrame]", form: Format, debug: bool
-) -> None:
-    """Put a question about the pairs of an evaluation: its number, or last."""
-    from storage.database.results import find_evaluation_with_pairs
-
-    def about(session: "Session") -> "pd.DataFrame":
-        return question(session, find_evaluation_with_pairs(session, evaluation).id)
-
-    answer(about, form, debug)
+        n_pairs = int(pd.concat(found)["n_pairs"].fillna(0).sum())
+        typer.echo(f"removed {n_pairs:,} pairs of {sum(map(len, found))} evaluations", err=True)
 
 
 @contextmanager
 def open_session() -> "Iterator[Session]":
-    """Open the results database that the environment names."""
-    from flows.environment import workspace
+    """Open the results database that the environment names; it must be there."""
+    from flows.environment import existing_workspace
     from storage.database.session import transaction
 
-    with transaction(workspace().database_url) as session:
+    with transaction(existing_workspace().database_url) as session:
         yield session

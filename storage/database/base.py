@@ -1,4 +1,4 @@
-"""What all tables share: the declarative base, the column types, the shapes of checks."""
+"""What all tables share: the declarative base, column types and checks."""
 
 import math
 from datetime import UTC, datetime
@@ -15,13 +15,13 @@ Scope = Literal["all", "matched"]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment, stored in UTC and read back aware; SQLite by itself would forget the time zone."""
+    """A moment with its time zone, stored in UTC; SQLite itself would forget the time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert to UTC; a moment without time zone raises `ValueError`, as it names no moment."""
+        """Convert to UTC. Raises `ValueError` for a moment without a time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -29,40 +29,41 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return the moment in UTC, whatever time zone the server's session is set to."""
+        """Return the moment in UTC, whatever the time zone of the server's session."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Figure(TypeDecorator[float]):
-    """A number of double precision, NULL where it is undefined (NaN): so for both databases."""
+    """A double precision number; an undefined one (NaN) is NULL in both databases."""
 
     impl = Double()
     cache_ok = True
 
     def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
-        """Take any real number, NumPy's scalars too; NaN becomes NULL."""
+        """Accept any real number, NumPy scalars too."""
         return None if value is None or math.isnan(value) else float(value)
 
 
 def utc_now() -> datetime:
-    """Return the present moment, aware and in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def one_of(choices: Any, name: str) -> Enum:
-    """Return the type of a text column that holds one of a `Literal`'s words, checked in SQL."""
+    """Return the type of a text column that SQL checks to hold one of a `Literal`'s words."""
     return Enum(*get_args(choices), name=name, native_enum=False, create_constraint=True)
 
 
-def shares(*columns: str) -> tuple[CheckConstraint, ...]:
-    """Return one check per column: between 0 and 1, or NULL."""
-    return tuple(CheckConstraint(f"{column} BETWEEN 0 AND 1", name=column) for column in columns)
+def shares(columns: str) -> list[CheckConstraint]:
+    """Return one check for each of the columns, whose names commas separate: from 0 to 1."""
+    names = columns.split(", ")
+    return [CheckConstraint(f"{name} BETWEEN 0 AND 1", name=name) for name in names]
 
 
 class Base(DeclarativeBase):
-    """The base of all tables; constraints get the same names in every database."""
+    """The base of all tables, which names constraints alike in both databases."""
 
     metadata = MetaData(
         naming_convention={

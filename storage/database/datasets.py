@@ -1,16 +1,24 @@
-"""Writing a prepared source to the results database: its artists, images and rejected images."""
+"""Record a prepared source: its artists, its images and its rejected images."""
 
 from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
-from sqlalchemy import exists, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import bindparam, exists, insert, select, text
 from sqlalchemy.orm import Session
 
-from storage.database.tables import Artist, Dataset, Image, RejectedImage
+from storage.database.base import UtcDateTime, utc_now
+from storage.database.tables import Artist, Image, RejectedImage
 from storage.errors import InputError
 
+# SQLAlchemy has an INSERT with ON CONFLICT for each database; both spell it alike.
+UPSERT = """
+INSERT INTO datasets (source, content_hash, crops_hash, catalog_path, created_at)
+VALUES (:source, :content_hash, :crops_hash, :catalog_path, :created_at)
+ON CONFLICT (source, content_hash, crops_hash)
+DO UPDATE SET catalog_path = coalesce(excluded.catalog_path, datasets.catalog_path)
+RETURNING id
+"""
 DETAILS = ("title", "style", "genre", "date", "sha256")
 
 
@@ -24,13 +32,12 @@ def record_dataset(
     images: pd.DataFrame,
     rejected: pd.DataFrame,
 ) -> int:
-    """Record a prepared source and return its id; its content and crops are its key.
+    """Record a prepared source and return its id; source, content and crops are its key.
 
     `images` has a row per image, excluded ones too, with columns `image_name`, `artist_name` and
     `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; `rejected` has columns
-    `image_name` and `reason`. Recorded again, a dataset keeps its id and images, while a catalog
-    and rejected images that were not known before are added.
-    Raises `InputError` for an artist in two splits.
+    `image_name` and `reason`. A dataset recorded again keeps its id and images; a catalog and
+    rejected images that are new are added. Raises `InputError` for an artist in two splits.
     """
     values = {
         "source": source,
@@ -38,7 +45,8 @@ def record_dataset(
         "crops_hash": crops_hash,
         "catalog_path": catalog_path,
     }
-    dataset_id = _upsert(session, values)
+    upsert = text(UPSERT).bindparams(bindparam("created_at", utc_now(), UtcDateTime))
+    dataset_id = int(session.execute(upsert, values).scalar_one())
     if not session.scalar(select(exists().where(Image.dataset_id == dataset_id))):
         _insert_images(session, dataset_id, images)
     _insert_rejected(session, dataset_id, rejected)
@@ -52,10 +60,10 @@ def image_ids(session: Session, dataset_id: int) -> dict[str, int]:
 
 
 def artist_splits(images: pd.DataFrame) -> dict[str, str]:
-    """Return the split of every artist: that of the images used, `excluded` where none is.
+    """Return the split of every artist: that of their used images, `excluded` if there are none.
 
-    Raises `InputError` where an artist's images are used in two splits: what is measured on
-    artists seen in training says nothing about artists never seen.
+    Raises `InputError` if an artist is in two splits: measures on artists seen in training say
+    nothing about unseen ones.
     """
     named = images.dropna(subset="artist_name")
     used = named[named["split"] != "excluded"].drop_duplicates(["artist_name", "split"])
@@ -66,20 +74,8 @@ def artist_splits(images: pd.DataFrame) -> dict[str, str]:
     return splits | dict(zip(used["artist_name"], used["split"], strict=True))
 
 
-def _upsert(session: Session, values: dict[str, str | None]) -> int:
-    """Insert the dataset's row or complete the one that is there, in one statement."""
-    # Both databases spell ON CONFLICT alike, yet SQLAlchemy has an INSERT for each.
-    on_sqlite = session.get_bind().dialect.name == "sqlite"
-    statement = (sqlite.insert if on_sqlite else postgresql.insert)(Dataset).values(values)
-    catalog_path = func.coalesce(statement.excluded.catalog_path, Dataset.catalog_path)
-    completed = {"catalog_path": catalog_path}
-    key = ["source", "content_hash", "crops_hash"]
-    upsert = statement.on_conflict_do_update(index_elements=key, set_=completed)
-    return session.execute(upsert.returning(Dataset.id)).scalar_one()
-
-
 def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> None:
-    """Insert all artists, then all images with the ids that the artists were given."""
+    """Insert all artists, then all images with their artists' ids."""
     splits = artist_splits(images).items()
     artists = [{"dataset_id": dataset_id, "name": name, "split": split} for name, split in splits]
     if artists:
@@ -101,7 +97,7 @@ def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> N
 
 
 def _insert_rejected(session: Session, dataset_id: int, rejected: pd.DataFrame) -> None:
-    """Insert the rejected images that were not recorded before."""
+    """Insert the rejected images that are not recorded yet."""
     of_dataset = RejectedImage.dataset_id == dataset_id
     known = set(session.scalars(select(RejectedImage.filename).where(of_dataset)))
     rows = [
@@ -114,6 +110,6 @@ def _insert_rejected(session: Session, dataset_id: int, rejected: pd.DataFrame) 
 
 
 def _texts(frame: pd.DataFrame) -> list[dict[Hashable, Any]]:
-    """Return the rows as dictionaries of text, with None for what is blank."""
+    """Return the rows as dictionaries of text, with None for missing values."""
     texts = frame.astype("str").astype(object)
     return texts.where(frame.notna(), None).to_dict("records")

@@ -1,4 +1,4 @@
-"""The tables of what models achieve: evaluations, their baselines, their pairs."""
+"""The tables of what models achieve: evaluations with their baselines and pairs."""
 
 from datetime import datetime
 
@@ -7,37 +7,28 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.database.base import Base, EvaluationStatus, Scope, Split, shares, utc_now
 
-VERDICTS = ("true_accepts", "false_rejects", "true_rejects", "false_accepts")
 NETWORK = "network"
 """What the network is called among the contenders of its evaluation."""
 HARDEST_KEPT = 1_000
-"""So many pairs of either kind are noted as an evaluation's hardest."""
+"""How many pairs by one artist, and how many by two, are stored as an evaluation's hardest."""
+COMPARED = (
+    "triplet_accuracy, triplet_accuracy_low, triplet_accuracy_high, "
+    "roc_auc, roc_auc_low, roc_auc_high, matched_triplet_accuracy"
+)
+"""The shares that an evaluation and its baselines have in common."""
 
 
 class Evaluation(Base):
     """An evaluation of a model on a split of a dataset, or a scoring of pairs (`split` NULL).
 
-    Metrics stay NULL until the status is `complete`. `threshold` is the one that was applied;
-    where it is NULL, the model's own holds. Columns that end in `_low` and `_high` bound a
-    confidence interval.
+    Metrics are NULL until the status is `complete`. `threshold` is the one applied; if it is NULL,
+    the model's own was. Columns that end in `_low` and `_high` bound a 95 % interval.
     """
 
     __tablename__ = "evaluations"
     __table_args__ = (
         CheckConstraint("threshold >= 0", name="threshold"),
-        *shares(
-            "triplet_accuracy",
-            "triplet_accuracy_low",
-            "triplet_accuracy_high",
-            "roc_auc",
-            "roc_auc_low",
-            "roc_auc_high",
-            "eer",
-            "balanced_accuracy",
-            "recall_at_1",
-            "map_at_r",
-            "matched_triplet_accuracy",
-        ),
+        *shares(f"{COMPARED}, eer, balanced_accuracy, recall_at_1, map_at_r"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -64,29 +55,21 @@ class Evaluation(Base):
     n_images: Mapped[int | None]
     n_pairs: Mapped[int | None]
     n_triplets: Mapped[int | None]
-    true_accepts: Mapped[int | None]  # pairs by one artist, taken for that
-    false_rejects: Mapped[int | None]  # pairs by one artist, taken for two
-    true_rejects: Mapped[int | None]  # pairs by two artists, taken for that
-    false_accepts: Mapped[int | None]  # pairs by two artists, taken for one
+    true_accepts: Mapped[int | None]  # pairs by one artist, predicted same
+    false_rejects: Mapped[int | None]  # pairs by one artist, predicted different
+    true_rejects: Mapped[int | None]  # pairs by two artists, predicted different
+    false_accepts: Mapped[int | None]  # pairs by two artists, predicted same
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    pruned_at: Mapped[datetime | None]  # when its pairs were removed, its metrics stay
+    pruned_at: Mapped[datetime | None]  # when its pairs were removed; its metrics stay
 
 
 class Baseline(Base):
-    """What something simpler achieves on the triplets and pairs of an evaluation."""
+    """What a simpler method achieves on the triplets and pairs of an evaluation."""
 
     __tablename__ = "baselines"
     __table_args__ = (
         UniqueConstraint("evaluation_id", "name"),
-        *shares(
-            "triplet_accuracy",
-            "triplet_accuracy_low",
-            "triplet_accuracy_high",
-            "roc_auc",
-            "roc_auc_low",
-            "roc_auc_high",
-            "matched_triplet_accuracy",
-        ),
+        *shares(COMPARED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -102,10 +85,10 @@ class Baseline(Base):
 
 
 class Measure(Base):
-    """A metric of the network or of a baseline, with its 95 % interval where it has one.
+    """A metric of the network or of a baseline, with its 95 % interval if it has one.
 
-    Over all pairs or triplets of the evaluation, or over those that are matched alone: their images
-    share a value of the evaluation's `matched_on`.
+    It covers all pairs or triplets of the evaluation, or only matched ones: their images share a
+    value of the evaluation's `matched_on`.
     """
 
     __tablename__ = "measures"
@@ -126,11 +109,10 @@ class PairPrediction(Base):
 
     __tablename__ = "pair_predictions"
     __table_args__ = (
-        # The upper bound keeps out infinity, and NaN, which PostgreSQL holds to be above all.
+        # The upper bound excludes infinity, and NaN, which PostgreSQL sorts above every number.
         CheckConstraint("distance >= 0 AND distance < 1e300", name="distance"),
-        # The key is the table itself on SQLite: no second copy of it as an index.
-        # On PostgreSQL each evaluation is a partition, with the indexes by which it checks images
-        # that are deleted and finds the pairs of one; on SQLite see PairImage.
+        # On SQLite the table is its own key, without a second copy as an index; see PairImage.
+        # On PostgreSQL each evaluation is a partition, whose indexes find the pairs of an image.
         Index("ix_pair_predictions_image_a_id", "image_a_id").ddl_if(dialect="postgresql"),
         Index("ix_pair_predictions_image_b_id", "image_b_id").ddl_if(dialect="postgresql"),
         {"sqlite_with_rowid": False, "postgresql_partition_by": "LIST (evaluation_id)"},
@@ -147,9 +129,9 @@ class PairPrediction(Base):
 
 
 class HardestPair(Base):
-    """That a pair is among the furthest by one artist, or among the closest by two.
+    """A pair among the furthest by one artist, or among the closest by two.
 
-    Noted when an evaluation is completed, so that nobody has to read it whole for its mistakes.
+    Stored when an evaluation is completed, so that nobody has to read all pairs for its mistakes.
     """
 
     __tablename__ = "hardest_pairs"
@@ -161,14 +143,14 @@ class HardestPair(Base):
 
 
 class PairImage(Base):
-    """That an image is in a pair: what is asked about images and artists is found by it.
+    """An image in a pair, by which the pairs of an image or artist are found on SQLite.
 
-    On SQLite alone, filled when an evaluation is complete: in its own order, which takes a
-    fraction of the time of indexes that grow with every pair. PostgreSQL has those indexes.
+    Filled in its own order once an evaluation is complete, which takes a fraction of the time of
+    indexes that grow with every pair. PostgreSQL has such indexes, and no such table.
     """
 
     __tablename__ = "pair_images"
-    __table_args__ = {"sqlite_with_rowid": False}  # noqa: RUF012 - SQLAlchemy's own
+    __table_args__ = {"sqlite_with_rowid": False, "info": {"only_on": "sqlite"}}  # noqa: RUF012
 
     evaluation_id: Mapped[int] = mapped_column(
         ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True

@@ -7,6 +7,7 @@ from pyarrow import csv, parquet
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from storage.csv_cells import batch_without_formulas
 from storage.database import views
 from storage.errors import InputError
 from storage.files import replacing
@@ -43,10 +44,12 @@ def export_pairs(session: Session, evaluation_id: int, file: Path) -> int:
     rows = session.connection().execution_options(yield_per=CHUNK).execute(query)
     count = 0
     with replacing(file) as partial, partial.open("wb") as target:
-        form = parquet.ParquetWriter if file.suffix == ".parquet" else csv.CSVWriter
+        is_csv = file.suffix == ".csv"
+        form = csv.CSVWriter if is_csv else parquet.ParquetWriter
         with form(target, SCHEMA) as writer:
             for chunk in rows.partitions():
                 values = [dict(zip(SCHEMA.names, row, strict=True)) for row in chunk]
-                writer.write_batch(pa.RecordBatch.from_pylist(values, schema=SCHEMA))
+                batch = pa.RecordBatch.from_pylist(values, schema=SCHEMA)
+                writer.write_batch(batch_without_formulas(batch) if is_csv else batch)
                 count += len(chunk)
     return count

@@ -1,7 +1,7 @@
-"""What has to be known of a kept model to use it, read in the shortest time.
+"""What is needed to use a model, read in the shortest time.
 
-From SQLite it is read by the standard library: to import SQLAlchemy and describe all tables takes
-a third of a second, for which two images to compare need not wait.
+SQLite is read with the standard library: importing SQLAlchemy and describing all tables takes a
+third of a second, too long for comparing two images.
 """
 
 import sqlite3
@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from storage.database.revisions import VERSION_TABLE, newest_revision
 
@@ -22,7 +22,7 @@ COLUMNS = "id, run_id, path, sha256, threshold, calibration_slope"
 
 @dataclass(frozen=True, slots=True)
 class HandedOut:
-    """A kept model: where its files are, and how a distance is read."""
+    """A model: where its files are, and what its distances mean."""
 
     id: int
     run_id: int
@@ -33,16 +33,16 @@ class HandedOut:
 
 
 def hand_out(url: str, wanted: str | None = None) -> HandedOut:
-    """Return the model `wanted` of the database at `url`, as `results.find_model` finds it.
+    """Return a model of the database at `url`, found as by `results.find_model`.
 
-    Raises `InputError` where there is none, and whatever else `transaction` raises.
+    Raises `InputError` if there is none, and whatever else `transaction` raises.
     """
     return _from_sqlite(url, wanted) or _from_any(url, wanted)
 
 
 def _from_sqlite(url: str, wanted: str | None) -> HandedOut | None:
-    """Read the model from an SQLite file of our revision; None where anything is unusual."""
-    file = Path(url.removeprefix(SQLITE))
+    """Read the model from an SQLite file of our revision; None if anything is unusual."""
+    file = Path(unquote(url.removeprefix(SQLITE)))
     if not url.startswith(SQLITE) or not file.is_file():
         return None
     address = f"file:{quote(str(file.absolute()))}?mode=ro"
@@ -51,7 +51,7 @@ def _from_sqlite(url: str, wanted: str | None) -> HandedOut | None:
             revision = database.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
             row = database.execute(*_question(wanted)).fetchone()
     except sqlite3.Error:
-        return None  # SQLAlchemy's way waits, upgrades, or says what is wrong
+        return None  # SQLAlchemy then waits, upgrades, or says what is wrong
     return HandedOut(*row) if row and revision == (newest_revision(),) else None
 
 
@@ -60,6 +60,8 @@ def _question(wanted: str | None) -> tuple[str, tuple[str, ...]]:
     match wanted:
         case None:
             return f"{select} ORDER BY is_champion DESC, id DESC LIMIT 1", ()
+        case "champion":
+            return f"{select} WHERE is_champion", ()
         case "last":
             return f"{select} ORDER BY id DESC LIMIT 1", ()
         case _:
@@ -75,7 +77,7 @@ def _from_any(url: str, wanted: str | None) -> HandedOut:
 
 
 def handed_out(model: "Model") -> HandedOut:
-    """Return what has to be known of a model."""
+    """Return what is needed to use a model."""
     return HandedOut(
         model.id,
         model.run_id,

@@ -1,14 +1,13 @@
-"""Writing the pairs of an evaluation piece by piece, and beside it what they are found by."""
+"""Write the pairs of an evaluation piece by piece, while earlier pieces are indexed."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
-import numpy as np
-
+from storage.database.dialects import dialect_of
 from storage.database.pair_rows import PairColumns
-from storage.database.partitions import attach_part, index_part, parts_of
-from storage.database.records import on_sqlite, write_pairs
+from storage.database.partitions import attach_part, index_part
+from storage.database.records import write_pairs
 from storage.database.session import transaction
 from storage.threads import available_cores
 
@@ -17,11 +16,10 @@ Write = Callable[[PairColumns], None]
 
 @contextmanager
 def pair_writer(url: str, evaluation_id: int) -> Iterator[Write]:
-    """Yield what appends pairs to an evaluation, each call in a transaction of its own.
+    """Yield a function that appends pairs to an evaluation, each call in its own transaction.
 
-    On PostgreSQL what was written is indexed and checked while later pairs are written, and all of
-    it is when the block ends well; an error that comes up in doing so is raised with the next
-    pairs, or there.
+    On PostgreSQL, threads index and check what is written while later pairs are written. The block
+    ends once all of it is done; an error of a thread is raised with the next pairs, or there.
     """
     written: set[int] = set()
     finished: dict[int, Future[None]] = {}
@@ -36,10 +34,9 @@ def pair_writer(url: str, evaluation_id: int) -> Iterator[Write]:
                 if future.done():
                     future.result()
             with transaction(url) as session:
-                if not on_sqlite(session):
-                    parts = set(np.unique(parts_of(pairs.pair_index)).tolist())
-                    finish(written - parts)  # to where, most likely, no more pairs go
-                    written.update(parts)
+                parts = dialect_of(session).parts_of(pairs.pair_index)
+                finish(written - parts)  # most likely, no more pairs go there
+                written.update(parts)
                 write_pairs(session, evaluation_id, pairs)
 
         try:
@@ -55,5 +52,5 @@ def pair_writer(url: str, evaluation_id: int) -> Iterator[Write]:
 def _finish(url: str, evaluation_id: int, part: int) -> None:
     with transaction(url) as session:
         index_part(session.connection(), evaluation_id, part)
-    with transaction(url) as session:  # of its own, as others may not write while it lasts
+    with transaction(url) as session:  # a short one: others cannot write while it lasts
         attach_part(session.connection(), evaluation_id, part)

@@ -1,30 +1,26 @@
-"""On PostgreSQL the pairs of each evaluation are a partition of all pairs, and in parts themselves.
+"""The tables of pairs on PostgreSQL: a partition for each evaluation, which consists of parts.
 
 A part is a table of four million consecutive indices. It is loaded, indexed and only then attached:
-bare rows go in fifteen times as fast as rows whose every image is looked up, keys, indexes and
-checks are made once for all rows, and those of one part while another is loaded. Dropping pairs is
-dropping files, whatever their number.
-
-Each function is meant for PostgreSQL; on SQLite, which has no partitions, none is called.
+bare rows load fifteen times as fast as rows whose every image is looked up; keys, indexes and
+checks are made once for all rows, and for one part while another is loaded. Dropping pairs drops
+files, however many pairs they hold.
 """
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from storage.database.pair_rows import Integers
+
 LOADING_MEMORY = "64MB"  # for sorting the keys of an index; four times as much is a third slower
-PATIENCE = "500ms"  # how long anybody may wait for us where we wait for others
+PATIENCE = "500ms"  # how long others may wait for us while we wait for others
 PART = 4_000_000
 LAST_PART = 15
-"""All indices from there on are one part: indices that leave gaps shall not make many tables."""
+"""This part has all further indices: an index with large gaps must not make many tables."""
 
 
-def parts_of(pair_index: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+def parts_of(pair_index: Integers) -> Integers:
     """Return the number of the part that each index (n,) belongs to."""
-    numbers: NDArray[np.integer[Any]] = np.clip(pair_index // PART, 0, LAST_PART)
+    numbers: Integers = (pair_index // PART).clip(0, LAST_PART)
     return numbers
 
 
@@ -35,32 +31,30 @@ def partition_of(evaluation_id: int, part: int | None = None) -> str:
 
 
 def parts_there(connection: Connection, evaluation_id: int) -> list[int]:
-    """Return the numbers of the parts that are there of an evaluation, in their order."""
+    """Return the numbers of an evaluation's parts that exist, in order."""
     whole = partition_of(evaluation_id)
-    found = connection.execute(
-        text(
-            "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relkind = 'r'"
-            " AND relname ~ :names"
-        ),
-        {"names": f"^{whole}_[0-9]+$"},
+    query = (
+        "SELECT relname FROM pg_class WHERE pg_table_is_visible(oid) AND relkind = 'r'"
+        " AND relname ~ :names"
     )
-    return sorted(int(name.removeprefix(f"{whole}_")) for name in found.scalars())
+    found = connection.scalars(text(query), {"names": f"^{whole}_[0-9]+$"})
+    return sorted(int(name.removeprefix(f"{whole}_")) for name in found)
 
 
 def make_part(connection: Connection, evaluation_id: int, part: int) -> bool:
-    """Create the table of a part; returns False where it was there before."""
+    """Create the table of a part; return False if it exists."""
     table = partition_of(evaluation_id, part)
     if _exists(connection, table):
         return False
     low, high = _bounds(part)
     above = "" if high is None else f" AND pair_index < {high}"
-    for statement in (
-        # What attaching would else read all rows for.
+    _execute(
+        connection,
+        # With this check, attaching need not read all rows.
         f"CREATE TABLE {table} (LIKE pair_predictions INCLUDING CONSTRAINTS, CHECK ("
         f"evaluation_id = {int(evaluation_id)} AND pair_index >= {low}{above}))",
         f"ALTER TABLE {table} ALTER evaluation_id SET DEFAULT {int(evaluation_id)}",
-    ):
-        connection.execute(text(statement))
+    )
     return True
 
 
@@ -68,40 +62,45 @@ def index_part(connection: Connection, evaluation_id: int, part: int) -> None:
     """Make the key and the indexes of a part, unless it has them."""
     table = partition_of(evaluation_id, part)
     query = text("SELECT relhasindex FROM pg_class WHERE oid = to_regclass(:table)")
-    if connection.execute(query, {"table": table}).scalar_one():
+    if connection.scalar(query, {"table": table}):
         return
-    for statement in (
+    _execute(
+        connection,
         f"SET LOCAL maintenance_work_mem = '{LOADING_MEMORY}'",
         "SET LOCAL max_parallel_maintenance_workers = 0",  # other parts take the other cores
         f"ALTER TABLE {table} ADD PRIMARY KEY (evaluation_id, pair_index)",
         f"CREATE INDEX ON {table} (image_a_id)",
         f"CREATE INDEX ON {table} (image_b_id)",
         f"ANALYZE {table}",
-    ):
-        connection.execute(text(statement))
-
-
-def attach_part(connection: Connection, evaluation_id: int, part: int) -> None:
-    """Check the pairs of a part that has its indexes, and put it among all pairs, once.
-
-    Attaching checks every image against the table of images. From then until the transaction ends,
-    images and evaluations can be read but not written; it should therefore end soon.
-    """
-    table = partition_of(evaluation_id, part)
-    if _is_attached(connection, table):
-        return
-    make_partition(connection, evaluation_id)
-    low, high = _bounds(part)
-    connection.execute(
-        text(
-            f"ALTER TABLE {partition_of(evaluation_id)} ATTACH PARTITION {table}"
-            f" FOR VALUES FROM ({low}) TO ({'MAXVALUE' if high is None else high})"
-        )
     )
 
 
+def attach_part(connection: Connection, evaluation_id: int, part: int) -> None:
+    """Check the pairs of an indexed part and make it part of `pair_predictions`, once.
+
+    Attaching checks every image against the table of images. From then until the transaction ends,
+    others can read images and evaluations but not write them, so end it soon.
+    """
+    table, whole = partition_of(evaluation_id, part), partition_of(evaluation_id)
+    if _is_attached(connection, table):
+        return
+    # In the order in which recording locks them, so that nobody waits in a circle.
+    _execute(connection, "LOCK TABLE images, evaluations IN SHARE ROW EXCLUSIVE MODE")
+    if not _is_attached(connection, whole):
+        _execute(
+            connection,
+            f"CREATE TABLE {whole} (LIKE pair_predictions INCLUDING CONSTRAINTS)"
+            " PARTITION BY RANGE (pair_index)",
+            f"ALTER TABLE pair_predictions ATTACH PARTITION {whole}"
+            f" FOR VALUES IN ({int(evaluation_id)})",
+        )
+    low, high = _bounds(part)
+    bounds = f"FROM ({low}) TO ({'MAXVALUE' if high is None else high})"
+    _execute(connection, f"ALTER TABLE {whole} ATTACH PARTITION {table} FOR VALUES {bounds}")
+
+
 def attach_parts(connection: Connection, evaluation_id: int) -> None:
-    """Index and attach those parts of an evaluation that are not yet."""
+    """Index and attach the parts of an evaluation that are not attached yet."""
     parts = parts_there(connection, evaluation_id)
     for part in parts:
         index_part(connection, evaluation_id, part)
@@ -109,66 +108,50 @@ def attach_parts(connection: Connection, evaluation_id: int) -> None:
         attach_part(connection, evaluation_id, part)
 
 
-def make_partition(connection: Connection, evaluation_id: int) -> None:
-    """Make the partition of an evaluation, empty, unless it is there.
-
-    Tables are locked in the order in which recording locks them, so that nobody waits in a circle.
-    """
-    whole = partition_of(evaluation_id)
-    connection.execute(text("LOCK TABLE images, evaluations IN SHARE ROW EXCLUSIVE MODE"))
-    if _is_attached(connection, whole):
-        return
-    for statement in (
-        f"DROP TABLE IF EXISTS {whole}",  # that a samehand left which had no parts
-        f"CREATE TABLE {whole} (LIKE pair_predictions INCLUDING CONSTRAINTS)"
-        " PARTITION BY RANGE (pair_index)",
-        f"ALTER TABLE pair_predictions ATTACH PARTITION {whole}"
-        f" FOR VALUES IN ({int(evaluation_id)})",
-    ):
-        connection.execute(text(statement))
-
-
 def discard_parts(connection: Connection, evaluation_id: int) -> None:
     """Remove the pairs of an evaluation that was not completed.
 
-    An empty table stays behind where others read pairs all the time.
+    If others read pairs all the time, an empty table stays behind.
     """
     for part in parts_there(connection, evaluation_id):
         table = partition_of(evaluation_id, part)
         if not _is_attached(connection, table):
-            connection.execute(text(f"DROP TABLE {table}"))
+            _execute(connection, f"DROP TABLE {table}")
     try:
         with connection.begin_nested():
             drop_partition(connection, evaluation_id)
     except OperationalError:
         empty_partition(connection, evaluation_id)
-    connection.execute(text("SET LOCAL lock_timeout TO DEFAULT"))
+    _execute(connection, "SET LOCAL lock_timeout TO DEFAULT")
 
 
 def empty_partition(connection: Connection, evaluation_id: int) -> None:
-    """Remove an evaluation's pairs, in no time; only who reads these very pairs is waited for."""
+    """Remove an evaluation's pairs in no time, waiting only for those who read these very pairs."""
     table = partition_of(evaluation_id)
     if _exists(connection, table):
-        connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
-        connection.execute(text(f"TRUNCATE {table}"))
+        _execute(connection, f"SET LOCAL lock_timeout = '{PATIENCE}'", f"TRUNCATE {table}")
 
 
 def drop_partition(connection: Connection, evaluation_id: int) -> None:
-    """Drop the tables of an evaluation, which takes a moment in which nobody reads pairs."""
-    connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
-    connection.execute(text(f"DROP TABLE IF EXISTS {partition_of(evaluation_id)}"))
+    """Drop the tables of an evaluation, which takes a moment when nobody reads pairs."""
+    table = partition_of(evaluation_id)
+    _execute(connection, f"SET LOCAL lock_timeout = '{PATIENCE}'", f"DROP TABLE IF EXISTS {table}")
+
+
+def _execute(connection: Connection, *statements: str) -> None:
+    for statement in statements:
+        connection.execute(text(statement))
 
 
 def _is_attached(connection: Connection, table: str) -> bool:
     query = text("SELECT relispartition FROM pg_class WHERE oid = to_regclass(:table)")
-    return bool(connection.execute(query, {"table": table}).scalar())
+    return bool(connection.scalar(query, {"table": table}))
 
 
 def _exists(connection: Connection, table: str) -> bool:
-    found = connection.execute(text("SELECT to_regclass(:table)"), {"table": table})
-    return found.scalar_one() is not None
+    return connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is not None
 
 
 def _bounds(part: int) -> tuple[int, int | None]:
-    """Return the first index of a part, and the first that is beyond it, None where none is."""
+    """Return the first index of a part and the first one beyond it, None if there is none."""
     return part * PART, None if part == LAST_PART else (part + 1) * PART

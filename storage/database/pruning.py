@@ -1,19 +1,17 @@
-"""Removing pairs of evaluations that newer ones superseded or dead runs left; all else is kept."""
+"""Remove the pairs of evaluations that newer ones supersede or that dead runs left."""
 
 import pandas as pd
-from sqlalchemy import Engine, case, delete, exists, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, case, delete, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from storage.database.base import utc_now
+from storage.database.dialects import dialect_of
 from storage.database.evaluation_tables import Evaluation, HardestPair, PairPrediction
-from storage.database.partitions import drop_partition, empty_partition
 from storage.database.records import fail_evaluation
 from storage.database.results import frame
 from storage.database.tables import Model, Run
 from storage.workspace import RESUMABLE
 
-CHUNK = 200_000
 COLUMNS = (
     Evaluation.id.label("evaluation_id"),
     Evaluation.run_id,
@@ -26,11 +24,11 @@ COLUMNS = (
 
 
 def superseded(session: Session) -> pd.DataFrame:
-    """Return the evaluations whose pairs can go, oldest first.
+    """Return the evaluations whose pairs can be removed, oldest first.
 
-    Those are complete, and a newer complete evaluation is of the same split of the same dataset.
-    The newest one of the champion on each split and dataset stays whatever came after. What a
-    pruning that was stopped has left goes, too.
+    Each is complete, and so is a newer one of the same split of the same dataset. The champion's
+    newest evaluation of each split and dataset stays, whatever came later. Evaluations that an
+    interrupted pruning left half removed are returned too.
     """
     newer = aliased(Evaluation)
     follows = (
@@ -67,66 +65,21 @@ def abandoned(session: Session) -> pd.DataFrame:
 
 
 def discard(engine: Engine, evaluation_id: int) -> None:
-    """Remove what was written of an evaluation that will not be completed; it becomes `failed`."""
+    """Remove the pairs of an evaluation that will not be completed; it becomes `failed`."""
     with Session(engine) as session, session.begin():
         fail_evaluation(session, evaluation_id)
 
 
 def prune(engine: Engine, evaluation_id: int) -> None:
-    """Remove the pairs of an evaluation; its metrics and where it came from stay.
+    """Remove the pairs of an evaluation; its metrics and provenance stay.
 
-    On PostgreSQL that takes no longer for many pairs than for few. Nobody else is kept waiting for
-    more than half a second: where others read pairs all the time, an empty table stays behind.
+    On PostgreSQL that takes no longer for many pairs than for few. Nobody else waits for more than
+    half a second: if others read pairs all the time, an empty table stays behind.
     """
-    if engine.dialect.name == "sqlite":
-        _prune_by_and_by(engine, evaluation_id)
-        return
+    dialect = dialect_of(engine)
     with Session(engine) as session, session.begin():
-        empty_partition(session.connection(), evaluation_id)
-        _mark_pruned(session, evaluation_id)
-        _delete(session, evaluation_id)
-    try:
-        with engine.begin() as connection:
-            drop_partition(connection, evaluation_id)
-    except OperationalError:  # others are reading: the empty table does no harm
-        return
-
-
-def _prune_by_and_by(engine: Engine, evaluation_id: int) -> None:
-    """Delete in pieces, between which others can write.
-
-    The evaluation is marked first: none is ever taken for whole that is not.
-    """
-    with Session(engine) as session, session.begin():
-        _mark_pruned(session, evaluation_id)
-    for table, key in (("pair_images", "image_id"), ("pair_predictions", "pair_index")):
-        is_any_left = True
-        while is_any_left:
-            with Session(engine) as session, session.begin():
-                is_any_left = _delete_some(session, evaluation_id, table, key)
-
-
-def _delete_some(session: Session, evaluation_id: int, table: str, key: str) -> bool:
-    """Delete the first rows that are left; returns whether there were any."""
-    first = f"SELECT {key} FROM {table} WHERE evaluation_id = :id ORDER BY {key} LIMIT :chunk"
-    values = {"id": evaluation_id, "chunk": CHUNK}
-    upto = session.scalar(text(f"SELECT max({key}) FROM ({first}) AS first"), values)
-    if upto is not None:
-        session.execute(
-            text(f"DELETE FROM {table} WHERE evaluation_id = :id AND {key} <= :upto"),
-            {"id": evaluation_id, "upto": upto},
-        )
-    return upto is not None
-
-
-def _delete(session: Session, evaluation_id: int) -> None:
-    query = text("DELETE FROM pair_predictions WHERE evaluation_id = :id")
-    session.execute(query, {"id": evaluation_id})
-
-
-def _mark_pruned(session: Session, evaluation_id: int) -> None:
-    """Say when its pairs went; which of them were hardest says nothing without them."""
-    session.execute(delete(HardestPair).where(HardestPair.evaluation_id == evaluation_id))
-    session.execute(
-        update(Evaluation).where(Evaluation.id == evaluation_id).values(pruned_at=utc_now())
-    )
+        dialect.empty_pairs(session.connection(), evaluation_id)
+        # Mark it first, so that an evaluation without some of its pairs never looks whole.
+        session.get_one(Evaluation, evaluation_id).pruned_at = utc_now()
+        session.execute(delete(HardestPair).where(HardestPair.evaluation_id == evaluation_id))
+    dialect.remove_pairs(engine, evaluation_id)

@@ -1,5 +1,11 @@
-"""Questions of one artist, of one image, and of what changed from one evaluation to another."""
+"""Questions about one row: a run, a model, a dataset, an artist, an image, two evaluations."""
 
+import math
+import re
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import PurePath
 from typing import Any
 
 import pandas as pd
@@ -7,9 +13,9 @@ from sqlalchemy import CTE, Select, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from storage.database import views
-from storage.database.evaluation_tables import Evaluation, PairPrediction
+from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
 from storage.database.results import frame, threshold_of
-from storage.database.tables import Artist, Image
+from storage.database.tables import Artist, Dataset, Image, Model, RejectedImage, Run
 from storage.errors import InputError
 
 METRICS = (
@@ -26,18 +32,23 @@ METRICS = (
     "n_pairs",
     "n_triplets",
 )
-SHARED = ("pair_index", "image_a_id", "image_b_id")
+
+
+DISTANCES = (0, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2)
+"""Where a calibration is shown, in thresholds."""
+SUGGESTED = 5
 
 
 def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: int) -> pd.DataFrame:
     """Return the artist's pairs furthest on the wrong side of the threshold, as `pair_results`.
 
-    Raises `InputError` where the evaluation has no such artist, or judged none of their pairs.
+    Any part of the name will do that no other name has. Raises `InputError` if the evaluation has
+    no such artist, or judged none of their pairs.
     """
     of_artist = _images(evaluation_id).join(Artist, Artist.id == Image.artist_id)
+    names = session.scalars(of_artist.with_only_columns(Artist.name).distinct()).all()
+    name = find_name(names, name, f"evaluation {evaluation_id} has no image by")
     ids, splits = _found(session, of_artist.where(Artist.name == name))
-    if not ids:
-        raise InputError(f"evaluation {evaluation_id} has no image by {name!r}")
     side = views.pairs_by_image.c
     theirs = _pairs_of(evaluation_id, ids).where(side.wrong_by.is_not(None))
     chosen = theirs.order_by(side.wrong_by.desc(), side.pair_index).limit(limit).cte("chosen")
@@ -49,11 +60,13 @@ def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: in
 def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: int) -> pd.DataFrame:
     """Return the pairs of an image, nearest first, as `pair_results`.
 
-    Raises `InputError` where the evaluation has no such image, or no pair of it.
+    Any part of the file's name will do that no other name has. Raises `InputError` if the
+    evaluation has no such image, or no pair of it.
     """
-    ids, splits = _found(session, _images(evaluation_id).where(Image.filename == filename))
-    if not ids:
-        raise InputError(f"evaluation {evaluation_id} has no image {filename!r}")
+    images = _images(evaluation_id)
+    names = session.scalars(images.with_only_columns(Image.filename)).all()
+    filename = find_name(names, filename, f"evaluation {evaluation_id} has no image")
+    ids, splits = _found(session, images.where(Image.filename == filename))
     side = views.pairs_by_image.c
     nearest = _pairs_of(evaluation_id, ids).order_by(side.distance, side.pair_index)
     chosen = nearest.limit(limit).cte("chosen")
@@ -62,51 +75,163 @@ def pairs_of_image(session: Session, evaluation_id: int, filename: str, limit: i
     return _some(pairs, f"evaluation {evaluation_id} has no pair of {filename!r}", splits)
 
 
+def find_name(names: Sequence[str], wanted: str, none: str) -> str:
+    """Return the name that is `wanted`, in whatever case, or that alone contains it.
+
+    Raises `InputError` that begins with `none`, or with the names to choose from.
+
+    >>> find_name(["Claude Monet", "Édouard Manet"], "monet", "there is no")
+    'Claude Monet'
+    """
+    if wanted in names:
+        return wanted
+    plain, asked = {name: _plain(name) for name in names}, _plain(wanted)
+    found = [name for name in names if asked in (plain[name], PurePath(plain[name]).stem)]
+    found = found or [name for name in names if asked in plain[name]]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(sorted(found)[:SUGGESTED]) + (", …" if len(found) > SUGGESTED else "")
+        raise InputError(f"{wanted!r} is part of {len(found)} names: {some}; give more of it")
+    parts = {name: {plain[name], *re.split(r"[\W_]+", plain[name])} for name in names}
+    alike = {*get_close_matches(asked, set().union(*parts.values()), SUGGESTED)}
+    meant = [name for name in names if parts[name] & alike][:SUGGESTED]
+    raise InputError(
+        f"{none} {wanted!r}" + (f"; did you mean {', '.join(meant)}?" if meant else "")
+    )
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def changes(session: Session, before: Evaluation, after: Evaluation) -> pd.DataFrame:
     """Return metric by metric what it was, what it is, and the difference.
 
-    Where both judge the same pairs of the same images, a last row tells how many pairs are now
-    taken for the other of "same artist" and "another".
+    If both judge the same pairs of the same files, wherever these lie, a last row says how many
+    pairs have another verdict now. Raises `InputError` for a scored file beside a test.
     """
+    if (before.split is None) != (after.split is None):
+        scored, judged = (before, after) if before.split is None else (after, before)
+        raise InputError(
+            f"evaluation {scored.id} is a scored file and {judged.id} is not: they cannot be"
+            " compared"
+        )
     rows: list[tuple[str, float | None, float | None, float | None]] = []
     for metric in METRICS:
         was, now = getattr(before, metric), getattr(after, metric)
         if was is not None or now is not None:
             rows.append((metric, was, now, None if None in (was, now) else now - was))
-    if before.dataset_id == after.dataset_id and before.split == after.split:
+    if before.split == after.split and _has_same_files(session, before, after):
         rows.append(("flipped_pairs", None, None, _count_flipped(session, before.id, after.id)))
     return pd.DataFrame(rows, columns=["metric", "before", "after", "difference"])
 
 
+def _has_same_files(session: Session, before: Evaluation, after: Evaluation) -> bool:
+    """Whether two datasets hold the same files, maybe in two places; scored files go by names."""
+    one, other = (session.get_one(Dataset, each.dataset_id) for each in (before, after))
+    return before.split is None or one.content_hash == other.content_hash
+
+
 def _count_flipped(session: Session, before: int, after: int) -> int | None:
-    """Count the pairs on which two evaluations decide otherwise; None where they share none."""
+    """Count the pairs with another verdict in each evaluation; None if they share no pair."""
     one, other = aliased(PairPrediction), aliased(PairPrediction)
     same_then = one.distance <= threshold_of(before)
     same_now = other.distance <= threshold_of(after)
-    shared = [getattr(one, name) == getattr(other, name) for name in SHARED]
     query = (
         select(func.sum(case((same_then != same_now, 1), else_=0)))
-        .join(other, and_(*shared))
+        .join(other, one.pair_index == other.pair_index)
         .where(one.evaluation_id == before, other.evaluation_id == after)
     )
+    for side in ("image_a_id", "image_b_id"):
+        here, there = aliased(Image), aliased(Image)
+        query = query.join(here, here.id == getattr(one, side))
+        query = query.join(
+            there, and_(there.id == getattr(other, side), there.filename == here.filename)
+        )
     flipped: int | None = session.scalar(query)
     return flipped
 
 
-def _found(session: Session, images: Select[Any]) -> tuple[list[int], str]:
+def models(session: Session) -> pd.DataFrame:
+    """Return all models, newest first."""
+    columns = [each for each in Model.__table__.columns if each.name != "settings"]
+    query = select(*columns, Run.preset, Run.source).join(Run, Run.id == Model.run_id)
+    return frame(session, query.order_by(Model.id.desc()))
+
+
+def datasets(session: Session) -> pd.DataFrame:
+    """Return all datasets with how much they hold, newest first."""
+    counts = [
+        select(func.count(of.id)).where(of.dataset_id == Dataset.id).scalar_subquery().label(name)
+        for of, name in ((Artist, "artists"), (Image, "images"), (RejectedImage, "rejected"))
+    ]
+    return frame(session, select(*Dataset.__table__.columns, *counts).order_by(Dataset.id.desc()))
+
+
+def artists(session: Session, dataset_id: int) -> pd.DataFrame:
+    """Return the artists of a dataset by name, with their split and how many images they have."""
+    query = (
+        select(Artist.name, Artist.split, func.count(Image.id).label("images"))
+        .outerjoin(Image, Image.artist_id == Artist.id)
+        .where(Artist.dataset_id == dataset_id)
+        .group_by(Artist.id, Artist.name, Artist.split)
+    )
+    return frame(session, query.order_by(Artist.name))
+
+
+def rejected(session: Session, dataset_id: int) -> pd.DataFrame:
+    """Return the images of a dataset that cannot be used, and why."""
+    query = select(RejectedImage.filename, RejectedImage.reason)
+    of_dataset = RejectedImage.dataset_id == dataset_id
+    return frame(session, query.where(of_dataset).order_by(RejectedImage.filename))
+
+
+def baselines(session: Session, evaluation_id: int) -> pd.DataFrame:
+    """Return what simpler methods achieve on the pairs and triplets of an evaluation."""
+    columns = Baseline.__table__.columns
+    of_evaluation = Baseline.evaluation_id == evaluation_id
+    return frame(session, select(*columns).where(of_evaluation).order_by(Baseline.id))
+
+
+def describe_run(run: Run) -> pd.DataFrame:
+    """Return all that is recorded of a run, its settings too, one value a row."""
+    values = {column.name: getattr(run, column.name) for column in Run.__table__.columns}
+    nested = {
+        f"{name}.{key}": value
+        for name in ("settings", "library_versions")
+        for key, value in values.pop(name).items()
+    }
+    rows = [(name, value) for name, value in (values | nested).items() if value is not None]
+    return pd.DataFrame(rows, columns=["name", "value"], dtype=object)
+
+
+def calibration(model: Model) -> pd.DataFrame:
+    """Return the probability of "same artist" at some distances, by a model's calibration."""
+    slope, threshold = model.calibration_slope, model.threshold
+    rows = []
+    for share in DISTANCES:
+        distance = share * threshold
+        probability = 1 / (1 + math.exp(min(slope * (distance - threshold), 700)))
+        rows.append((model.id, threshold, slope, distance, probability, distance <= threshold))
+    columns = ["model_id", "threshold", "slope", "distance", "probability", "predicted_same"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _found(session: Session, images: Select[*tuple[Any, ...]]) -> tuple[list[int], str]:
     """Return the numbers of the images, and the splits that they are in, for people to read."""
     found = session.execute(images).all()
     return [row.id for row in found], ", ".join(sorted({row.split for row in found}))
 
 
 def _some(pairs: pd.DataFrame, none: str, splits: str) -> pd.DataFrame:
-    """Return the pairs. Raises `InputError` where there are none."""
+    """Return the pairs. Raises `InputError` if there are none."""
     if pairs.empty:
         raise InputError(f"{none}, of the split {splits}")
     return pairs
 
 
-def _images(evaluation_id: int) -> Select[Any]:
+def _images(evaluation_id: int) -> Select[*tuple[Any, ...]]:
     return (
         select(Image.id, Image.split)
         .join(Evaluation, Evaluation.dataset_id == Image.dataset_id)
@@ -114,14 +239,14 @@ def _images(evaluation_id: int) -> Select[Any]:
     )
 
 
-def _pairs_of(evaluation_id: int, image_ids: list[int]) -> Select[Any]:
+def _pairs_of(evaluation_id: int, image_ids: list[int]) -> Select[*tuple[Any, ...]]:
     """Select each pair that has one of the images on either side."""
     side = views.pairs_by_image.c
     query = select(side.pair_index, side.distance, side.wrong_by).distinct()
     return query.where(side.evaluation_id == evaluation_id, side.image_id.in_(image_ids))
 
 
-def _results_of(evaluation_id: int, chosen: CTE) -> Select[Any]:
+def _results_of(evaluation_id: int, chosen: CTE) -> Select[*tuple[Any, ...]]:
     """Select the results of the chosen pairs: names are looked up for these alone."""
     row = views.pair_results.c
     there = and_(row.evaluation_id == evaluation_id, row.pair_index == chosen.c.pair_index)

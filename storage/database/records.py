@@ -1,26 +1,20 @@
-"""Writing what flows do to the results database: runs, epochs, models, evaluations, pairs.
+"""Record what flows do: runs, epochs, models, evaluations, pairs.
 
 Every function takes a session and leaves the transaction to its caller, so that what belongs
-together is stored together or not at all. A retried step can call them again.
+together is stored together or not at all. A retried step can call each of them again.
 """
 
 from collections.abc import Iterable
 from typing import Literal
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from storage.database.base import utc_now
-from storage.database.evaluation_tables import (
-    Baseline,
-    Evaluation,
-    HardestPair,
-    Measure,
-    PairPrediction,
-)
-from storage.database.pair_rows import PairColumns, append_pairs, note_images
-from storage.database.partitions import attach_parts, discard_parts, partition_of, parts_there
-from storage.database.tables import Epoch, Model, Run, SweepDifference, SweepTraining
+from storage.database.dialects import dialect_of
+from storage.database.evaluation_tables import Baseline, Evaluation, HardestPair, Measure
+from storage.database.pair_rows import PairColumns
+from storage.database.tables import Epoch, Model, Run, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 
 FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
@@ -34,16 +28,16 @@ def start_run(session: Session, run: Run) -> int:
 
 
 def attach_dataset(session: Session, run_id: int, dataset_id: int) -> None:
-    """Record the dataset on which a run works, known once it is prepared.
+    """Record the dataset that a run works on, known once it is prepared.
 
-    Raises InputError where it has trained on another: what was test might have become training.
+    Raises `InputError` if the run has trained on another: test images might now be in training.
     """
     run = session.get_one(Run, run_id)
     trained = session.scalar(select(Epoch.epoch).where(Epoch.run_id == run_id).limit(1))
     if trained is not None and run.dataset_id != dataset_id:
         raise InputError(
-            f"run {run_id} cannot go on: {run.source} no longer holds the paintings that it"
-            " trained on; bring them back, or train anew"
+            f"run {run_id} cannot resume: {run.source} no longer holds the paintings it trained"
+            " on; restore them, or start a new training"
         )
     run.dataset_id = dataset_id
     session.flush()
@@ -52,7 +46,7 @@ def attach_dataset(session: Session, run_id: int, dataset_id: int) -> None:
 def finish_run(
     session: Session, run_id: int, status: FinalStatus, error: str | None = None
 ) -> None:
-    """Record how a run ended, and when; an error is kept as one line."""
+    """Record how and when a run ended, an error in one line."""
     run = session.get_one(Run, run_id)
     run.status = status
     run.error = None if error is None else " ".join(error.split())
@@ -61,7 +55,7 @@ def finish_run(
 
 
 def reopen_run(session: Session, run_id: int, prefect_flow_run_id: str | None) -> None:
-    """Record that a run which had ended goes on, as another run of its flow."""
+    """Record that a run resumes, as another run of its flow."""
     run = session.get_one(Run, run_id)
     run.status = "running"
     run.error = None
@@ -70,17 +64,23 @@ def reopen_run(session: Session, run_id: int, prefect_flow_run_id: str | None) -
     session.flush()
 
 
+def record_process(session: Session, process: RunProcess) -> None:
+    """Record the process that starts or resumes a run: its device, precision and versions."""
+    session.add(process)
+    session.flush()
+
+
 def record_epoch(session: Session, epoch: Epoch) -> None:
-    """Record an epoch; one that is trained again after a failure replaces its first row."""
+    """Record an epoch in place of an earlier row of it, which a failure left."""
     session.execute(delete(Epoch).where(Epoch.run_id == epoch.run_id, Epoch.epoch == epoch.epoch))
     session.add(epoch)
     session.flush()
 
 
 def record_model(session: Session, model: Model) -> int:
-    """Record a kept checkpoint and return its id, the same for the same run and epoch.
+    """Record a checkpoint and return its id, the same for the same run and epoch.
 
-    Recorded again, a model takes over what `model` sets and keeps the rest, its championship too.
+    A model recorded again takes what `model` sets and keeps the rest, so it stays champion.
     """
     same = select(Model.id).where(Model.run_id == model.run_id, Model.epoch == model.epoch)
     if (model_id := session.scalar(same)) is not None:
@@ -91,18 +91,33 @@ def record_model(session: Session, model: Model) -> int:
 
 
 def promote(session: Session, model_id: int) -> None:
-    """Make a model the champion, in place of any other."""
+    """Make a model the champion in place of any other; promotions wait for each other."""
+    dialect_of(session).take_turn(session.connection())
     session.get_one(Model, model_id)
     session.execute(update(Model).where(Model.is_champion).values(is_champion=False))
     session.execute(update(Model).where(Model.id == model_id).values(is_champion=True))
 
 
-def start_evaluation(session: Session, evaluation: Evaluation) -> int:
-    """Begin an evaluation and return its id; it stays out of the views until it is complete.
+def promote_over(session: Session, model_id: int, expected_champion_id: int | None) -> bool:
+    """Promote a model only if the champion is still the one it was compared with.
 
-    What an earlier attempt of the same run left half-written goes, with its pairs.
+    None stands for no champion. Returns False, and changes nothing, if another model has become
+    the champion meanwhile: compare with that one.
     """
-    _announce_writing(session)
+    dialect_of(session).take_turn(session.connection())
+    if session.scalar(select(Model.id).where(Model.is_champion)) != expected_champion_id:
+        return False
+    promote(session, model_id)
+    return True
+
+
+def start_evaluation(session: Session, evaluation: Evaluation) -> int:
+    """Begin an evaluation and return its id; views leave it out until it is complete.
+
+    Remove what an earlier attempt of the same run left unfinished, with its pairs.
+    """
+    dialect, connection = dialect_of(session), session.connection()
+    dialect.begin_writing(connection)
     unfinished = select(Evaluation.id).where(
         Evaluation.run_id == evaluation.run_id,
         Evaluation.model_id == evaluation.model_id,
@@ -111,7 +126,7 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
         Evaluation.status == "writing",
     )
     for evaluation_id in session.scalars(unfinished).all():
-        _forget_pairs(session, evaluation_id)
+        dialect.forget_pairs(connection, evaluation_id)
         session.execute(delete(Evaluation).where(Evaluation.id == evaluation_id))
     session.add(evaluation)
     session.flush()
@@ -121,15 +136,12 @@ def start_evaluation(session: Session, evaluation: Evaluation) -> int:
 def complete_evaluation(
     session: Session, evaluation_id: int, measured: Evaluation, hardest: Iterable[int] = ()
 ) -> None:
-    """Add the metrics that `measured` sets, note the hardest pairs, make the evaluation visible.
+    """Add the metrics that `measured` sets, store the hardest pairs, make the evaluation visible.
 
-    To be called once all its pairs are written; `hardest` are indices of some. On PostgreSQL, where
-    several processes may do so at once, it belongs into a transaction that has written no
-    evaluation before.
+    Call it once all pairs are written; `hardest` are indices of some of them. On PostgreSQL, where
+    several processes may do so at once, call it in a transaction that has written no evaluation.
     """
-    session.get_one(Evaluation, evaluation_id)
-    prepare = note_images if on_sqlite(session) else attach_parts
-    prepare(session.connection(), evaluation_id)
+    dialect_of(session).finish_pairs(session.connection(), evaluation_id)
     if noted := [{"evaluation_id": evaluation_id, "pair_index": index} for index in hardest]:
         session.execute(insert(HardestPair), noted)
     measured.id = evaluation_id
@@ -139,15 +151,16 @@ def complete_evaluation(
 
 
 def fail_evaluation(session: Session, evaluation_id: int) -> None:
-    """Record that an evaluation will not be completed; what was written of it goes."""
-    _announce_writing(session)
-    _forget_pairs(session, evaluation_id)
+    """Record that an evaluation will not be completed, and remove its pairs."""
+    dialect, connection = dialect_of(session), session.connection()
+    dialect.begin_writing(connection)
+    dialect.forget_pairs(connection, evaluation_id)
     session.get_one(Evaluation, evaluation_id).status = "failed"
     session.flush()
 
 
 def record_baseline(session: Session, baseline: Baseline) -> None:
-    """Record what a baseline achieves, in place of an earlier row of the same name."""
+    """Record what a baseline achieves in place of an earlier row of the same name."""
     session.execute(
         delete(Baseline).where(
             Baseline.evaluation_id == baseline.evaluation_id, Baseline.name == baseline.name
@@ -167,8 +180,8 @@ def record_measures(session: Session, measures: Iterable[Measure]) -> None:
 def record_sweep_training(session: Session, training: SweepTraining) -> None:
     """Record what a sweep trains.
 
-    Recorded again, a training takes over what `training` sets and keeps the rest: its run is known
-    before its evaluation is.
+    A training recorded again takes what `training` sets and keeps the rest: its run is known
+    before its evaluation.
     """
     session.merge(training)
     session.flush()
@@ -182,34 +195,10 @@ def record_sweep_differences(session: Session, differences: Iterable[SweepDiffer
 
 
 def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
-    """Append pairs to an evaluation; they are seen once it is complete."""
-    append_pairs(session.connection(), evaluation_id, pairs)
+    """Append pairs to an evaluation; views show them once it is complete."""
+    dialect_of(session).append_pairs(session.connection(), evaluation_id, pairs)
 
 
 def count_pairs(session: Session, evaluation_id: int) -> int:
-    """Count the pairs that are stored of an evaluation, seen or not seen yet."""
-    tables = [PairPrediction.__tablename__]
-    if not on_sqlite(session) and (parts := parts_there(session.connection(), evaluation_id)):
-        tables = [partition_of(evaluation_id, part) for part in parts]
-    query = "SELECT count(*) FROM {} WHERE evaluation_id = :id"
-    values = {"id": evaluation_id}
-    return sum(session.execute(text(query.format(table)), values).scalar_one() for table in tables)
-
-
-def _forget_pairs(session: Session, evaluation_id: int) -> None:
-    """Remove the pairs of an evaluation that was not completed."""
-    if not on_sqlite(session):
-        discard_parts(session.connection(), evaluation_id)
-    of_evaluation = PairPrediction.evaluation_id == evaluation_id
-    session.execute(delete(PairPrediction).where(of_evaluation))
-
-
-def _announce_writing(session: Session) -> None:
-    """On PostgreSQL, wait for who attaches pairs before touching any, not in the middle of it."""
-    if not on_sqlite(session):
-        session.execute(text("LOCK TABLE evaluations IN ROW EXCLUSIVE MODE"))
-
-
-def on_sqlite(session: Session) -> bool:
-    """Return whether the session's database is SQLite, else it is PostgreSQL."""
-    return session.get_bind().dialect.name == "sqlite"
+    """Count the stored pairs of an evaluation, whether the views show them yet or not."""
+    return dialect_of(session).count_pairs(session.connection(), evaluation_id)

@@ -1,20 +1,20 @@
-"""Reading the results database: the questions behind `samehand results`.
+"""Reading the results database: tables as data frames, and rows that users name.
 
-Tables come as data frames with a column per field. Where a user names a row, `last` is the
-newest, and a number that does not exist raises `InputError` with those that do.
+`last` is the newest row. A number that does not exist raises `InputError` with those that do.
 """
 
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sqlalchemy import (
-    Case,
     ColumnElement,
+    FromClause,
     Integer,
     ScalarSelect,
     Select,
-    SQLColumnExpression,
     case,
+    exists,
     func,
+    or_,
     select,
 )
 from sqlalchemy.orm import Session
@@ -28,13 +28,21 @@ from storage.database.evaluation_tables import (
     Measure,
     PairPrediction,
 )
-from storage.database.tables import Artist, Epoch, Model, Run, SweepDifference, SweepTraining
+from storage.database.tables import (
+    Artist,
+    Dataset,
+    Epoch,
+    Model,
+    Run,
+    SweepDifference,
+    SweepTraining,
+)
 from storage.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = TypeVar("Row", Run, Model, Evaluation)
+Row = TypeVar("Row", Run, Model, Evaluation, Dataset)
 Order = Literal["index", "hardest"]
 SHOWN = 10
 
@@ -70,10 +78,7 @@ def evaluations(session: Session) -> "pd.DataFrame":
 
 
 def measures(session: Session, evaluation_id: int) -> "pd.DataFrame":
-    """Return what an evaluation measured, the network first, of everything before what is matched.
-
-    Empty where it is from before measures were stored.
-    """
+    """Return the measures of an evaluation: the network's first, those of all pairs first."""
     is_baseline = Measure.contender != NETWORK
     order = (is_baseline, Measure.contender, Measure.scope, Measure.metric)
     columns = Measure.__table__.columns
@@ -82,7 +87,7 @@ def measures(session: Session, evaluation_id: int) -> "pd.DataFrame":
 
 
 def sweep_trainings(session: Session, run_id: int) -> "pd.DataFrame":
-    """Return what a sweep trained, recipe by recipe, with the evaluation's figures once there."""
+    """Return the trainings of a sweep by recipe, with the figures of their evaluations."""
     query = (
         select(
             *SweepTraining.__table__.columns,
@@ -98,7 +103,7 @@ def sweep_trainings(session: Session, run_id: int) -> "pd.DataFrame":
 
 
 def sweep_differences(session: Session, run_id: int) -> "pd.DataFrame":
-    """Return how the recipes of a sweep compare, metric by metric, the greatest gain first."""
+    """Return by how much the recipes of a sweep differ, by metric, the greatest gain first."""
     row = SweepDifference
     query = select(*row.__table__.columns).where(row.run_id == run_id)
     return frame(session, query.order_by(row.metric, row.value.desc(), row.recipe, row.rival))
@@ -109,47 +114,56 @@ def pairs(
 ) -> "pd.DataFrame":
     """Return rows of `pair_results` for an evaluation, at most `limit`.
 
-    The hardest pairs are those furthest on the wrong side of the threshold; where the truth is
-    unknown, those closest to it.
+    The hardest are the mistakes of both kinds in turn, each kind from its greatest on, as one kind
+    can be wrong by more than the other. Then come the pairs that are closest to being mistakes.
     """
     row = views.pair_results.c
     query = select(views.pair_results).where(row.evaluation_id == evaluation_id)
     if order == "index":
         return frame(session, query.order_by(row.pair_index).limit(limit))
-    if limit is not None and limit <= HARDEST_KEPT and _has_hardest(session, evaluation_id):
-        hardest = query.where(row.pair_index.in_(_noted(evaluation_id)))
-        ordered = hardest.order_by(row.wrong_by.desc(), row.pair_index)
-        return frame(session, ordered.limit(limit))
+    noted = select(HardestPair.pair_index).where(HardestPair.evaluation_id == evaluation_id)
+    among = PairPrediction.evaluation_id == evaluation_id
+    if limit is not None and limit <= HARDEST_KEPT and session.scalar(noted.limit(1)) is not None:
+        among &= PairPrediction.pair_index.in_(noted)
     # Names are looked up for the few that are chosen, not for all that are compared.
-    chosen = _hardest_of_all(evaluation_id, limit).cte("chosen")
+    chosen = _hardest(evaluation_id, among, limit).cte("chosen")
     query = query.join(chosen, chosen.c.pair_index == row.pair_index)
-    return frame(session, query.order_by(chosen.c.hardness.desc(), row.pair_index))
+    return frame(session, query.order_by(*_in_turn(chosen)))
 
 
-def _has_hardest(session: Session, evaluation_id: int) -> bool:
-    """Whether the hardest pairs of an evaluation are noted: its truth was known as it was made."""
-    return session.scalar(_noted(evaluation_id).limit(1)) is not None
-
-
-def _noted(evaluation_id: int) -> Select[tuple[int]]:
-    return select(HardestPair.pair_index).where(HardestPair.evaluation_id == evaluation_id)
-
-
-def _hardest_of_all(evaluation_id: int, limit: int | None) -> Select[Any]:
-    """Select the pairs furthest on the wrong side of the threshold, reading all; see `pairs`."""
+def _hardest(
+    evaluation_id: int, among: ColumnElement[bool], limit: int | None
+) -> Select[*tuple[Any, ...]]:
+    """Select the hardest of some pairs of an evaluation, see `pairs`."""
     pair = PairPrediction
     beyond = pair.distance - threshold_of(evaluation_id)
-    hard = hardness(pair.same_artist, beyond).label("hardness")
-    return (
-        select(pair.pair_index, hard)
-        .where(pair.evaluation_id == evaluation_id)
-        .order_by(hard.desc(), pair.pair_index)
-        .limit(limit)
+    hardness = case(
+        (pair.same_artist.is_(True), beyond),
+        (pair.same_artist.is_(False), -beyond),
+        else_=-func.abs(beyond),
     )
+    is_mistake = case(
+        (pair.same_artist.is_(True), beyond > 0),
+        (pair.same_artist.is_(False), beyond <= 0),
+        else_=False,
+    )
+    rank = func.row_number().over(
+        partition_by=[is_mistake, pair.same_artist], order_by=[hardness.desc(), pair.pair_index]
+    )
+    judged = select(
+        pair.pair_index, hardness.label("hardness"), is_mistake.label("is_mistake"),
+        rank.label("rank"),
+    ).where(among).subquery()  # fmt: skip
+    return select(judged).order_by(*_in_turn(judged)).limit(limit)
+
+
+def _in_turn(judged: FromClause) -> tuple[ColumnElement[Any], ...]:
+    turn = case((judged.c.is_mistake, judged.c.rank), else_=0)
+    return judged.c.is_mistake.desc(), turn, judged.c.hardness.desc(), judged.c.pair_index
 
 
 def threshold_of(evaluation_id: int) -> ScalarSelect[float]:
-    """Select the threshold of an evaluation: its own, else its model's."""
+    """Select the threshold of an evaluation, by default its model's."""
     return (
         select(func.coalesce(Evaluation.threshold, Model.threshold))
         .join(Model, Model.id == Evaluation.model_id)
@@ -158,36 +172,38 @@ def threshold_of(evaluation_id: int) -> ScalarSelect[float]:
     )
 
 
-def hardness(same_artist: SQLColumnExpression[Any], beyond: ColumnElement[Any]) -> Case[Any]:
-    """Say how far a pair lies on the wrong side, `beyond` being its distance past the threshold.
-
-    Where the truth is unknown, the hardest are those closest to the threshold.
-    """
-    return case(
-        (same_artist.is_(True), beyond),
-        (same_artist.is_(False), -beyond),
-        else_=-func.abs(beyond),
-    )
-
-
 def leaderboard(session: Session) -> "pd.DataFrame":
-    """Return the models with their latest test evaluation, best ROC AUC first."""
+    """Return the models with their latest test evaluation, best first on each source."""
     row = views.leaderboard.c
-    query = select(views.leaderboard).order_by(row.roc_auc.desc().nulls_last(), row.model_id)
-    return frame(session, query)
+    order = (row.source.nulls_last(), row.data_hash, row.rank.nulls_last(), row.model_id)
+    return frame(session, select(views.leaderboard).order_by(*order))
 
 
 def find_run(session: Session, run_id: int | str, flow_name: str | None = None) -> Run:
-    """Return a run by its number, or the `last` one, among those of a flow where it is given."""
+    """Return a run, or a run of a flow, by its number or the `last` one."""
     if flow_name is None:
         return _find(session, Run, "run", run_id)
     return _find(session, Run, f"run of {flow_name}", run_id, Run.flow_name == flow_name)
 
 
+def find_training(session: Session, run_id: int | str) -> Run:
+    """Return a training run by its number, or the `last` one that has finished an epoch."""
+    has_epochs = (exists().where(Epoch.run_id == Run.id),) if run_id == "last" else ()
+    return _find(
+        session, Run, "run of train-flow", run_id, Run.flow_name == "train-flow", *has_epochs
+    )
+
+
 def find_stopped_run(session: Session, run_id: int | str, flow_name: str) -> Run:
-    """Return a run of a flow to go on with, by its number, or the `last` one."""
-    stopped = (Run.flow_name == flow_name, Run.status != "complete")
-    return _find(session, Run, f"stopped run of {flow_name}", run_id, *stopped)
+    """Return a run of a flow to continue, by its number, or the `last` one.
+
+    The last is one that got somewhere: not one that failed before it had a dataset.
+    """
+    among = [Run.flow_name == flow_name, Run.status != "complete"]
+    if run_id == "last":
+        work = [exists().where(of == Run.id) for of in (Evaluation.run_id, SweepTraining.run_id)]
+        among.append(or_(Run.status != "failed", Run.dataset_id.is_not(None), *work))
+    return _find(session, Run, f"stopped run of {flow_name}", run_id, *among)
 
 
 def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
@@ -197,7 +213,7 @@ def find_evaluation(session: Session, evaluation_id: int | str) -> Evaluation:
 
 
 def find_evaluation_with_pairs(session: Session, evaluation_id: int | str) -> Evaluation:
-    """Return what `find_evaluation` does. Raises `InputError` where its pairs were pruned."""
+    """Return a complete evaluation. Raises `InputError` if its pairs were pruned."""
     found = find_evaluation(session, evaluation_id)
     if found.pruned_at is not None:
         when = f"{found.pruned_at:%Y-%m-%d}"
@@ -205,30 +221,42 @@ def find_evaluation_with_pairs(session: Session, evaluation_id: int | str) -> Ev
     return found
 
 
+def find_dataset(session: Session, dataset_id: int | str) -> Dataset:
+    """Return a dataset by its number, or the `last` one."""
+    return _find(session, Dataset, "dataset", dataset_id)
+
+
 def find_model(session: Session, model_id: int | str | None = None) -> Model:
-    """Return a model by its number or the `last` one; by default the champion, else the newest."""
-    if model_id is None:
-        return champion(session) or _find(session, Model, "model", "last")
+    """Return a model by its number, the `last` one or the `champion`.
+
+    By default that is the champion, or the newest if there is none.
+    """
+    if model_id in (None, "champion"):
+        if found := champion(session):
+            return found
+        if model_id is not None:
+            raise InputError("there is no champion yet; name a model by its number, or last")
+        model_id = "last"
     return _find(session, Model, "model", model_id)
 
 
 def stopped_training(
     session: Session, source: str, settings: dict[str, Any], after: int
 ) -> int | None:
-    """Return the newest training run after a run that was stopped, of these very settings."""
+    """Return the newest stopped training run with these settings after a run."""
     begun = (Run.flow_name == "train-flow", Run.source == source, Run.id > after)
     query = select(Run).where(*begun, Run.status != "complete").order_by(Run.id.desc())
     return next((run.id for run in session.scalars(query) if run.settings == settings), None)
 
 
 def run_of_flow_run(session: Session, prefect_flow_run_id: str) -> Run | None:
-    """Return the run that a flow run began, to go on with or to end."""
+    """Return the run that a flow run began or continued."""
     query = select(Run).where(Run.prefect_flow_run_id == prefect_flow_run_id)
     return session.scalars(query.order_by(Run.id.desc()).limit(1)).first()
 
 
 def running_runs(session: Session) -> list[Run]:
-    """Return the runs that have begun and not ended, as far as is known."""
+    """Return the runs that have begun and are not known to have ended."""
     return list(session.scalars(select(Run).where(Run.status == "running").order_by(Run.id)))
 
 
@@ -261,21 +289,21 @@ def evaluation_before_run(session: Session, model_id: int, run_id: int) -> Evalu
 def evaluation_by_run(
     session: Session, run_id: int, model_id: int, dataset_id: int, split: str
 ) -> Evaluation | None:
-    """Return the complete evaluation that a run has made of a model, to be used again."""
+    """Return the complete evaluation of a model on a dataset's split by a run."""
     made = (Evaluation.run_id == run_id, Evaluation.dataset_id == dataset_id)
     return session.scalars(_evaluations_of(model_id, split, *made)).first()
 
 
 def _evaluations_of(
     model_id: int, split: str | None, *among: ColumnElement[bool]
-) -> Select[tuple[Evaluation]]:
+) -> Select[Evaluation]:
     complete = (Evaluation.status == "complete", Evaluation.split == split)
     query = select(Evaluation).where(Evaluation.model_id == model_id, *complete, *among)
     return query.order_by(Evaluation.id.desc()).limit(1)
 
 
 def unfinished_evaluation(session: Session, run_id: int) -> Evaluation | None:
-    """Return the evaluation that a run has begun and not completed."""
+    """Return the evaluation that a run has begun but not completed."""
     query = select(Evaluation).where(Evaluation.run_id == run_id, Evaluation.status == "writing")
     return session.scalars(query.order_by(Evaluation.id.desc()).limit(1)).first()
 
@@ -291,7 +319,7 @@ def artist_splits_of(session: Session, dataset_id: int | None) -> dict[str, str]
 def _find(
     session: Session, kind: type[Row], name: str, wanted: int | str, *among: ColumnElement[bool]
 ) -> Row:
-    """Return the row that is wanted; raise `InputError` with the numbers to choose from."""
+    """Return the wanted row, or raise `InputError` with the numbers to choose from."""
     ids = list(session.scalars(select(kind.id).where(*among).order_by(kind.id.desc())))
     if not ids:
         raise InputError(f"the database holds no {name} yet")
@@ -302,9 +330,9 @@ def _find(
     return session.get_one(kind, found)
 
 
-def frame(session: Session, query: Select[Any]) -> "pd.DataFrame":
-    """Return the rows of a query as a data frame; counts stay whole where some are missing."""
-    import pandas as pd  # most of a second, which two images to compare need not wait
+def frame(session: Session, query: Select[*tuple[Any, ...]]) -> "pd.DataFrame":
+    """Return the rows of a query as a data frame; counts stay integers if some are missing."""
+    import pandas as pd  # takes long, and comparing two images needs none
 
     table = pd.read_sql(query, session.connection())
     counts = (column.key for column in query.selected_columns if isinstance(column.type, Integer))

@@ -1,4 +1,4 @@
-"""Which revision the schema is, told by the names of the files that upgrade to each."""
+"""The revisions of the schema: the names of the files that upgrade to each, oldest first."""
 
 from pathlib import Path
 
@@ -6,7 +6,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "alembic_version"
 
 
+def revisions(migrations: Path = MIGRATIONS) -> list[str]:
+    """Return all revisions, oldest first."""
+    return sorted(file.stem for file in migrations.glob("versions/r*.py"))
+
+
 def newest_revision() -> str:
-    """The revision that our schema is."""
-    newest = max(file.name for file in MIGRATIONS.glob("versions/r*.py"))
-    return newest.removeprefix("r").partition("_")[0]
+    """Return the revision of this program's schema."""
+    return revisions()[-1]

@@ -1,10 +1,11 @@
-"""The tables of what was done, one class for each: datasets, runs, epochs, models, sweeps.
+"""The tables of datasets, runs, epochs, models and sweeps, one class each.
 
-A class is also the value by which its row is handed over: `Run(flow_name=..., preset=...)`.
+Functions take and return rows as instances of these classes: `Run(flow_name=..., preset=...)`.
 Every metric and every pair leads back to a run, and a run to all that is needed to repeat it.
 """
 
 from datetime import datetime
+from socket import gethostname
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
@@ -14,7 +15,7 @@ from storage.database.base import Base, RunStatus, Split, shares, utc_now
 
 
 class Dataset(Base):
-    """A prepared source, cropped by certain rules; `crops_hash` is empty where it has no crops."""
+    """A prepared source, cropped by certain rules; `crops_hash` is empty if it has no crops."""
 
     __tablename__ = "datasets"
     __table_args__ = (UniqueConstraint("source", "content_hash", "crops_hash"),)
@@ -28,7 +29,7 @@ class Dataset(Base):
 
 
 class Artist(Base):
-    """An artist of a dataset, in one split with all images that are used."""
+    """An artist of a dataset; all of their images that are used are in one split."""
 
     __tablename__ = "artists"
     __table_args__ = (UniqueConstraint("dataset_id", "name"),)
@@ -40,7 +41,7 @@ class Artist(Base):
 
 
 class Image(Base):
-    """An image of a dataset; `artist_id` is NULL where the artist is not known."""
+    """An image of a dataset; `artist_id` is NULL if the artist is unknown."""
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("dataset_id", "filename"),)
@@ -70,7 +71,7 @@ class RejectedImage(Base):
 
 
 class Run(Base):
-    """A run of a flow: what it was set to, on what it ran, how it ended."""
+    """A run of a flow: its settings, what it ran on, how it ended."""
 
     __tablename__ = "runs"
 
@@ -87,13 +88,29 @@ class Run(Base):
     code_version: Mapped[str]
     library_versions: Mapped[dict[str, Any]]
     directory: Mapped[str]
+    workspace: Mapped[str | None]  # the identity of the SAMEHAND_HOME that `directory` is in
     dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
-    # The stored model that it judges or scores by; models have runs too, hence use_alter.
+    # The stored model that the run evaluates; models have runs too, hence use_alter.
     model_id: Mapped[int | None] = mapped_column(
         ForeignKey("models.id", ondelete="SET NULL", use_alter=True)
     )
     started_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
+
+
+class RunProcess(Base):
+    """A process that worked on a run: the first one, and one more each time the run resumes."""
+
+    __tablename__ = "run_processes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    started_at: Mapped[datetime] = mapped_column(default=utc_now)
+    host: Mapped[str] = mapped_column(default=gethostname)
+    device: Mapped[str]
+    precision: Mapped[str]
+    code_version: Mapped[str]
+    library_versions: Mapped[dict[str, Any]]
 
 
 class Epoch(Base):
@@ -102,7 +119,7 @@ class Epoch(Base):
     __tablename__ = "epochs"
     __table_args__ = (
         CheckConstraint("epoch >= 0", name="epoch"),
-        *shares("train_accuracy", "validation_accuracy", "validation_roc_auc", "test_accuracy"),
+        *shares("train_accuracy, validation_accuracy, validation_roc_auc, test_accuracy"),
     )
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
@@ -130,9 +147,9 @@ class Model(Base):
         UniqueConstraint("run_id", "epoch"),
         CheckConstraint("epoch >= 0", name="epoch"),
         CheckConstraint("threshold >= 0", name="threshold"),
-        *shares("validation_roc_auc", "validation_accuracy"),
+        *shares("validation_roc_auc, validation_accuracy"),
         Index(
-            "ix_models_champion",  # unique over the rows that hold true: one champion at most
+            "ix_models_champion",  # unique among the rows that are true: at most one champion
             "is_champion",
             unique=True,
             sqlite_where=text("is_champion"),
@@ -156,7 +173,7 @@ class Model(Base):
 class SweepTraining(Base):
     """One training of a sweep: a recipe on a fold of the artists, from a seed.
 
-    The run that trained it and its evaluation are NULL until they are there, or once they are gone.
+    Its training run and its evaluation are NULL until they exist, and after they are deleted.
     """
 
     __tablename__ = "sweeps"
@@ -173,7 +190,7 @@ class SweepTraining(Base):
 
 
 class SweepDifference(Base):
-    """By how much a recipe is better than a rival on the same folds, with its 95 % interval."""
+    """How much better a recipe is than a rival on the same folds, with its 95 % interval."""
 
     __tablename__ = "sweep_differences"
 

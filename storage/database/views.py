@@ -1,6 +1,6 @@
 """The views for people: `pair_results`, `pairs_by_image`, `leaderboard` and `provenance`.
 
-They are described as tables too, so that they can be selected from.
+Each is also described as a table, so that queries can select from it.
 """
 
 from typing import Any
@@ -9,27 +9,24 @@ from sqlalchemy import (
     Case,
     Column,
     ColumnElement,
+    FromClause,
     MetaData,
     Select,
-    SQLColumnExpression,
     Table,
     and_,
     case,
     func,
     null,
     select,
-    union_all,
 )
 from sqlalchemy.orm import aliased
 
-from storage.database.base import Base
-from storage.database.evaluation_tables import VERDICTS, Evaluation, PairImage, PairPrediction
+from storage.database import postgres, sqlite
+from storage.database.evaluation_tables import Evaluation, PairPrediction
 from storage.database.tables import Artist, Dataset, Image, Model, Run
 
-ADDED = ("pruned_at", *VERDICTS)  # columns of evaluations that came after the leaderboard
 
-
-def _pair_results() -> Select[Any]:
+def _pair_results() -> Select[*tuple[Any, ...]]:
     """Select the pairs of complete evaluations with names, probability and verdict.
 
     The probability is the logistic 1 / (1 + exp(-x)) of x = slope * (threshold - distance),
@@ -68,7 +65,7 @@ def _pair_results() -> Select[Any]:
 
 
 def _wrong_by(same_artist: Any, distance: Any, threshold: ColumnElement[Any]) -> Case[Any]:
-    """How far a pair lies on the wrong side of the threshold, NULL where the truth is unknown."""
+    """How far a pair lies on the wrong side of the threshold, NULL if the truth is unknown."""
     return case(
         (same_artist.is_(None), null()),
         (same_artist, distance - threshold),
@@ -76,23 +73,8 @@ def _wrong_by(same_artist: Any, distance: Any, threshold: ColumnElement[Any]) ->
     )
 
 
-def _pairs_by_image(dialect: str) -> Select[Any]:
-    """Select the pairs of complete evaluations once for each of their images.
-
-    On PostgreSQL by the indexes of both sides, without any condition of their own, which would keep
-    it from using them: a pair of an image with itself is there twice. On SQLite by `PairImage`.
-    """
-    a, b = PairPrediction.image_a_id, PairPrediction.image_b_id
-    if dialect == "sqlite":
-        shared = (
-            PairPrediction.evaluation_id == PairImage.evaluation_id,
-            PairPrediction.pair_index == PairImage.pair_index,
-        )
-        other = case((a == PairImage.image_id, b), else_=a)
-        found = _side(PairImage.image_id, other).join_from(PairImage, PairPrediction, and_(*shared))
-        sides = found.subquery("sides")
-    else:
-        sides = union_all(_side(a, b), _side(b, a)).subquery("sides")
+def _pairs_by_image(sides: FromClause) -> Select[*tuple[Any, ...]]:
+    """Select the pairs of complete evaluations once for each of their images."""
     threshold = func.coalesce(Evaluation.threshold, Model.threshold)
     wrong_by = _wrong_by(sides.c.same_artist, sides.c.distance, threshold)
     return (
@@ -103,36 +85,42 @@ def _pairs_by_image(dialect: str) -> Select[Any]:
     )
 
 
-def _side(image_id: SQLColumnExpression[int], other_id: SQLColumnExpression[int]) -> Select[Any]:
-    return select(
-        PairPrediction.evaluation_id,
-        image_id.label("image_id"),
-        other_id.label("other_id"),
-        PairPrediction.pair_index,
-        PairPrediction.distance,
-        PairPrediction.same_artist,
-    )
+def _leaderboard() -> Select[*tuple[Any, ...]]:
+    """Select one row per model with its run and its latest complete test evaluation.
 
-
-def _leaderboard() -> Select[Any]:
-    """Select one row per model with its run and its latest complete test evaluation."""
+    The source is the one that was measured, with its test images and artists. `rank` compares
+    models that were measured on the same paintings, however they were cropped.
+    """
     newest_first = func.row_number().over(
         partition_by=Evaluation.model_id,
         order_by=[Evaluation.created_at.desc(), Evaluation.id.desc()],
     )
-    # A view in the database keeps the columns that there were when it was made.
-    columns = [each for each in Evaluation.__table__.columns if each.name not in ADDED]
     complete = (
-        select(*columns, newest_first.label("rank"))
+        select(Evaluation, newest_first.label("age"))
         .where(Evaluation.status == "complete", Evaluation.split == "test")
         .subquery("complete")
     )
+    n_artists = (
+        select(func.count())
+        .where(Artist.dataset_id == complete.c.dataset_id, Artist.split == "test")
+        .scalar_subquery()
+    )
+    best_first = (complete.c.roc_auc.desc().nulls_last(), Model.id)
+    trained_on = aliased(Dataset, name="trained_on")
+    rank = func.row_number().over(
+        partition_by=[Dataset.source, Dataset.content_hash], order_by=best_first
+    )
     return (
         select(
+            case((complete.c.roc_auc.is_not(None), rank)).label("rank"),
             Model.id.label("model_id"),
             Model.run_id,
             Run.preset,
+            trained_on.source.label("trained_on"),
             Dataset.source,
+            Dataset.content_hash.label("data_hash"),
+            complete.c.n_images,
+            n_artists.label("n_artists"),
             Model.epoch,
             Model.is_champion,
             complete.c.id.label("evaluation_id"),
@@ -150,14 +138,15 @@ def _leaderboard() -> Select[Any]:
             complete.c.created_at.label("evaluated_at"),
         )
         .join(Run, Run.id == Model.run_id)
-        .outerjoin(Dataset, Dataset.id == Run.dataset_id)
-        .outerjoin(complete, and_(complete.c.model_id == Model.id, complete.c.rank == 1))
-        .order_by(complete.c.roc_auc.desc().nulls_last(), Model.id)
+        .outerjoin(trained_on, trained_on.id == Run.dataset_id)
+        .outerjoin(complete, and_(complete.c.model_id == Model.id, complete.c.age == 1))
+        .outerjoin(Dataset, Dataset.id == complete.c.dataset_id)
+        .order_by(Dataset.source.nulls_last(), Dataset.content_hash, *best_first)
     )
 
 
-def _provenance() -> Select[Any]:
-    """Select for each evaluation all that is needed to repeat it, and the training of its model."""
+def _provenance() -> Select[*tuple[Any, ...]]:
+    """Select what is needed to repeat each evaluation, and the training of its model."""
     training, trained_on = aliased(Run, name="training"), aliased(Dataset, name="trained_on")
     return (
         select(
@@ -196,8 +185,10 @@ def _provenance() -> Select[Any]:
     )
 
 
-def _as_table(name: str, query: Select[Any], on_sqlite: Select[Any] | None = None) -> Table:
-    """Describe a view as a table, with what it selects on either database beside it."""
+def _as_table(
+    name: str, query: Select[*tuple[Any, ...]], on_sqlite: Select[*tuple[Any, ...]] | None = None
+) -> Table:
+    """Describe a view as a table, with the query of each database in its `info`."""
     columns = [Column(column.name, column.type) for column in query.selected_columns]
     queries = {"postgresql": query, "sqlite": query if on_sqlite is None else on_sqlite}
     return Table(name, MetaData(), *columns, info=queries)
@@ -205,11 +196,8 @@ def _as_table(name: str, query: Select[Any], on_sqlite: Select[Any] | None = Non
 
 pair_results: Table = _as_table("pair_results", _pair_results())
 pairs_by_image: Table = _as_table(
-    "pairs_by_image", _pairs_by_image("postgresql"), _pairs_by_image("sqlite")
+    "pairs_by_image", _pairs_by_image(postgres.sides()), _pairs_by_image(sqlite.sides())
 )
 leaderboard: Table = _as_table("leaderboard", _leaderboard())
 provenance: Table = _as_table("provenance", _provenance())
-
 VIEWS = (pair_results, pairs_by_image, leaderboard, provenance)
-SCHEMA = (*Base.metadata.tables.values(), *VIEWS)
-"""Everything the database holds: the tables that this module builds on, and its views."""

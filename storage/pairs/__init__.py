@@ -1,1 +1,1 @@
-"""Files of pairs: read in pieces, their faulty rows named, answered by a submission."""
+"""Files of pairs: reading, faulty rows, and the submission."""

@@ -1,6 +1,6 @@
-"""Pairs to score, as Kaggle writes them, read in pieces from wherever they lie."""
+"""Read pairs to score from a file like Kaggle's, piece by piece."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,14 @@ from storage.errors import InputError
 from storage.pairs.faults import Faults
 from storage.pairs.stream import read_batches
 
-MAX_INDEX = 2**31 - 1  # what an integer column of PostgreSQL holds
-NO_INDEX = f"the index is no whole number from 0 to {MAX_INDEX}"
-NO_IMAGE = "an image is not named"
-DOUBLED = "the index was given before"
-
-Report = Callable[[int], None]
+MAX_INDEX = 2**31 - 1  # the largest value of an integer column in PostgreSQL
 
 
 @dataclass(frozen=True, slots=True)
 class PairPiece:
-    """Some consecutive pairs: whole indices (n,), and both images (n,) as places among the names.
+    """Consecutive pairs: indices (n,), and both images (n,) as places in the list of names.
 
-    `n_rows` is how many rows of the file have been read so far, faulty ones too.
+    `n_rows` is the number of rows read so far, including faulty ones.
     """
 
     index: NDArray[np.int64]
@@ -37,7 +32,7 @@ class PairPiece:
 
 @dataclass(frozen=True, slots=True)
 class PairSurvey:
-    """The images that a file of pairs names, and how many rows it has, faulty ones too."""
+    """The images that a file of pairs names, and its number of rows, including faulty ones."""
 
     names: tuple[str, ...]
     n_rows: int
@@ -46,7 +41,7 @@ class PairSurvey:
 def survey_pairs(path: Path) -> PairSurvey:
     """Read a whole file of pairs for the images that it names.
 
-    Raises InputError as `read_pairs` does, and for a file without any pair.
+    Raises InputError as `read_pairs` does, and for a file without pairs.
     """
     names: dict[str, None] = {}
     faults, n_rows = Faults(), 0
@@ -62,31 +57,30 @@ def survey_pairs(path: Path) -> PairSurvey:
 
 
 def read_pairs(path: Path, names: Sequence[str], faults: Faults) -> Iterator[PairPiece]:
-    """Read ``index,image1,image2`` piece by piece; compressed files are read in place.
+    """Read ``index,image1,image2`` piece by piece, in constant memory, also from compressed files.
 
-    Rows that are no pairs, that repeat an index, or that name an image not among `names`, are left
-    out and added to `faults`; empty rows are passed over. Memory stays flat. Raises InputError
-    where the file cannot be read at all.
+    Rows that are not pairs, repeat an index, or name an image outside `names` are skipped and added
+    to `faults`; empty rows are skipped silently. Raises InputError if the file cannot be read.
     """
     known, usable_names = pa.array(names, pa.string()), frozenset(names)
-    # 2 GiB that take up room only where written: for Kaggle's 22 million pairs 22 MB.
+    # 2 GiB, but only written pages take memory: 22 MB for Kaggle's 22 million pairs.
     seen = np.zeros(MAX_INDEX + 1, np.bool_)
     n_read = 0
     for batch in read_batches(path, faults):
         index = _whole(batch.index)
         first, second = (_places(column, known) for column in batch.images)
-        doubled = _doubled(index, seen)
-        usable = (index >= 0) & (first >= 0) & (second >= 0) & ~doubled
+        repeated = _repeated(index, seen)
+        usable = (index >= 0) & (first >= 0) & (second >= 0) & ~repeated
         for place in np.flatnonzero(~usable):
             images = [column[int(place)].as_py() for column in batch.images]
-            reason = _reason(int(index[place]), images, bool(doubled[place]), usable_names)
+            reason = _reason(int(index[place]), images, bool(repeated[place]), usable_names)
             faults.add(int(batch.row[place]), reason)
         n_read += len(index)
         yield PairPiece(index[usable], first[usable], second[usable], n_read)
 
 
 def _whole(column: pa.StringArray) -> NDArray[np.int64]:
-    """Return the indices, -1 for what is none."""
+    """Parse indices; -1 stands for an invalid one."""
     try:
         numbers = pc.cast(column, pa.int64())
     except pa.ArrowInvalid:
@@ -97,28 +91,29 @@ def _whole(column: pa.StringArray) -> NDArray[np.int64]:
 
 
 def _places(column: pa.DictionaryArray, known: pa.StringArray) -> NDArray[np.int64]:
-    """Return the place of each image among those that are known, -1 where it is not."""
+    """Return each image's place among the known ones, or -1."""
     places = pc.fill_null(pc.index_in(column.dictionary, value_set=known), -1)
     return np.asarray(places.take(column.indices).to_numpy(zero_copy_only=False), np.int64)
 
 
-def _doubled(index: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return which indices were seen before, here or in an earlier piece; all are seen then."""
-    doubled = seen[index] & (index >= 0)
+def _repeated(index: NDArray[np.int64], seen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which indices occurred before, here or in an earlier piece, and mark all as seen."""
+    is_valid = index >= 0
+    repeated = seen[index]
     if not (np.diff(index) > 0).all():
-        repeated = np.ones(len(index), np.bool_)
-        repeated[np.unique(index, return_index=True)[1]] = False
-        doubled |= repeated & (index >= 0)
-    seen[index[index >= 0]] = True
-    return doubled
+        later = np.ones(len(index), np.bool_)
+        later[np.unique(index, return_index=True)[1]] = False
+        repeated |= later
+    seen[index[is_valid]] = True
+    return repeated & is_valid
 
 
-def _reason(index: int, images: Sequence[Any], doubled: bool, names: frozenset[str]) -> str:
+def _reason(index: int, images: Sequence[Any], repeated: bool, names: frozenset[str]) -> str:
     if index < 0:
-        return NO_INDEX
-    if doubled:
-        return DOUBLED
+        return f"the index is not a whole number from 0 to {MAX_INDEX}"
+    if repeated:
+        return "the index occurred before"
     if not all(str(image).strip() for image in images):
-        return NO_IMAGE
+        return "an image has no name"
     unknown = next((image for image in images if image not in names), "?")
     return f"the image {unknown} cannot be used"

@@ -1,4 +1,4 @@
-"""The rows of a pair file as columns, many at a time: CSV as it is, in gzip, or in a zip file."""
+"""Read the rows of a pair file as columns, from CSV, gzip or zip."""
 
 import zipfile
 import zlib
@@ -24,7 +24,7 @@ IMAGE = pa.dictionary(pa.int32(), pa.string())
 
 @dataclass(frozen=True, slots=True)
 class PairBatch:
-    """Rows as they are written: the row of the file, the index, both images, each (n,)."""
+    """Rows as written: their numbers in the file, the index, and both images, each (n,)."""
 
     row: NDArray[np.int64]
     index: pa.StringArray
@@ -34,18 +34,23 @@ class PairBatch:
 def read_batches(path: Path, faults: Faults) -> Iterator[PairBatch]:
     """Read the rows of a pair file, some hundred thousand at a time.
 
-    Rows with too few or too many fields are left out and added to `faults`, empty ones are passed
-    over. Raises InputError naming the file where it cannot be read as a table of pairs.
+    Rows with too few or too many fields are skipped and added to `faults`; empty ones are skipped
+    silently. Raises InputError naming the file if it cannot be read as a table of pairs.
     """
+    skipped: list[int] = []
+
+    def skip(row: csv.InvalidRow) -> str:
+        skipped.append(row.number)
+        fields = f"{row.actual_columns} fields where the header has {row.expected_columns}"
+        faults.add(row.number, fields)
+        return "skip"
+
     with _errors_named(path), _opened(path) as stream:
-        left_out = _LeftOut(faults)
         reader = csv.open_csv(
             stream,
-            # In one thread: only so it tells the rows of faults, and it is no slower.
+            # Only in one thread does it number faulty rows, and it is no slower.
             read_options=csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-            parse_options=csv.ParseOptions(
-                invalid_row_handler=left_out.take, ignore_empty_lines=False
-            ),
+            parse_options=csv.ParseOptions(invalid_row_handler=skip, ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
                 include_columns=COLUMNS,
                 column_types={"index": pa.string(), "image1": IMAGE, "image2": IMAGE},
@@ -54,31 +59,17 @@ def read_batches(path: Path, faults: Faults) -> Iterator[PairBatch]:
         )
         n_read = 0
         for batch in reader:
-            row = left_out.rows(n_read, len(batch))
+            row = _row_numbers(n_read, len(batch), skipped)
             n_read += len(batch)
             index, *images = batch.columns
             yield _without_empty(PairBatch(row, index, (images[0], images[1])))
 
 
-class _LeftOut:
-    """Rows that the reader leaves out, by which those that it keeps are counted."""
-
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
-        self._rows: list[int] = []
-
-    def take(self, row: csv.InvalidRow) -> str:
-        """Note a row whose fields are not as many as the columns."""
-        self._rows.append(row.number)
-        fields = f"{row.actual_columns} fields where the header has {row.expected_columns}"
-        self._faults.add(row.number, fields)
-        return "skip"
-
-    def rows(self, start: int, count: int) -> NDArray[np.int64]:
-        """Return the rows in the file of the kept rows from number `start`; the header is row 1."""
-        kept = np.arange(start, start + count) + 2
-        left_out = np.array(self._rows, np.int64)
-        return kept + np.searchsorted(left_out - np.arange(len(left_out)), kept, side="right")
+def _row_numbers(start: int, count: int, skipped: list[int]) -> NDArray[np.int64]:
+    """Number in the file the rows read from `start` on; the header is row 1."""
+    read = np.arange(start, start + count) + 2
+    left_out = np.array(skipped, np.int64)
+    return read + np.searchsorted(left_out - np.arange(len(left_out)), read, side="right")
 
 
 def _without_empty(batch: PairBatch) -> PairBatch:
@@ -96,7 +87,7 @@ def _without_empty(batch: PairBatch) -> PairBatch:
 def _opened(path: Path) -> Iterator[Any]:
     with ExitStack() as stack:
         if path.suffix.lower() != ".zip":
-            # Not mapped into memory, of which the whole file would become a part.
+            # A memory map would count the whole file as this process's memory.
             file = stack.enter_context(pa.OSFile(str(path)))
             packed = path.suffix.lower() == ".gz"
             yield stack.enter_context(pa.CompressedInputStream(file, "gzip")) if packed else file
@@ -121,7 +112,7 @@ def _errors_named(path: Path) -> Iterator[None]:
 
 
 def _explained(path: Path, words: str) -> str:
-    """Say in our words what Arrow says in its own."""
+    """Translate Arrow's message."""
     if "Empty CSV" in words:
         return f"{path} is empty; it needs the columns {', '.join(COLUMNS)}"
     if "invalid UTF8" in words:

@@ -1,4 +1,4 @@
-"""The answer to a file of pairs, as Kaggle wants it: ``index,sameArtist``, a probability."""
+"""Write a submission as Kaggle defines it: ``index,sameArtist``, a probability."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,25 +19,26 @@ Write = Callable[[NDArray[np.int64], NDArray[np.float64]], None]
 
 @contextmanager
 def submission_writer(path: Path) -> Iterator[Write]:
-    """Open a submission; yields what writes indices (n,) and their probabilities (n,).
+    """Open a submission, and yield a function that writes indices (n,) and probabilities (n,).
 
-    While one piece is written the next can be worked out; an error is raised with the next piece,
-    or at the end.
+    A piece is written in the background; its error is raised with the next piece or at the end.
     """
-    # Every text there can be: to look one up takes a tenth of the time of making it.
-    texts = _texts()
+    # All possible texts: a look-up takes a tenth of the time of formatting.
+    decimals = pc.utf8_lpad(pc.cast(pa.array(np.arange(STEPS)), pa.string()), 6, "0")
+    below_one = pc.binary_join_element_wise("0", decimals, ".")
+    texts = pa.concat_arrays([below_one, pa.array(["1.000000"])])
     options = csv.WriteOptions(include_header=False, quoting_style="none")
     with (
         path.open("wb") as file,
         csv.CSVWriter(file, SCHEMA, write_options=options) as writer,
         ThreadPoolExecutor(1) as beside,
     ):
-        file.write(b"index,sameArtist\n")  # without the quotes that Arrow puts there
+        file.write(b"index,sameArtist\n")  # Arrow would quote the names
         written: Future[None] = beside.submit(lambda: None)
 
         def write(index: NDArray[np.int64], probability: NDArray[np.float64]) -> None:
             nonlocal written
-            written.result()  # one piece at a time, so that memory stays flat
+            written.result()  # one piece at a time, to limit memory
             written = beside.submit(_write, writer, texts, index, probability)
 
         yield write
@@ -53,10 +54,3 @@ def _write(
     steps = np.rint(probability * STEPS).astype(np.int32)
     columns = [pa.array(index, pa.int64()), texts.take(pa.array(steps))]
     writer.write_batch(pa.record_batch(columns, schema=SCHEMA))
-
-
-def _texts() -> pa.StringArray:
-    """Return 0.000000, 0.000001 and so on up to 1.000000."""
-    decimals = pc.utf8_lpad(pc.cast(pa.array(np.arange(STEPS)), pa.string()), 6, "0")
-    below_one = pc.binary_join_element_wise("0", decimals, ".")
-    return pa.concat_arrays([below_one, pa.array(["1.000000"])])

@@ -1,1 +1,1 @@
-"""Reports: what a run found, in words and pictures."""
+"""Reports: what a run found, as text and plots."""

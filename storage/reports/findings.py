@@ -1,26 +1,14 @@
-"""What a report says about an evaluation, read from the results database."""
+"""Gather the report on an evaluation from the results database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.database import results
-from storage.database.evaluation_tables import NETWORK, Baseline, Evaluation
-from storage.database.evaluation_tables import Measure as MeasureRow
+from storage.database.evaluation_tables import NETWORK, Baseline, Evaluation, Measure
 from storage.database.tables import Dataset, Model, Run
-from storage.reports.report import (
-    MEASURES,
-    Contender,
-    Fact,
-    Figure,
-    Measure,
-    Picture,
-    Report,
-)
-
-Measured = Mapping[tuple[str, str], Figure]
-"""Figures of one contender by metric and scope."""
+from storage.reports.report import Contender, Fact, Figure, Picture, Report, escaped
 
 
 def report_on(
@@ -32,7 +20,7 @@ def report_on(
 ) -> Report:
     """Gather the report on an evaluation, with the epochs of the run that trained its model.
 
-    `champion_id` is the model that was champion before, whichever is now.
+    `champion_id` is the model that was champion before.
     """
     run = session.get_one(Run, run_id)
     evaluation = session.get_one(Evaluation, evaluation_id)
@@ -40,17 +28,12 @@ def report_on(
     baselines = session.scalars(
         select(Baseline).where(Baseline.evaluation_id == evaluation_id).order_by(Baseline.id)
     )
-    measured = _measured(session, evaluation_id, NETWORK)
-    network = _contender("trained network", evaluation, measured)
-    simpler = [
-        _contender(baseline.name, baseline, _measured(session, evaluation_id, baseline.name))
-        for baseline in baselines
-    ]
+    network = _contender(session, "trained network", evaluation)
+    simpler = [_contender(session, baseline.name, baseline) for baseline in baselines]
     return Report(
-        title=f"Run {run.id}: {run.flow_name} on {run.source}",
-        verdict=_verdict(network, simpler, evaluation.n_triplets),
+        title=f"Run {run.id}: {run.flow_name} on {escaped(run.source)}",
+        summary=_summary(network, simpler, evaluation.n_triplets),
         contenders=[network, *simpler, *_rivals(session, evaluation, champion_id)],
-        measures=list(_measures(measured)),
         matched_on=evaluation.matched_on,
         facts=_facts(run, model, evaluation, session.get_one(Dataset, evaluation.dataset_id)),
         epochs=results.epochs(session, model.run_id),
@@ -58,40 +41,29 @@ def report_on(
     )
 
 
-def _measured(session: Session, evaluation_id: int, contender: str) -> Measured:
-    """Read the measures of a contender; there are none of evaluations from before."""
-    row = MeasureRow
-    of_contender = (row.evaluation_id == evaluation_id, row.contender == contender)
-    return {
+def _contender(session: Session, name: str, row: Evaluation | Baseline) -> Contender:
+    """Read the figures of a complete evaluation; older ones have no measures."""
+    if isinstance(row, Baseline):
+        of = {"evaluation_id": row.evaluation_id, "contender": row.name}
+    else:
+        of = {"evaluation_id": row.id, "contender": NETWORK}
+    figures: dict[tuple[str, str], Figure] = {
         (each.metric, each.scope): Figure(each.value, each.low, each.high)
-        for each in session.scalars(select(row).where(*of_contender))
+        for each in session.scalars(select(Measure).filter_by(**of))
     }
-
-
-def _measures(measured: Measured) -> Iterator[Measure]:
-    for metric in MEASURES:
-        if overall := measured.get((metric, "all")):
-            yield Measure(metric, overall, measured.get((metric, "matched")))
-
-
-def _contender(name: str, row: Evaluation | Baseline, measured: Measured) -> Contender:
-    """Read a row of a complete evaluation, whose metrics are all there."""
-    matched = measured.get(("triplet_accuracy", "matched"))
-    if matched is None and row.matched_triplet_accuracy is not None:
-        matched = Figure(row.matched_triplet_accuracy)  # from before its interval was stored
-    return Contender(
-        name,
-        Figure(_known(row.triplet_accuracy), row.triplet_accuracy_low, row.triplet_accuracy_high),
-        Figure(_known(row.roc_auc), row.roc_auc_low, row.roc_auc_high),
-        matched,
-        measured.get(("roc_auc", "matched")),
-    )
+    accuracy, low, high = row.triplet_accuracy, row.triplet_accuracy_low, row.triplet_accuracy_high
+    figures["triplet_accuracy", "all"] = Figure(_known(accuracy), low, high)
+    figures["roc_auc", "all"] = Figure(_known(row.roc_auc), row.roc_auc_low, row.roc_auc_high)
+    if row.matched_triplet_accuracy is not None:
+        alike = Figure(row.matched_triplet_accuracy)
+        figures.setdefault(("triplet_accuracy", "matched"), alike)
+    return Contender(name, figures)
 
 
 def _rivals(
     session: Session, evaluation: Evaluation, champion_id: int | None
 ) -> Iterator[Contender]:
-    """Read how the network was measured before, and how the champion was."""
+    """Read the model's evaluation before, and the champion's."""
     before = results.evaluation_before(session, evaluation)
     if before is not None:
         yield _earlier(session, f"its evaluation {before.id}", before, evaluation)
@@ -105,13 +77,14 @@ def _rivals(
 def _earlier(session: Session, name: str, row: Evaluation, evaluation: Evaluation) -> Contender:
     is_same = row.dataset_id == evaluation.dataset_id
     name = name if is_same else f"{name}, on other paintings"
-    return _contender(name, row, _measured(session, row.id, NETWORK))
+    return _contender(session, name, row)
 
 
-def _verdict(network: Contender, baselines: Sequence[Contender], n_triplets: int | None) -> str:
-    better = max(baselines, key=lambda one: one.triplet_accuracy.value)
-    accuracy = 100 * network.triplet_accuracy.value
-    gain = accuracy - 100 * better.triplet_accuracy.value
+def _summary(network: Contender, baselines: Sequence[Contender], n_triplets: int | None) -> str:
+    key = ("triplet_accuracy", "all")
+    better = max(baselines, key=lambda one: one.figures[key].value)
+    accuracy = 100 * network.figures[key].value
+    gain = accuracy - 100 * better.figures[key].value
     triplets = "the triplets" if n_triplets is None else f"{n_triplets:,} triplets"
     return (
         f"Given a painting, the network picks the other painting by the same artist over one by "
@@ -121,6 +94,8 @@ def _verdict(network: Contender, baselines: Sequence[Contender], n_triplets: int
 
 
 def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> list[Fact]:
+    matched = f"{evaluation.matched_n_triplets} of {evaluation.n_triplets} triplets"
+    on = evaluation.matched_on
     return [
         Fact("equal error rate", f"{100 * _known(evaluation.eer):.2f} %"),
         Fact("balanced accuracy", f"{100 * _known(evaluation.balanced_accuracy):.2f} %"),
@@ -133,7 +108,7 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
             f"{evaluation.n_images} images, {evaluation.n_pairs} pairs, "
             f"{evaluation.n_triplets} triplets",
         ),
-        *_matched_facts(evaluation),
+        *([Fact(f"negatives of the same {on}", matched)] if on is not None else []),
         Fact("model", f"{model.id}, epoch {model.epoch} of run {model.run_id}, {model.path}"),
         Fact("champion", "this model" if model.is_champion else "another model"),
         Fact("dataset", f"{dataset.id}, content {dataset.content_hash[:12]}"),
@@ -143,13 +118,6 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
     ]
 
 
-def _matched_facts(evaluation: Evaluation) -> list[Fact]:
-    if evaluation.matched_on is None:
-        return []
-    count = f"{evaluation.matched_n_triplets} of {evaluation.n_triplets} triplets"
-    return [Fact(f"negatives of the same {evaluation.matched_on}", count)]
-
-
 def _known(value: float | None) -> float:
-    """A metric of a complete evaluation; one that was no number shows as such."""
+    """A metric as a number; NULL is stored for NaN."""
     return float("nan") if value is None else value

@@ -1,29 +1,28 @@
-"""The card of an exported model: what it decides, how well, how to use it, and where it ends."""
+"""The card of an exported model: what it decides, how well, how to use it, and its limits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.datasets.crop import REDUCING_GAP, CropRules
-from storage.reports.report import Fact, Report, contender_table, fact_table, measure_table, table
-
-
-@dataclass(frozen=True, slots=True)
-class SplitCount:
-    """How many artists and images a split holds."""
-
-    split: str
-    artists: int
-    images: int
+from storage.reports.report import (
+    Fact,
+    Report,
+    contender_table,
+    escaped,
+    fact_table,
+    measure_table,
+    table,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What the card says; ``judged`` is None where no test evaluation was made of the model."""
+    """The contents of a card; ``judged`` is None if the model has no test evaluation."""
 
     file_name: str
     model_id: int
     data: Sequence[Fact]
-    splits: Sequence[SplitCount]
+    splits: Sequence[Sequence[str]]  # the name, artists and images of each
     judged: Report | None
     rules: CropRules
     embedding_size: int
@@ -37,24 +36,24 @@ class ModelCard:
 def render_card(card: ModelCard) -> str:
     """Write the card as Markdown."""
     sections = [
-        f"# {card.file_name}: model {card.model_id} of samehand",
+        f"# {escaped(card.file_name)}: model {card.model_id} of samehand",
         f"Given two paintings, this model says whether they are by the same artist. Its network "
-        f"turns the centre of each into an embedding of {card.embedding_size} values; the "
-        f"Euclidean distance between two embeddings is small where one artist painted both.",
+        f"turns the centre of each into an embedding of {card.embedding_size} values. The "
+        f"Euclidean distance between two embeddings is small if one artist painted both.",
         "## Data",
         fact_table(card.data),
-        _split_table(card.splits),
+        table(["split", "artists", "images"], card.splits),
         "No artist is in two splits.",
-        "## Figures",
-        *_figures(card.judged),
+        "## Results",
+        *_results(card.judged),
         "## Threshold",
         _threshold(card),
         "## Use",
-        "With `onnxruntime`, `numpy` and `pillow` alone:",
+        "This program needs only `onnxruntime`, `numpy` and `pillow`. Convert images with a colour "
+        "profile other than sRGB to sRGB first, with `PIL.ImageCms`.",
         f"```python\n{example(card)}```",
-        "What samehand has to know is in the file's metadata under `samehand`, as JSON: crop "
-        "rules, threshold, calibration slope, number of the model, SHA-256 of its checkpoint, size "
-        "of an embedding.",
+        "The file's metadata holds JSON under `samehand`: crop rules, threshold, calibration "
+        "slope, model number, SHA-256 of the checkpoint, and embedding size.",
         "## Intended use and limits",
         LIMITS,
         "## Origin and licences",
@@ -65,28 +64,28 @@ def render_card(card: ModelCard) -> str:
 
 
 LIMITS = """\
-- It is meant for exploring collections: finding paintings to look at side by side, and attributions
-  to look at again. A verdict is a hint, **not a proof of authorship**, and no ground by itself for
-  an attribution, a price or an accusation.
-- The figures are of artists the network never saw in training, on paintings like those above. On
-  other kinds of works, or other photographs, expect less, and measure again before relying on it.
-- Both verdicts are wrong at times; the figures say how often. Paintings that share style, genre or
-  subject are mistaken for one hand more often than others: matched figures say how often.
-- It sees one crop of a few hundred pixels, so it knows nothing of signature, back, material or
-  provenance. Copies, workshops, forgeries and restorations are outside what was measured.
-- The probability takes "same" and "different" to be equally likely beforehand. Among pairs drawn
-  at random, nearly all are by different artists: most of those accepted may then be wrong."""
+- It is meant for exploring collections: finding paintings to compare and attributions to check. A
+  verdict is a hint, **not a proof of authorship**, and by itself no ground for an attribution, a
+  price or an accusation.
+- The results are for artists the network never saw in training, on paintings like those above. On
+  other kinds of works or other photographs, expect less, and measure before relying on it.
+- Both verdicts can be wrong; the results say how often. Paintings with the same style, genre or
+  subject are mistaken for one artist's more often; the matched results say how often.
+- It sees one crop of a few hundred pixels. It knows nothing of signature, reverse, material or
+  provenance. Copies, workshops, forgeries and restorations were not measured.
+- The probability assumes that both verdicts are equally likely beforehand. Among random pairs,
+  nearly all are by different artists, so most accepted pairs may be wrong."""
 
 
 def example(card: ModelCard) -> str:
-    """Write the program that compares two files by the exported model, as samehand does."""
+    """Write the program that compares two files with the exported model, as samehand does."""
     size = card.rules.size
     return f"""\
 import io, json
 import numpy as np, onnxruntime
 from PIL import Image, ImageOps
 
-network = onnxruntime.InferenceSession("{card.file_name}")
+network = onnxruntime.InferenceSession({card.file_name!r})
 model = json.loads(network.get_modelmeta().custom_metadata_map["samehand"])
 
 def crop(path):
@@ -102,7 +101,7 @@ print(distance, "same artist" if distance <= model["threshold"] else "two artist
 
 
 def _crop_lines(rules: CropRules) -> str:
-    """The lines that cut an image as `storage.datasets.crop` does."""
+    """The lines that crop an image as `storage.datasets.crop` does."""
     if rules.short_side is None:
         return f"""\
     image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
@@ -121,36 +120,32 @@ def _crop_lines(rules: CropRules) -> str:
     image = image.resize(({rules.size}, {rules.size}), lanczos, box, reducing_gap={gap})"""
 
 
-def _split_table(splits: Sequence[SplitCount]) -> str:
-    rows = [[one.split, f"{one.artists:,}", f"{one.images:,}"] for one in splits]
-    return table(["split", "artists", "images"], rows)
-
-
-def _figures(judged: Report | None) -> list[str]:
+def _results(judged: Report | None) -> list[str]:
     if judged is None:
         return ["This model has not been evaluated on test artists."]
     sections = [
-        judged.verdict,
+        judged.summary,
         contender_table(judged.contenders, judged.matched_on),
-        "Brackets hold 95 % intervals, from drawing the artists anew with replacement. The rows "
-        "below the network are baselines on the same triplets and pairs.",
+        "Brackets hold 95 % intervals from resampling the artists. The rows below the network are "
+        "baselines on the same triplets and pairs.",
     ]
     if judged.matched_on is not None:
+        on = judged.matched_on
         sections.append(
-            f"Matched figures are the harder ones: the painting by someone else has the same "
-            f"{judged.matched_on}, so that {judged.matched_on} alone does not tell them apart."
+            f"Matched results are harder: the painting by someone else has the same {on}, so {on} "
+            f"does not give the answer away."
         )
-    if judged.measures:
-        sections.append(measure_table(judged.measures, judged.matched_on))
+    if further := measure_table(judged.contenders[0], judged.matched_on):
+        sections.append(further)
     return [*sections, fact_table(judged.facts)]
 
 
 def _threshold(card: ModelCard) -> str:
     return (
-        f"Two paintings are predicted to be by the same artist where their distance is at most "
-        f"**{card.threshold:.4f}**. The threshold is the one of greatest balanced accuracy on all "
-        f"pairs of the validation artists (ROC AUC {card.validation_roc_auc:.3f}), chosen before "
-        f"the test artists were looked at. The probability of one artist is "
+        f"Two paintings are predicted to be by the same artist if their distance is at most "
+        f"**{card.threshold:.4f}**. This threshold has the highest balanced accuracy on all pairs "
+        f"of the validation artists (ROC AUC {card.validation_roc_auc:.3f}), and was chosen "
+        f"without the test artists. The probability that they are by the same artist is "
         f"`1 / (1 + exp(-{card.calibration_slope:.4f} * ({card.threshold:.4f} - distance)))`, "
-        f"fitted on the same pairs with both kinds weighing alike."
+        f"fitted on the same pairs with equal weight for both kinds."
     )

@@ -1,4 +1,4 @@
-"""The pictures of a report, each drawn straight to a PNG file."""
+"""The pictures of a report, each drawn to a PNG file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,29 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 SPLIT_COLOURS = {"train": "#7f8c8d", "validation": "#2471a3", "test": "#c0392b"}
 SAME_COLOUR, DIFFERENT_COLOUR = "#1e8449", "#b9770e"
-LONGEST = 40  # characters of a name beside a plot
+LONGEST = 50  # characters of a name in a plot
+FONTS = (
+    "DejaVu Sans",
+    *("Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans JP", "Noto Sans SC", "Noto Sans KR"),
+    *("Source Han Sans", "Droid Sans Fallback", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei"),
+    *("IPAexGothic", "IPAGothic", "TakaoPGothic", "VL PGothic", "NanumGothic", "UnDotum"),
+    *("Hiragino Sans", "PingFang HK", "Apple SD Gothic Neo", "Arial Unicode MS"),
+    *("Yu Gothic", "MS Gothic", "Microsoft YaHei", "SimHei", "Malgun Gothic"),
+    "Last Resort High-Efficiency",  # comes with matplotlib, and draws a frame for any character
+)
+"""For each character, the first of these that has it is used; most are for East Asian names."""
 Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Two crops side by side: (S, S, 3) uint8 each, with the line to write beneath them."""
+class ShownPair:
+    """Two crops side by side: (S, S, 3) uint8 each, with a caption."""
 
     first: npt.NDArray[np.uint8]
     second: npt.NDArray[np.uint8]
@@ -33,7 +45,7 @@ def plot_epochs(
     target: Path,
     splits: Sequence[str] = ("train", "validation", "test"),
 ) -> None:
-    """Draw ``loss`` or ``accuracy`` of the splits by epoch, the best one marked."""
+    """Draw the splits' ``loss`` or ``accuracy`` by epoch, and mark the best epoch."""
     figure, axes = _canvas(f"Triplet {measure} by epoch", "epoch", measure)
     for split in splits:
         colour = SPLIT_COLOURS[split]
@@ -49,7 +61,7 @@ def plot_epochs(
 def plot_roc(
     false_positive_rate: Floats, true_positive_rate: Floats, title: str, target: Path
 ) -> None:
-    """Draw the receiver operating characteristic; the dashed line is guessing."""
+    """Draw the ROC curve; the dashed line is guessing."""
     figure, axes = _canvas(title, "false positive rate", "true positive rate")
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.plot(false_positive_rate, true_positive_rate, color=SPLIT_COLOURS["test"])
@@ -60,7 +72,7 @@ def plot_roc(
 def plot_distances(
     distances: Floats, same_artist: npt.NDArray[np.bool_], threshold: float, target: Path
 ) -> None:
-    """Draw how far apart pairs by one hand and pairs by two are: two histograms of equal area."""
+    """Draw the distances of pairs by one artist and by two: two histograms of equal area."""
     figure, axes = _canvas("Distance between two paintings", "distance", "density")
     edges = np.histogram_bin_edges(distances, bins=60).tolist()
     for chosen, colour, label in (
@@ -73,23 +85,23 @@ def plot_distances(
     _save(figure, target)
 
 
-def plot_verdicts(verdicts: Sequence[Verdict], title: str, target: Path) -> None:
-    """Draw pairs of crops with a caption each, four pairs a row."""
-    columns, rows = 4, max(1, -(-len(verdicts) // 4))
+def plot_pairs(pairs: Sequence[ShownPair], title: str, target: Path) -> None:
+    """Draw pairs of crops with their captions, four pairs a row."""
+    columns, rows = 4, max(1, -(-len(pairs) // 4))
     figure = Figure(figsize=(3.2 * columns, 2.3 * rows + 0.5), layout="constrained")
     figure.suptitle(title)
     for place, panel in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         panel.axis("off")
-        if place < len(verdicts):
-            verdict = verdicts[place]
-            gap = np.full((len(verdict.first), max(2, len(verdict.first) // 16), 3), 255, np.uint8)
-            panel.imshow(np.hstack([verdict.first, gap, verdict.second]))
-            panel.set_title(verdict.caption, fontsize=7)
+        if place < len(pairs):
+            pair = pairs[place]
+            gap = np.full((len(pair.first), max(2, len(pair.first) // 16), 3), 255, np.uint8)
+            panel.imshow(np.hstack([pair.first, gap, pair.second]))
+            panel.set_title("\n".join(map(_cut, pair.caption.splitlines())), fontsize=7)
     _save(figure, target)
 
 
 def plot_differences(differences: pd.DataFrame, target: Path) -> None:
-    """Draw by how much recipes differ, metric by metric, with their intervals."""
+    """Draw how much recipes differ, metric by metric, with intervals."""
     columns = differences[["recipe", "rival"]].itertuples(index=False)
     names = [f"{_cut(recipe)}\nagainst {_cut(rival)}" for recipe, rival in columns]
     figure = Figure(figsize=(8, 1.2 + 0.5 * len(names)), layout="constrained")
@@ -108,29 +120,31 @@ def plot_differences(differences: pd.DataFrame, target: Path) -> None:
         )
     axes.set_yticks(range(len(names)), names, fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlabel("points, the first better on the right")
+    axes.set_xlabel("difference in points; right of 0, the first recipe is better")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     _save(figure, target)
 
 
 def _cut(text: str) -> str:
-    """A long name without its middle."""
+    """Leave out the middle of a long name."""
     half = LONGEST // 2
     return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
 
 
 def _canvas(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
-    # No pyplot: it keeps every figure in a global list, and flows may draw from several threads.
+    # pyplot would keep every figure in a global list, and flows may draw in several threads.
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
-    axes.set_title(title)
-    axes.set_xlabel(x_label)
-    axes.set_ylabel(y_label)
+    axes.set(title=title, xlabel=x_label, ylabel=y_label)
     axes.grid(alpha=0.3)
     return figure, axes
 
 
 def _save(figure: Figure, target: Path) -> None:
+    installed = {font.name for font in fontManager.ttflist}
+    fonts = [font for font in FONTS if font in installed]
+    for text in figure.findobj(Text):
+        text.set(parse_math=False, fontfamily=fonts)  # a name with two $ is no formula
     target.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(target, dpi=110)

@@ -1,6 +1,7 @@
 """The report of a run: one Markdown file beside its plots."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,12 +12,14 @@ MEASURES = {
     "map_at_r": "mean average precision of neighbours (MAP@R)",
     "cllr": "cost of the probabilities in bits (Cllr; 0 is perfect, 1 is guessing)",
 }
-"""The network's further measures in words, in the order in which they are shown."""
+"""Further metrics of the network in words, in the order shown."""
+_SPECIAL = re.compile(r"[\\`*<|~&]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
+"""What Markdown would not show as it is; brackets and underscores only where they matter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure, with its 95 % interval where it has one."""
+    """A value with its 95 % interval, if it has one."""
 
     value: float
     low: float | None = None
@@ -25,22 +28,10 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One way of telling hands apart, judged on the test split."""
+    """The network, a baseline or an earlier evaluation: its figures by metric and scope."""
 
     name: str
-    triplet_accuracy: Figure
-    roc_auc: Figure
-    matched_triplet_accuracy: Figure | None = None
-    matched_roc_auc: Figure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One of `MEASURES`: of everything, and of what is matched where there is any."""
-
-    metric: str
-    overall: Figure
-    matched: Figure | None = None
+    figures: Mapping[tuple[str, str], Figure]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +52,14 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a report says, in the order in which it says it."""
+    """The contents of a report, in order; ``contenders`` begin with the network.
+
+    ``title`` and ``summary`` are Markdown, the rest is plain text.
+    """
 
     title: str
-    verdict: str
+    summary: str
     contenders: Sequence[Contender]
-    measures: Sequence[Measure]
     matched_on: str | None
     facts: Sequence[Fact]
     epochs: pd.DataFrame
@@ -79,17 +72,17 @@ def file_beside(picture: Picture) -> str:
 
 
 def render_report(report: Report, link: Callable[[Picture], str] = file_beside) -> str:
-    """Write the report as Markdown; `link` says where each picture is."""
+    """Write the report as Markdown; `link` gives the address of a picture."""
     sections = [
         f"# {report.title}",
-        report.verdict,
+        report.summary,
         contender_table(report.contenders, report.matched_on),
-        "Brackets hold 95 % intervals, from drawing the artists anew with replacement.",
-        *_measure_section(report),
-        "## How it was measured",
-        fact_table(report.facts),
-        *[f"![{picture.caption}]({link(picture)})" for picture in report.pictures],
+        "Brackets hold 95 % intervals from resampling the artists.",
     ]
+    if further := measure_table(report.contenders[0], report.matched_on):
+        sections += ["## More about the network", further]
+    sections += ["## How it was measured", fact_table(report.facts)]
+    sections += [f"![{picture.caption}]({link(picture)})" for picture in report.pictures]
     if len(report.epochs):
         sections += ["## Epochs", epoch_table(report.epochs)]
     return "\n\n".join(sections) + "\n"
@@ -97,93 +90,81 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
 
 def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> str:
     """Tabulate the network beside the baselines, on the same triplets and pairs."""
-    head = ["", "triplet accuracy", "ROC AUC"]
-    rows = [[one.name, _share(one.triplet_accuracy), _decimal(one.roc_auc)] for one in contenders]
-    if matched_on is not None:
-        head.append(f"triplet accuracy, matched on {matched_on}")
-        for row, one in zip(rows, contenders, strict=True):
-            row.append(_share(one.matched_triplet_accuracy))
-    if any(one.matched_roc_auc for one in contenders):
-        head.append(f"ROC AUC, matched on {matched_on}")
-        for row, one in zip(rows, contenders, strict=True):
-            row.append(_decimal(one.matched_roc_auc))
-    return table(head, rows)
+    columns = {
+        f"{title}{suffix}": [
+            _written(metric, one.figures.get((metric, scope))) for one in contenders
+        ]
+        for scope, suffix in _scopes("", f", matched on {matched_on}", matched_on)
+        for metric, title in (("triplet_accuracy", "triplet accuracy"), ("roc_auc", "ROC AUC"))
+        if any((metric, scope) in one.figures for one in contenders)
+    }
+    names = [one.name for one in contenders]
+    return table(["", *columns], list(zip(names, *columns.values(), strict=True)))
 
 
-def measure_table(measures: Sequence[Measure], matched_on: str | None) -> str:
-    """Tabulate the network's further measures."""
-    head = ["", "all paintings"]
-    rows = [[MEASURES[one.metric], _worded(one.metric, one.overall)] for one in measures]
-    if any(one.matched for one in measures):
-        head.append(f"matched on {matched_on}")
-        for row, one in zip(rows, measures, strict=True):
-            row.append(_worded(one.metric, one.matched))
-    return table(head, rows)
+def measure_table(network: Contender, matched_on: str | None) -> str:
+    """Tabulate further metrics of the network; older evaluations have none."""
+    measured = [metric for metric in MEASURES if (metric, "all") in network.figures]
+    columns = {
+        title: [_written(metric, network.figures.get((metric, scope))) for metric in measured]
+        for scope, title in _scopes("all paintings", f"matched on {matched_on}", matched_on)
+        if any((metric, scope) in network.figures for metric in measured)
+    }
+    names = [MEASURES[metric] for metric in measured]
+    return table(["", *columns], list(zip(names, *columns.values(), strict=True))) if names else ""
 
 
 def epoch_table(epochs: pd.DataFrame) -> str:
-    """Tabulate loss and accuracy of each split by epoch."""
-    names = {
-        f"{split}_{measure}": f"{split} {measure}"
+    """Tabulate each split's loss and accuracy by epoch, leaving out what was not measured."""
+    columns = [
+        (split, measure, epochs[f"{split}_{measure}"].astype(float))
         for split in ("train", "validation", "test")
         for measure in ("loss", "accuracy")
-    }
-    shown = [name for name in names if epochs[name].notna().any()]
-    rows = [
-        [str(epoch), *(_figure(name, value) for name, value in zip(shown, values, strict=True))]
-        for epoch, *values in epochs[["epoch", *shown]].itertuples(index=False)
     ]
-    return table(["epoch", *(names[name] for name in shown)], rows)
-
-
-def _measure_section(report: Report) -> list[str]:
-    """Nothing where an evaluation is from before measures were stored."""
-    if not report.measures:
-        return []
-    return ["## More about the network", measure_table(report.measures, report.matched_on)]
+    shown = {"epoch": epochs["epoch"].map(str)} | {
+        f"{split} {measure}": values.map(
+            _percent if measure == "accuracy" else "{:.3f}".format
+        ).where(values.notna(), "–")
+        for split, measure, values in columns
+        if values.notna().any()
+    }
+    return table(list(shown), list(zip(*shown.values(), strict=True)))
 
 
 def fact_table(facts: Sequence[Fact]) -> str:
-    """Tabulate facts, a line each."""
+    """Tabulate facts, one per line."""
     return table(["", ""], [[fact.name, fact.value] for fact in facts])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Write a table in Markdown."""
-    ruled = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(_cell(cell) for cell in row) + " |" for row in ruled)
+    """Write a table of plain texts in Markdown."""
+    ruled = [map(escaped, head), ["---"] * len(head), *(map(escaped, row) for row in rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in ruled)
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+def escaped(text: str) -> str:
+    """Write plain text on one line of Markdown, so that names and paths look as they are."""
+    return _SPECIAL.sub(r"\\\g<0>", " ".join(text.splitlines()))
 
 
-def _figure(name: str, value: float) -> str:
-    if pd.isna(value):
-        return "–"
-    return _percent(value) if name.endswith("accuracy") else f"{value:.3f}"
+def _scopes(everything: str, matched: str, matched_on: str | None) -> list[tuple[str, str]]:
+    """Each scope with its title; an earlier evaluation may be matched even if this one is not."""
+    return [("all", everything), *([("matched", matched)] if matched_on is not None else [])]
 
 
-def _worded(metric: str, figure: Figure | None) -> str:
-    return _decimal(figure) if metric == "cllr" else _share(figure)
-
-
-def _share(figure: Figure | None) -> str:
+def _written(metric: str, figure: Figure | None) -> str:
+    """Write a figure with its interval, in per cent or, where that is usual, as a decimal."""
     if figure is None:
         return "–"
-    return _percent(figure.value) + _bounds(figure, lambda bound: f"{100 * bound:.1f}")
-
-
-def _decimal(figure: Figure | None) -> str:
-    if figure is None:
-        return "–"
-    return f"{figure.value:.3f}" + _bounds(figure, lambda bound: f"{bound:.3f}")
-
-
-def _bounds(figure: Figure, written: Callable[[float], str]) -> str:
+    is_decimal = metric in ("roc_auc", "cllr")
+    value = f"{figure.value:.3f}" if is_decimal else _percent(figure.value)
     if figure.low is None or figure.high is None:
-        return ""
-    return f" [{written(figure.low)}, {written(figure.high)}]"
+        return value
+    bounds = (
+        f"{bound:.3f}" if is_decimal else f"{100 * bound:.1f}"
+        for bound in (figure.low, figure.high)
+    )
+    return f"{value} [{', '.join(bounds)}]"
 
 
 def _percent(value: float) -> str:

@@ -1,4 +1,4 @@
-"""The report of a sweep: each recipe's figures, and by how much recipes differ."""
+"""The report of a sweep: the metrics of each recipe, and how much recipes differ."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class SweepReport:
-    """What a sweep reports: ``trainings`` and ``differences`` as the results database has them."""
+    """The contents of a report; ``title`` is Markdown, the tables come from the database."""
 
     title: str
     trainings: pd.DataFrame
@@ -26,22 +26,22 @@ class SweepReport:
 
 
 def render_sweep(report: SweepReport, link: Callable[[Picture], str] = file_beside) -> str:
-    """Write the report as Markdown; `link` says where the picture is."""
+    """Write the report as Markdown; `link` gives the address of the picture."""
     sections = [
         f"# {report.title}",
         recipe_table(report.trainings),
-        "Means over folds of artists and seeds, on artists that were not trained on.",
+        "Means over folds of artists and seeds, on unseen artists.",
         "## Differences",
         difference_table(report.differences),
-        "Points by which the first recipe is better than the second on the same artists and pairs."
-        " Brackets hold 95 % intervals, from drawing the same artists anew for both.",
+        "How many points the first recipe is better than the second, on the same artists and pairs."
+        " Brackets hold 95 % intervals from resampling the same artists for both.",
         f"![{report.picture.caption}]({link(report.picture)})",
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def recipe_table(trainings: pd.DataFrame) -> str:
-    """Tabulate each recipe's figures, the mean over its folds and seeds."""
+    """Tabulate each recipe's mean metrics over its folds and seeds."""
     names = [name for name in METRICS if name in trainings and trainings[name].notna().any()]
     means = trainings.groupby("recipe", sort=False)[names].mean()
     best_first = means.sort_values("roc_auc", ascending=False)

@@ -1,4 +1,4 @@
-"""What all tasks have in common: time limits, and patience with what can pass."""
+"""What all tasks have in common: names for people, time limits, and retries."""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -18,21 +18,29 @@ RETRIES = 3
 FIRST_DELAY_SECONDS = 2
 
 
-def step(*, hours: float = 1, name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
-    """A task that is stopped after so many hours, and tried again after a fault that can pass.
+def step(
+    run_name: str | None = None, *, hours: float = 1
+) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """Make a function a task that stops after so many hours and retries passing faults.
 
-    Nothing is cached: tasks hand on paths, numbers and small values, and say themselves what they
-    need not do again.
+    People see it under its function's name in words; ``run_name`` adds its parameters. Nothing is
+    cached: tasks hand on paths, numbers and small values, and skip themselves what is done.
     """
-    return task(
-        cache_policy=NO_CACHE,
-        task_run_name=name,
-        timeout_seconds=hours * 3600,
-        retries=RETRIES,
-        retry_delay_seconds=exponential_backoff(backoff_factor=FIRST_DELAY_SECONDS),
-        retry_jitter_factor=0.5,
-        retry_condition_fn=_has_failed_for_now,
-    )
+
+    def decorate(function: Callable[P, R]) -> Task[P, R]:
+        words = function.__name__.replace("_", " ")
+        return task(
+            name=words,
+            task_run_name=run_name or words,
+            cache_policy=NO_CACHE,
+            timeout_seconds=hours * 3600,
+            retries=RETRIES,
+            retry_delay_seconds=exponential_backoff(backoff_factor=FIRST_DELAY_SECONDS),
+            retry_jitter_factor=0.5,
+            retry_condition_fn=_has_failed_for_now,
+        )(function)
+
+    return decorate
 
 
 def is_worth_another_try(error: BaseException) -> bool:

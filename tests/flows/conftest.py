@@ -119,12 +119,20 @@ def in_copy(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return Trained(copy, trained.output)
 
 
-def environment_of(home: Path) -> dict[str, str]:
-    """The environment of a process of its own: nothing of this one's Prefect."""
+def environment_of(home: Path, api: str | None = None) -> dict[str, str]:
+    """Return the environment of a process that uses the server at ``api``, or starts its own.
+
+    Nothing of this process's Prefect is in it.
+    """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PREFECT")}
     home.mkdir(exist_ok=True)
-    return kept | {
-        "SAMEHAND_HOME": str(home),
-        "PREFECT_HOME": str(home.parent / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    }
+    server = {"PREFECT_API_URL": api} if api else {}
+    return (
+        kept
+        | server
+        | {
+            "SAMEHAND_HOME": str(home),
+            "PREFECT_HOME": str(home.parent / "prefect"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        }
+    )

@@ -34,7 +34,11 @@ def test_the_same_paintings_evaluated_again_give_the_same_figures(
     assert ("evaluate-flow",) in flows
     with get_client(sync_client=True) as client:
         names = {run.name for run in client.read_flow_runs()}
-    assert {f"train {paintings} (demo)", f"evaluate {paintings} (demo, model 1)"} <= names
+    trained, evaluated = (
+        f"train {paintings} (demo), run 1",
+        f"evaluate {paintings} (demo, model 1), run 2",
+    )
+    assert {trained, evaluated} <= names
 
 
 @pytest.fixture
@@ -68,12 +72,18 @@ def test_grown_paintings_are_a_new_version_beside_which_the_old_one_is_evaluated
     assert list(folder.rglob("*.pt")) == []  # no night leaves a network of its own
 
 
-def test_paintings_of_another_source_are_not_measured_against_those_of_this_one(
+def test_an_evaluation_on_another_source_is_not_compared_with_the_last_one(
     samehand: Samehand, in_copy: Trained, grown: Path
 ) -> None:
-    result = samehand("evaluate", "--source", str(grown), "--tolerance", "0")
+    with sqlite3.connect(in_copy.database) as database:
+        database.execute("UPDATE evaluations SET roc_auc = 1")
+    evaluate = ["evaluate", "--source", str(grown), "--tolerance", "0", "--on-regression", "fail"]
+    result = samehand(*evaluate)
     assert result.exit_code == 0, result.output
-    assert "against evaluation" not in result.output
+    with sqlite3.connect(in_copy.database) as database:
+        figures = database.execute("SELECT roc_auc FROM evaluations ORDER BY id").fetchall()
+    assert len(figures) == 2
+    assert figures[1] < figures[0], "compared with the first, the second would be a regression"
     assert not (in_copy.home / "runs/0002-evaluate/as-they-were").exists()
 
 
@@ -195,32 +205,39 @@ def test_a_pair_that_names_a_missing_image_leaves_no_submission(
     assert status == "failed"
 
 
-@pytest.mark.slow
-def test_a_run_killed_and_resumed_ends_as_one_never_killed(
-    samehand: Samehand, home: Path, paintings: Path, tmp_path: Path
+def test_a_run_killed_twice_and_resumed_ends_as_one_never_killed(
+    samehand: Samehand,
+    home: Path,
+    paintings: Path,
+    tmp_path: Path,
+    prefect_api: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     training = ["train", str(paintings), *tiny_settings(epochs="3", train_triplets="24")]
     assert samehand(*training).exit_code == 0
     resume = ["train", "--resume", "last"]
     broken = tmp_path / "broken"
-    told = start(training, broken)
+    environment = environment_of(broken, prefect_api)
+    told = start(training, environment)
     wait_for_epoch(broken / "results.db", 1, told)
     told.terminate()
-    assert "samehand: terminated; `samehand train --resume last` goes on" in ended(told)
-    killed = start(resume, broken)
+    assert "samehand: terminated; continue with `samehand train --resume last`" in ended(told)
+    killed = start(resume, environment)
     wait_for_epoch(broken / "results.db", 2, killed)
     os.killpg(killed.pid, signal.SIGKILL)
     ended(killed)
     assert len(epochs_of(broken / "results.db")) < 3
-    subprocess.run([*COMMAND, *resume], env=environment_of(broken), check=True, timeout=300)
+    monkeypatch.setenv("SAMEHAND_HOME", str(broken))
+    assert samehand(*resume).exit_code == 0
     assert epochs_of(broken / "results.db") == epochs_of(home / "results.db")
     assert evaluation_of(broken / "results.db") == evaluation_of(home / "results.db")
 
 
-def start(arguments: list[str], home: Path) -> subprocess.Popen[str]:
+def start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
+    """Start the command in a process group of its own."""
     return subprocess.Popen(
         [*COMMAND, *arguments],
-        env=environment_of(home),
+        env=environment,
         start_new_session=True,
         stderr=subprocess.PIPE,
         text=True,

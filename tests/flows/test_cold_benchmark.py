@@ -17,11 +17,12 @@ def test_commands_are_timed_in_processes_of_their_own(trained: Trained) -> None:
     assert compare.note == f"{compare.value / by_torch.value:.2f} of torch's time"
 
 
-@pytest.mark.slow
-def test_a_resumed_training_is_timed_until_it_goes_on(paintings: Path, tmp_path: Path) -> None:
+def test_a_resumed_training_is_timed_until_it_goes_on(
+    paintings: Path, tmp_path: Path, prefect_api: str
+) -> None:
     environment = {
         name: value
-        for name, value in environment_of(tmp_path / "home").items()
+        for name, value in environment_of(tmp_path / "home", prefect_api).items()
         if name.startswith(("SAMEHAND", "PREFECT"))
     }
     row = time_resumed(environment, ["train", str(paintings), *tiny_settings()], rounds=1)

@@ -1,16 +1,18 @@
-"""Images by some artists, triplets of them, and a weighted metric in its plainest form."""
+"""Made-up images and triplets, and plain versions of weighted metrics."""
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from model.metrics import Pairs, TripletDistances
+from model.distances import Pairs, TripletDistances
+from model.intervals import Interval, percentile_interval, require_interval
+from model.resampling import draw_artists, weighted_roc_auc
 
 
 def painted(
     seed: int, artists: int, images: int, apart: float, dimensions: int = 4
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Images scattered by 1 about their artist, artists scattered by `apart`."""
+    """Images scattered with deviation 1 around their artist, artists with deviation `apart`."""
     rng = np.random.default_rng(seed)
     artist = np.repeat(np.arange(artists), images)
     points = rng.normal(scale=apart, size=(artists, dimensions))[artist]
@@ -33,15 +35,24 @@ def some_triplets(
 def weights(
     pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """m_a of each pair by one artist, m_a m_b of each by two, an artist being drawn m times."""
+    """Weights of pairs: m_a for one artist, m_a m_b for two, for artists drawn m times."""
     first, second = times[artist[pairs.first_idx]], times[artist[pairs.second_idx]]
     return np.where(pairs.same_artist, first, first * second)
 
 
 def naive_auc(pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64]) -> float:
-    """ROC AUC of the pairs that were drawn, by scikit-learn."""
+    """ROC AUC of the drawn pairs, by scikit-learn."""
     weight = weights(pairs, artist, times)
     kept = weight > 0
     return float(
         roc_auc_score(pairs.same_artist[kept], -pairs.distance[kept], sample_weight=weight[kept])
     )
+
+
+def roc_auc_interval(
+    pairs: Pairs, artists: NDArray[np.integer], *, resamples: int, seed: int
+) -> Interval:
+    """The interval of the ROC AUC over all pairs."""
+    draws = draw_artists(artists, resamples, seed)
+    figures = weighted_roc_auc(pairs, draws.artist, draws.drawn)
+    return require_interval(percentile_interval(figures))

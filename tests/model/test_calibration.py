@@ -1,17 +1,18 @@
-"""The threshold against a search over all, the slope against scikit-learn's logistic regression."""
+"""Test the threshold against an exhaustive search, the slope against scikit-learn."""
 
 import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from model import calibration
 from model.calibration import Calibration, best_threshold, calibrate, probability
+from model.distances import Pairs
 from model.errors import ModelInputError
-from model.metrics import Pairs, balanced_accuracy
+from model.metrics import balanced_accuracy
 
 quick = settings(max_examples=50, deadline=None)  # the machine may be busy
 
@@ -23,7 +24,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def pairs_of(same: list[float], different: list[float]) -> Pairs:
-    """Pairs at the given distances; which images they are of does not matter here."""
+    """Pairs at the given distances, of any images."""
     distance = np.array([*same, *different], np.float32)
     rows = np.arange(len(distance), dtype=np.int32)
     return Pairs(rows, rows + 1, distance, np.arange(len(distance)) < len(same))
@@ -53,7 +54,7 @@ def test_no_threshold_is_better_than_the_best(same: list[float], different: list
         ([1, 2], [5, 6], 3.5),
         ([1, 4], [3, 6], 2.0),  # 2 and 5 are equally good: the smaller
         ([1, 3, 3], [3, 8, 9], 5.5),  # both kinds at 3
-        ([5, 6], [1, 2], 6.0),  # nothing better than to let all pass
+        ([5, 6], [1, 2], 6.0),  # accepting every pair is best
         ([3], [3], 3.0),  # one distance only
         ([0, 0], [0, 1], 0.5),
     ],
@@ -64,7 +65,7 @@ def test_thresholds_worked_by_hand(
     assert best_threshold(pairs_of(same, different)) == expected
 
 
-def test_the_threshold_parts_neighbouring_float32_distances() -> None:
+def test_the_threshold_separates_neighbouring_float32_distances() -> None:
     near = float(np.float32(7.1))
     far = float(np.nextafter(np.float32(7.1), np.float32(8)))
     pairs = pairs_of([near], [far])
@@ -73,7 +74,7 @@ def test_the_threshold_parts_neighbouring_float32_distances() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_slope_is_that_of_scikit_learn_s_balanced_logistic_regression(seed: int) -> None:
+def test_the_slope_equals_scikit_learns_balanced_logistic_regression(seed: int) -> None:
     pairs = overlapping(seed)
     fitted = calibrate(pairs)
     oracle = LogisticRegression(fit_intercept=False, class_weight="balanced", C=1e12, tol=1e-10)
@@ -83,7 +84,7 @@ def test_the_slope_is_that_of_scikit_learn_s_balanced_logistic_regression(seed: 
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
-def test_calibration_follows_the_unit_of_distance(factor: float) -> None:
+def test_calibration_scales_with_the_unit_of_distance(factor: float) -> None:
     pairs = overlapping(7)
     scaled = Pairs(
         pairs.first_idx, pairs.second_idx, pairs.distance * np.float32(factor), pairs.same_artist
@@ -91,7 +92,7 @@ def test_calibration_follows_the_unit_of_distance(factor: float) -> None:
     assert calibrate(scaled).slope * factor == pytest.approx(calibrate(pairs).slope, rel=1e-4)
 
 
-def test_the_share_of_same_pairs_does_not_move_the_slope() -> None:
+def test_the_share_of_same_pairs_does_not_change_the_slope() -> None:
     same, different = np.random.default_rng(8).normal([[8], [11]], 2, (2, 300)).tolist()
     pairs, more = pairs_of(same, different), pairs_of(same * 10, different)
     assert calibrate(more).threshold == calibrate(pairs).threshold
@@ -100,7 +101,8 @@ def test_the_share_of_same_pairs_does_not_move_the_slope() -> None:
 
 @quick
 @given(st.lists(positive, min_size=1, max_size=9), st.lists(positive, min_size=1, max_size=9))
-def test_whatever_the_pairs_threshold_and_slope_are_usable(
+@example([361365.0, 9.5367431640625e-07], [1e-06])  # rounds to 1/2
+def test_threshold_and_slope_are_usable_for_any_pairs(
     same: list[float], different: list[float]
 ) -> None:
     pairs = pairs_of(same, different)
@@ -116,7 +118,7 @@ def test_whatever_the_pairs_threshold_and_slope_are_usable(
     [([1, 2], [8, 9]), ([8, 9], [1, 2]), ([3, 3], [3, 3]), ([0], [0]), ([1, 5], [1, 5])],
     ids=["parted", "reversed", "equal", "collapsed", "alike"],
 )
-def test_data_without_a_slope_of_its_own_gets_one_within_bounds(
+def test_the_slope_is_bounded_if_the_data_determine_none(
     same: list[float], different: list[float]
 ) -> None:
     fitted = calibrate(pairs_of(same, different))
@@ -126,7 +128,7 @@ def test_data_without_a_slope_of_its_own_gets_one_within_bounds(
     assert low <= fitted.slope * spread <= high
 
 
-def test_parted_pairs_are_told_with_near_certainty_and_reversed_ones_hardly_at_all() -> None:
+def test_separated_pairs_are_nearly_certain_and_reversed_ones_uncertain() -> None:
     parted, backwards = calibrate(pairs_of([1, 2], [8, 9])), calibrate(pairs_of([8, 9], [1, 2]))
     assert probability([2, 8], parted).tolist() == pytest.approx([1, 0], abs=1e-6)
     assert probability([1, 9], backwards).tolist() == pytest.approx([0.5, 0.5], abs=1e-2)

@@ -1,4 +1,4 @@
-"""Checkpoints read back as they were written, and files that are none refused unread."""
+"""Checkpoints are read as they were written, and other files are refused."""
 
 import os
 from collections.abc import Callable
@@ -32,13 +32,13 @@ SHAPE = NetworkShape(
 
 @pytest.fixture(scope="module")
 def network() -> SiameseNetwork:
-    """A network whose batch statistics are no longer those it was built with."""
+    """A network with changed batch statistics."""
     network = build_network(SHAPE, "none", seed=2)
     network.train()(torch.arange(4 * 40 * 40 * 3).reshape(4, 40, 40, 3).to(torch.uint8))
     return network
 
 
-def test_a_checkpoint_reads_back_as_it_was_written(network: SiameseNetwork, tmp_path: Path) -> None:
+def test_a_checkpoint_is_read_as_it_was_written(network: SiameseNetwork, tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "epoch.pt", Checkpoint(network, epoch=7))
     loaded = load_checkpoint(tmp_path / "epoch.pt")
     assert loaded.epoch == 7
@@ -75,7 +75,7 @@ def test_a_file_that_torch_did_not_write_is_refused(tmp_path: Path, content: byt
 @pytest.mark.parametrize(
     "content", [[1, 2], torch.zeros(2), {"conv1.weight": torch.zeros(1)}, {"format": "another"}]
 )
-def test_a_torch_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: object) -> None:
+def test_a_torch_file_that_is_not_a_checkpoint_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "epoch.pt"
     torch.save(content, path)
     assert "is not a checkpoint of samehand" in refusal_of(path)
@@ -102,7 +102,7 @@ def test_a_checkpoint_whose_parts_do_not_fit_is_called_damaged(
 ) -> None:
     path = tmp_path / "epoch.pt"
     torch.save({"format": FORMAT} | parts, path)
-    assert "is a damaged checkpoint" in refusal_of(path)
+    assert "is damaged" in refusal_of(path)
 
 
 def test_half_a_checkpoint_is_refused(network: SiameseNetwork, tmp_path: Path) -> None:
@@ -113,13 +113,13 @@ def test_half_a_checkpoint_is_refused(network: SiameseNetwork, tmp_path: Path) -
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux alone")
-def test_an_error_of_input_and_output_is_not_the_checkpoints_fault() -> None:
+def test_an_io_error_is_not_blamed_on_the_checkpoint() -> None:
     with pytest.raises(OSError, match="Input/output error"):
         load_checkpoint(Path("/proc/self/mem"))
 
 
 class Trap:
-    """Makes a folder when it is read back without care."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -128,13 +128,13 @@ class Trap:
         return os.mkdir, (str(self.folder),)
 
 
-def test_nothing_in_a_checkpoint_is_run(tmp_path: Path) -> None:
+def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
     path, marker = tmp_path / "epoch.pt", tmp_path / "marker"
     content = {"format": FORMAT, "epoch": Trap(marker), "shape": SIZES, "network": {}}
     torch.save(content, path)
     refusal_of(path)
     assert not marker.exists()
-    torch.load(path, weights_only=False)  # the trap does work: a careless reader springs it
+    torch.load(path, weights_only=False)  # unpickling does trigger it
     assert marker.exists()
 
 
@@ -149,7 +149,7 @@ def step(layer: nn.Linear, optimizer: torch.optim.Optimizer, pull: float) -> Non
 
 
 @pytest.mark.parametrize("restored", [True, False])
-def test_steps_go_on_as_if_never_interrupted_if_the_optimizer_is_restored(
+def test_training_continues_identically_if_the_optimizer_is_restored(
     tmp_path: Path, restored: bool
 ) -> None:
     straight, resumed = nn.Linear(3, 2), nn.Linear(3, 2)
@@ -175,9 +175,7 @@ def test_steps_go_on_as_if_never_interrupted_if_the_optimizer_is_restored(
         {"format": FORMAT, "optimizer": adam(nn.Linear(3, 2, bias=False)).state_dict()},
     ],
 )
-def test_what_is_not_the_state_of_this_optimizer_is_refused(
-    tmp_path: Path, content: object
-) -> None:
+def test_the_state_of_another_optimizer_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "optimizer.pt"
     torch.save(content, path)
     with pytest.raises(ModelInputError, match="does not hold the state of this optimizer") as error:
@@ -186,21 +184,19 @@ def test_what_is_not_the_state_of_this_optimizer_is_refused(
 
 
 @pytest.mark.parametrize("content", [torch.zeros(2), [1, 2], {"optimizer": {}}])
-def test_a_file_that_is_not_ours_holds_no_state_of_an_optimizer(
-    tmp_path: Path, content: object
-) -> None:
+def test_a_foreign_file_is_refused_as_optimizer_state(tmp_path: Path, content: object) -> None:
     torch.save(content, tmp_path / "optimizer.pt")
     with pytest.raises(ModelInputError, match=r"optimizer.pt is not a checkpoint of samehand$"):
         load_optimizer(tmp_path / "optimizer.pt", adam(nn.Linear(3, 2)))
 
 
-def test_a_missing_state_of_the_optimizer_is_named(tmp_path: Path) -> None:
+def test_a_missing_optimizer_state_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelInputError, match="there is no"):
         load_optimizer(tmp_path / "optimizer.pt", adam(nn.Linear(3, 2)))
 
 
-def test_a_checkpoint_of_the_first_format_is_the_network_that_it_was(tmp_path: Path) -> None:
-    """It named ResNet-18's layers by their place, as torchvision's children in a row are named."""
+def test_a_checkpoint_in_the_first_format_gives_the_same_network(tmp_path: Path) -> None:
+    """It named ResNet-18's layers by their place in a sequence."""
     theirs = nn.Sequential(*list(resnet18().children())[:-2])
     theirs.train()(torch.randn(4, 3, 40, 40))
     head = nn.Sequential(
@@ -228,10 +224,10 @@ def test_a_checkpoint_of_the_first_format_is_the_network_that_it_was(tmp_path: P
     assert loaded.epoch == 7
     del content["network"]["head.2.bias"]  # type: ignore[attr-defined]
     torch.save(content, tmp_path / "epoch.pt")
-    assert "is a damaged checkpoint" in refusal_of(tmp_path / "epoch.pt")
+    assert "is damaged" in refusal_of(tmp_path / "epoch.pt")
 
 
-def test_a_frozen_backbone_lies_beside_its_checkpoints_and_must_be_theirs(tmp_path: Path) -> None:
+def test_a_frozen_backbone_is_stored_beside_its_checkpoints_and_must_match(tmp_path: Path) -> None:
     shape = NetworkShape(crop_size=32, hidden_size=6, embedding_size=3, frozen=True)
     network, other = (build_network(shape, "none", seed=seed) for seed in (1, 2))
     save_checkpoint(tmp_path / "epoch.pt", Checkpoint(network, epoch=1))

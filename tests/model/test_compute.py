@@ -1,4 +1,4 @@
-"""Devices and precisions: what is asked for is what tensors come out as."""
+"""Tensors have the requested device and precision."""
 
 import platform
 from pathlib import Path
@@ -15,7 +15,7 @@ CPU_FACTS = Path("/proc/cpuinfo")
 @pytest.mark.parametrize(
     ("precision", "expected"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)]
 )
-def test_matrix_products_come_out_in_the_precision_asked_for(
+def test_matrix_products_have_the_requested_precision(
     precision: str, expected: torch.dtype
 ) -> None:
     compute = choose_compute("cpu", precision)
@@ -25,13 +25,13 @@ def test_matrix_products_come_out_in_the_precision_asked_for(
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "abacus"])
-def test_a_device_that_is_not_there_is_refused(device: str) -> None:
+def test_a_missing_device_is_refused(device: str) -> None:
     with pytest.raises(ModelInputError, match=f"^device: .* no {device}; use auto or cpu$"):
         choose_compute(device)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_cuda_is_refused_where_there_is_none_and_not_chosen_by_auto() -> None:
+def test_without_cuda_it_is_refused_and_not_chosen_by_auto() -> None:
     with pytest.raises(ModelInputError, match=r"^device: .* no cuda; use auto or cpu$"):
         choose_compute("cuda")
     assert choose_compute("auto").device == "cpu"
@@ -47,7 +47,7 @@ def test_auto_prefers_cuda_and_describes_it_by_name() -> None:
     platform.machine() != "x86_64" or not CPU_FACTS.is_file(),
     reason="reads the processor's own list of instructions, as Linux shows it",
 )
-def test_auto_takes_bfloat16_where_the_processor_has_instructions_for_it() -> None:
+def test_auto_chooses_bfloat16_if_the_processor_supports_it() -> None:
     fast = "avx512_bf16" in CPU_FACTS.read_text().split()
     assert choose_compute("cpu", "auto").precision == ("bfloat16" if fast else "float32")
 

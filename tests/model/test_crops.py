@@ -1,4 +1,4 @@
-"""Crops gathered, from the disk and from a copy on the device."""
+"""Crops are gathered from disk and from a copy on the device."""
 
 from pathlib import Path
 
@@ -20,12 +20,12 @@ def test_a_copy_and_the_mapped_file_give_the_same_crops(tmp_path: Path) -> None:
         np.testing.assert_array_equal(crops.gather(ROWS).numpy(), PIXELS[ROWS])
 
 
-def test_on_a_cpu_crops_stay_where_they_are() -> None:
+def test_crops_are_not_copied_on_a_cpu() -> None:
     assert resident(PIXELS, "cpu").resident is None
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_on_a_gpu_crops_are_copied_once() -> None:
+def test_crops_are_copied_once_to_a_gpu() -> None:
     crops = resident(PIXELS, "cuda")
     assert crops.resident is not None
     np.testing.assert_array_equal(crops.gather(ROWS).cpu().numpy(), PIXELS[ROWS])

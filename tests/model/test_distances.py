@@ -31,18 +31,18 @@ def test_pairs_are_all_combinations_in_order(count: int) -> None:
     assert pairs.distance.tolist() == pytest.approx(by_hand, rel=1e-6)
 
 
-def test_pairs_are_held_in_small_types() -> None:
+def test_pairs_use_small_types() -> None:
     pairs = all_pairs(np.zeros((3, 2), np.float32), np.array([0, 0, 1]))
     assert pairs.first_idx.dtype == pairs.second_idx.dtype == np.int32
     assert pairs.distance.dtype == np.float32
 
 
-def test_equal_embeddings_far_from_the_origin_are_exactly_zero_apart() -> None:
+def test_equal_embeddings_far_from_the_origin_have_distance_zero() -> None:
     embeddings = np.full((2, 64), 12345.678, np.float32)
     assert all_pairs(embeddings, np.array([0, 0])).distance.tolist() == [0.0]
 
 
-def test_triplet_distances_are_those_of_the_same_pairs() -> None:
+def test_triplet_distances_equal_those_of_the_same_pairs() -> None:
     rng = np.random.default_rng(1)
     embeddings = rng.normal(size=(20, 64)).astype(np.float32)
     anchor, positive, negative = rng.integers(20, size=(3, 50))
@@ -63,7 +63,7 @@ def test_embeddings_of_a_diverged_network_are_refused(bad: float) -> None:
         triplet_distances(embeddings, *np.array([[0], [1], [1]]))
 
 
-def test_a_threshold_between_neighbouring_float32_numbers_parts_them() -> None:
+def test_a_threshold_between_neighbouring_float32_numbers_separates_them() -> None:
     below = np.float32(1.0000001)
     above = np.nextafter(below, np.float32(2))
     threshold = (float(below) + float(above)) / 2

@@ -18,7 +18,7 @@ PIXELS = np.random.default_rng(6).integers(256, size=(12, 32, 32, 3), dtype=np.u
 
 @pytest.fixture(scope="module", autouse=True)
 def _crops_cannot_be_written() -> Iterator[None]:
-    """Crops come memory-mapped from a file that is open for reading alone."""
+    """Crops memory-mapped from a read-only file."""
     PIXELS.setflags(write=False)
     yield
     PIXELS.setflags(write=True)
@@ -26,30 +26,30 @@ def _crops_cannot_be_written() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def network() -> SiameseNetwork:
-    """A network with dropout, and with batch statistics of its own."""
+    """A network with dropout and changed batch statistics."""
     network = build_network(NetworkShape(32, 8, 4), "none", seed=3)
     network.train()(torch.from_numpy(PIXELS[:6].copy()))
     return network
 
 
 def by_hand(network: SiameseNetwork, rows: list[int]) -> NDArray[np.float32]:
-    """Each row by itself, without a batch."""
+    """Each row separately, without a batch."""
     network.eval()
     with torch.no_grad():
         single = [network(torch.from_numpy(PIXELS[row][None].copy())).numpy() for row in rows]
     return np.concatenate(single)
 
 
-def test_every_row_asked_for_is_embedded_in_its_place(network: SiameseNetwork) -> None:
+def test_requested_rows_are_embedded_in_order(network: SiameseNetwork) -> None:
     rows = [7, 0, 11, 3, 3]
     network.train()  # so that embedding has to leave training mode by itself
     embeddings = embed(network, PIXELS, np.array(rows), FLOAT32)
     assert embeddings.dtype == np.float32
     np.testing.assert_allclose(embeddings, by_hand(network, rows), rtol=1e-3, atol=1e-5)
-    assert np.ptp(embeddings, axis=0).min() > 1e-3  # the crops do differ
+    assert np.ptp(embeddings, axis=0).min() > 1e-3  # the crops differ
 
 
-def test_more_rows_than_a_batch_are_all_embedded_and_told_of(network: SiameseNetwork) -> None:
+def test_more_rows_than_a_batch_are_embedded_with_progress(network: SiameseNetwork) -> None:
     rows = np.arange(EMBEDDING_BATCH + 5) % len(PIXELS)
     told: list[tuple[int, int]] = []
     embeddings = embed(
@@ -60,14 +60,14 @@ def test_more_rows_than_a_batch_are_all_embedded_and_told_of(network: SiameseNet
     assert told == [(EMBEDDING_BATCH, len(rows)), (len(rows), len(rows))]
 
 
-def test_embedding_teaches_the_network_nothing(network: SiameseNetwork) -> None:
+def test_embedding_does_not_change_the_network(network: SiameseNetwork) -> None:
     before = {name: value.clone() for name, value in network.state_dict().items()}
     embed(network, PIXELS, np.arange(12), FLOAT32)
     after = network.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_bfloat16_comes_close_to_float32(network: SiameseNetwork) -> None:
+def test_bfloat16_is_close_to_float32(network: SiameseNetwork) -> None:
     rows = np.arange(12)
     coarse = embed(network, PIXELS, rows, Compute("cpu", "bfloat16"))
     exact = embed(network, PIXELS, rows, FLOAT32)
@@ -76,7 +76,7 @@ def test_bfloat16_comes_close_to_float32(network: SiameseNetwork) -> None:
     np.testing.assert_allclose(coarse, exact, atol=0.05 * float(np.abs(exact).max()))
 
 
-def test_mean_colours_are_pillows() -> None:
+def test_mean_colours_equal_pillows() -> None:
     rows = np.array([4, 1, 9])
     expected = [ImageStat.Stat(Image.fromarray(PIXELS[row])).mean for row in rows]
     colours = mean_colours(PIXELS, rows)
@@ -85,7 +85,7 @@ def test_mean_colours_are_pillows() -> None:
 
 
 def test_no_batch_waits_for_another() -> None:
-    """On torch's device that computes nothing, the copy at the end is the first thing to fail."""
+    """On torch's device that computes nothing, only the copy at the end fails."""
     network = build_network(NetworkShape(32, 8, 4), "none", seed=3)
     rows = np.arange(2 * EMBEDDING_BATCH + 5) % len(PIXELS)
     told: list[int] = []

@@ -1,4 +1,4 @@
-"""Scores of a split, each against scikit-learn, torch or the metric called by itself."""
+"""Scores of a split against scikit-learn, torch, or the metric called directly."""
 
 from dataclasses import asdict, replace
 
@@ -8,8 +8,9 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
 from model.calibration import Calibration
+from model.distances import all_pairs
 from model.evaluation import Resampling, discriminate, distances_of, score_triplets, verify
-from model.intervals import roc_auc_interval, triplet_accuracy_interval
+from model.intervals import triplet_accuracy_interval
 from model.measures import (
     TAR_AT_FAR,
     Measure,
@@ -17,10 +18,11 @@ from model.measures import (
     measure_ranking,
     measure_retrieval,
 )
-from model.metrics import all_pairs, eer
+from model.metrics import eer
 from model.resampling import draw_artists
 from model.retrieval import map_at_r, recall_at_1
 from model.triplets import Triplets, draw_triplets
+from tests.model.resampled import roc_auc_interval
 
 rng = np.random.default_rng(8)
 ARTISTS = np.repeat(np.arange(5, dtype=np.int64), 4)
@@ -65,7 +67,7 @@ def test_triplets_are_scored_with_the_interval_of_their_artists() -> None:
     assert score.interval.low < score.accuracy < score.interval.high
 
 
-def test_the_seed_and_the_number_of_resamples_reach_the_interval() -> None:
+def test_seed_and_number_of_resamples_affect_the_interval() -> None:
     intervals = {
         score_triplets(EMBEDDINGS, ARTISTS, TRIPLETS, resampling).interval
         for resampling in (RESAMPLING, replace(RESAMPLING, seed=5), Resampling(20, 4))
@@ -73,7 +75,7 @@ def test_the_seed_and_the_number_of_resamples_reach_the_interval() -> None:
     assert len(intervals) == 3
 
 
-def test_discrimination_holds_each_score_of_its_own_triplets_and_pairs() -> None:
+def test_discrimination_scores_its_own_triplets_and_pairs() -> None:
     judged = discriminate(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, MATCHED, RESAMPLING)
     assert judged.triplets == score_triplets(EMBEDDINGS, ARTISTS, TRIPLETS, RESAMPLING)
     assert judged.matched == score_triplets(EMBEDDINGS, ARTISTS, MATCHED, RESAMPLING)
@@ -82,12 +84,12 @@ def test_discrimination_holds_each_score_of_its_own_triplets_and_pairs() -> None
     assert judged.roc_auc_interval == roc_auc_interval(PAIRS, ARTISTS, resamples=50, seed=4)
 
 
-def test_without_matched_triplets_there_is_no_score_of_them() -> None:
+def test_without_matched_triplets_there_is_no_matched_score() -> None:
     judged = discriminate(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, None, RESAMPLING)
     assert judged.matched is None
 
 
-def test_measures_are_those_of_all_images_and_of_what_shares_a_label() -> None:
+def test_measures_cover_all_images_and_those_that_share_a_label() -> None:
     judged = discriminate(EMBEDDINGS, ARTISTS, PAIRS, TRIPLETS, MATCHED, RESAMPLING, LABELS)
     assert judged.matched
     assert judged.measures == (
@@ -109,7 +111,7 @@ def test_without_labels_only_the_matched_triplets_are_matched() -> None:
     assert matched == ["triplet_accuracy"]
 
 
-def test_verification_uses_the_margin_and_the_calibration_given() -> None:
+def test_verification_uses_the_given_margin_and_calibration() -> None:
     judged = verify(
         EMBEDDINGS,
         ARTISTS,
@@ -135,7 +137,7 @@ def test_verification_uses_the_margin_and_the_calibration_given() -> None:
     assert len({judged.eer, judged.recall_at_1, judged.map_at_r}) == 3
 
 
-def test_triplets_of_a_split_name_the_same_images_among_all() -> None:
+def test_a_splits_triplets_can_be_renumbered_for_the_whole_dataset() -> None:
     rows = np.array([40, 7, 19, 3])
     split = Triplets(*(np.array(idx, np.int32) for idx in ([0, 3], [1, 2], [2, 0])))
     whole = split.of_rows(rows)

@@ -1,4 +1,4 @@
-"""Exported networks against the torch networks that they were made of."""
+"""Exported networks against the original torch networks."""
 
 import subprocess
 import sys
@@ -52,7 +52,7 @@ def crops(count: int) -> NDArray[np.uint8]:
 
 
 def paintings(artists: int, each: int) -> NDArray[np.uint8]:
-    """Crops of stripes, of which each artist has a width."""
+    """Crops of stripes, with a width for each artist."""
     generator, columns = np.random.default_rng(5), np.arange(64)
     drawn = [
         (columns // (artist + 1) % 2)[None, :, None] * 90 + generator.integers(0, 120, (64, 64, 3))
@@ -67,7 +67,7 @@ def relative_error(found: NDArray[np.float32], expected: NDArray[np.float32]) ->
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 17])
-def test_any_number_of_crops_is_embedded_as_torch_embeds_them(
+def test_any_number_of_crops_is_embedded_as_by_torch(
     exported: tuple[SiameseNetwork, Path], count: int
 ) -> None:
     network, path = exported
@@ -77,7 +77,7 @@ def test_any_number_of_crops_is_embedded_as_torch_embeds_them(
     assert relative_error(found, embed(network, pixels, rows, CPU)) < 1e-5
 
 
-def test_every_pair_gets_the_verdict_of_torch_but_those_at_the_threshold(
+def test_verdicts_equal_torchs_except_at_the_threshold(
     exported: tuple[SiameseNetwork, Path],
 ) -> None:
     network, path = exported
@@ -89,13 +89,13 @@ def test_every_pair_gets_the_verdict_of_torch_but_those_at_the_threshold(
             embed_exported(open_exported(path), pixels, rows),
         )
     )
-    threshold = float(np.median(by_torch))  # where most is decided
+    threshold = float(np.median(by_torch))  # where most pairs are near
     clear = np.abs(by_torch - threshold) > 1e-4
     assert clear.sum() > 400
     np.testing.assert_array_equal(by_file[clear] <= threshold, by_torch[clear] <= threshold)
 
 
-def test_the_rows_asked_for_are_embedded_and_progress_is_told(
+def test_requested_rows_are_embedded_with_progress(
     exported: tuple[SiameseNetwork, Path],
 ) -> None:
     network, told = open_exported(exported[1]), []
@@ -106,11 +106,11 @@ def test_the_rows_asked_for_are_embedded_and_progress_is_told(
     assert told == [(16, 20), (20, 20)]
 
 
-def test_what_has_to_be_known_goes_along(exported: tuple[SiameseNetwork, Path]) -> None:
+def test_the_description_is_stored_in_the_file(exported: tuple[SiameseNetwork, Path]) -> None:
     assert open_exported(exported[1]).description == {"crop": {"size": 64}}
 
 
-def test_a_network_described_anew_is_the_same_network(
+def test_another_description_does_not_change_the_network(
     exported: tuple[SiameseNetwork, Path], tmp_path: Path
 ) -> None:
     describe_anew(exported[1], tmp_path / "anew.onnx", {"threshold": 0.5})
@@ -120,11 +120,11 @@ def test_a_network_described_anew_is_the_same_network(
     np.testing.assert_array_equal(anew(crops(3)), before(crops(3)))
 
 
-def test_the_file_has_no_companion(exported: tuple[SiameseNetwork, Path]) -> None:
+def test_an_export_is_a_single_file(exported: tuple[SiameseNetwork, Path]) -> None:
     assert list(exported[1].parent.iterdir()) == [exported[1]]
 
 
-def test_features_are_those_of_torch_and_the_head_goes_on_from_them(tmp_path: Path) -> None:
+def test_exported_features_equal_torchs_and_feed_the_head(tmp_path: Path) -> None:
     network = build_network(SHAPES["lite"], "pretrained", seed=1)
     export_features(network, tmp_path / "backbone.onnx", {})
     pixels, rows = crops(5), np.arange(5)
@@ -134,16 +134,16 @@ def test_features_are_those_of_torch_and_the_head_goes_on_from_them(tmp_path: Pa
     assert relative_error(embeddings, embed(network, pixels, rows, CPU)) < 1e-5
 
 
-def test_an_export_of_another_network_is_noticed(exported: tuple[SiameseNetwork, Path]) -> None:
+def test_an_export_of_another_network_is_refused(exported: tuple[SiameseNetwork, Path]) -> None:
     network, path = exported
     assert check_export(network, path, crops(4)) < 1e-5
     other = build_network(network.shape, "none", seed=9)
-    with pytest.raises(ModelInputError, match="differs from the one it was made of"):
+    with pytest.raises(ModelInputError, match="differs from the original"):
         check_export(other, path, crops(4))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"<html>", b"\x08\x07" * 50])
-def test_a_file_that_is_no_exported_network_is_refused(
+def test_a_file_that_is_not_an_exported_network_is_refused(
     tmp_path: Path, content: bytes | None
 ) -> None:
     path = tmp_path / "network.onnx"
@@ -153,7 +153,9 @@ def test_a_file_that_is_no_exported_network_is_refused(
         open_exported(path)
 
 
-def test_running_an_exported_network_takes_no_torch(exported: tuple[SiameseNetwork, Path]) -> None:
+def test_running_an_exported_network_does_not_import_torch(
+    exported: tuple[SiameseNetwork, Path],
+) -> None:
     code = (
         "import sys, numpy as np; from pathlib import Path;"
         "from model.exported import open_exported;"
@@ -164,7 +166,7 @@ def test_running_an_exported_network_takes_no_torch(exported: tuple[SiameseNetwo
     assert subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
-def test_exporting_leaves_the_network_as_it_was(exported: tuple[SiameseNetwork, Path]) -> None:
+def test_exporting_does_not_change_the_network(exported: tuple[SiameseNetwork, Path]) -> None:
     network, _ = exported
     assert isinstance(open_exported(exported[1]), ExportedNetwork)
     assert all(weight.device == torch.device("cpu") for weight in network.parameters())

@@ -10,7 +10,7 @@ from model.hardest import hardest_of_each_kind, hardest_pairs
 
 
 def pairs_of(distance: list[float], same_artist: list[bool]) -> Pairs:
-    """Pairs at the given distances; which images they are of does not matter here."""
+    """Pairs at the given distances, of any images."""
     rows = np.arange(len(distance), dtype=np.int32)
     return Pairs(rows, rows + 1, np.array(distance, np.float32), np.array(same_artist, np.bool_))
 
@@ -31,20 +31,20 @@ EIGHT = pairs_of(
         (3, [1, 3, 6]),
         (4, [1, 3, 6, 7]),
         (6, [1, 3, 0, 6, 7, 4]),
-        (100, [1, 3, 0, 6, 7, 4]),  # rightly judged pairs are never listed
+        (100, [1, 3, 0, 6, 7, 4]),  # pairs with a correct verdict are never listed
     ],
 )
-def test_the_most_confident_mistakes_come_first_and_of_either_kind(
+def test_the_most_confident_mistakes_of_both_kinds_come_first(
     count: int, expected: list[int]
 ) -> None:
     assert hardest_pairs(EIGHT, 5.0, count).tolist() == expected
 
 
-def test_a_pair_at_the_threshold_is_taken_for_one_artist() -> None:
+def test_a_pair_at_the_threshold_is_predicted_same() -> None:
     assert hardest_pairs(pairs_of([5.0, 5.0], [False, True]), 5.0, 10).tolist() == [0]
 
 
-def test_the_threshold_is_not_rounded_to_the_precision_of_the_distances() -> None:
+def test_the_threshold_is_not_rounded_to_float32() -> None:
     # In float32, 0.1 lies a little above the 0.1 of float64.
     assert hardest_pairs(pairs_of([0.1, 0.1], [False, True]), 0.1, 10).tolist() == [1]
 
@@ -54,7 +54,7 @@ def test_equal_mistakes_keep_their_order() -> None:
     assert hardest_pairs(alike, 5.0, 4).tolist() == [0, 1, 2, 3]
 
 
-def test_no_mistakes_make_no_list() -> None:
+def test_without_mistakes_the_list_is_empty() -> None:
     assert hardest_pairs(pairs_of([1.0, 9.0], [True, False]), 5.0, 10).tolist() == []
 
 
@@ -74,7 +74,7 @@ def test_the_hardest_at_any_threshold_are_among_the_hardest_of_each_kind(
     assert sorted((wrong_by[one] for one in noted), reverse=True)[:count] == hardest
 
 
-def test_the_hardest_of_each_kind_are_in_their_order() -> None:
+def test_the_hardest_of_each_kind_are_sorted() -> None:
     assert hardest_of_each_kind(EIGHT, 3).tolist() == [1, 3, 0, 6, 7, 4]
     alike = pairs_of([2.0, 2.0, 2.0, 8.0, 8.0], [False, False, False, True, True])
     assert hardest_of_each_kind(alike, 2).tolist() == [0, 1, 3, 4]

@@ -31,7 +31,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def triplet_outcome(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Outcome:
-    """The loss of triplets whose k-th anchor goes with the k-th positive and negative."""
+    """The loss of triplets given by role."""
     places = torch.arange(3 * len(anchor)).reshape(3, -1)
     return triplet_margin(torch.cat([anchor, positive, negative]), Targets(triplets=places), margin)
 
@@ -43,7 +43,7 @@ def drawn(seed: int) -> list[Tensor]:
 
 
 @pytest.mark.parametrize("margin", MARGINS)
-def test_loss_and_gradients_are_those_of_torch(margin: float) -> None:
+def test_loss_and_gradients_equal_torchs(margin: float) -> None:
     ours, theirs = drawn(seed=3), drawn(seed=3)
     loss_of_ours = triplet_outcome(ours[0], ours[1], ours[2], margin).loss
     loss_of_theirs = torch.nn.TripletMarginLoss(margin)(*theirs)
@@ -73,21 +73,21 @@ def test_equal_distances_count_as_wrong() -> None:
     assert triplet_outcome(anchor, positive, negative, margin=1.0).correct.item() == 1
 
 
-def test_no_cost_where_every_negative_is_further_by_the_margin() -> None:
+def test_the_loss_is_zero_if_every_negative_is_further_by_the_margin() -> None:
     anchor, positive = torch.zeros(2, 1), torch.ones(2, 1)
     negative = torch.tensor([[6.5], [-7.0]])
     assert triplet_outcome(anchor, positive, negative, margin=5.0).loss.item() == 0.0
 
 
 def labelled(seed: int, artists: int = 5, each: int = 3) -> tuple[Tensor, Tensor]:
-    """Embeddings of a batch of so many artists with so many images each, and their labels."""
+    """A batch's embeddings and labels, by number of artists and images each."""
     generator = torch.Generator().manual_seed(seed)
     embeddings = torch.randn(artists * each, 6, generator=generator, requires_grad=True)
     return embeddings, torch.arange(artists).repeat_interleave(each)[torch.randperm(artists * each)]
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.1, 1.0])
-def test_the_contrastive_loss_is_that_of_pytorch_metric_learning(temperature: float) -> None:
+def test_the_contrastive_loss_equals_pytorch_metric_learnings(temperature: float) -> None:
     embeddings, labels = labelled(seed=5)
     theirs = SupConLoss(temperature)(embeddings, labels)
     ours = supervised_contrastive(embeddings, Targets(labels), temperature).loss
@@ -96,7 +96,7 @@ def test_the_contrastive_loss_is_that_of_pytorch_metric_learning(temperature: fl
     torch.testing.assert_close(*gradients)
 
 
-def test_an_artist_with_one_image_in_the_batch_is_no_anchor() -> None:
+def test_an_artist_with_one_image_in_the_batch_is_not_an_anchor() -> None:
     embeddings, labels = labelled(seed=6)
     labels = torch.cat([labels[:-1], torch.tensor([99])])
     ours = supervised_contrastive(embeddings, Targets(labels), 0.1).loss
@@ -104,7 +104,7 @@ def test_an_artist_with_one_image_in_the_batch_is_no_anchor() -> None:
 
 
 @pytest.mark.parametrize("margin", [0.2, 5.0])
-def test_triplets_of_labels_are_all_there_are(margin: float) -> None:
+def test_labels_make_every_possible_triplet(margin: float) -> None:
     embeddings, labels = labelled(seed=7)
     points, artists = embeddings.tolist(), labels.tolist()
     costs, right = [], 0
@@ -122,7 +122,7 @@ def test_triplets_of_labels_are_all_there_are(margin: float) -> None:
 def test_nearer_positives_are_counted_as_a_loop_counts_them(
     images: list[tuple[int, int]],
 ) -> None:
-    """Of a few whole numbers many are equally near, which counts as wrong."""
+    """Among few integers there are many ties, which count as wrong."""
     labels, places = torch.tensor(images).T
     similarity = -(places[:, None] - places).abs().float()
     similarity.fill_diagonal_(torch.inf)
@@ -136,14 +136,12 @@ def test_nearer_positives_are_counted_as_a_loop_counts_them(
 def test_the_contrastive_loss_counts_the_triplets_of_its_batch() -> None:
     embeddings, labels = labelled(seed=8)
     ours = supervised_contrastive(embeddings, Targets(labels), 0.1)
-    directions = torch.nn.functional.normalize(
-        embeddings
-    )  # near in angle is near in a straight line
+    directions = torch.nn.functional.normalize(embeddings)  # the same order as by angle
     theirs = triplet_margin(directions, Targets(labels), 0.1)
     assert ours.correct.item() == theirs.correct.item()
     assert ours.n_triplets.item() == theirs.n_triplets.item() == 5 * 3 * 2 * 12
 
 
-def test_a_loss_of_labels_refuses_a_batch_without() -> None:
+def test_a_loss_that_needs_labels_refuses_a_batch_without_them() -> None:
     with pytest.raises(ModelInputError, match="sampler=artists"):
         supervised_contrastive(torch.zeros(3, 2), Targets(), 0.1)

@@ -1,4 +1,4 @@
-"""Measures against the metrics called by themselves, on all and on hand-picked matched pairs."""
+"""Measures against the metrics called directly, on all and on matched pairs."""
 
 import doctest
 
@@ -9,7 +9,8 @@ from sklearn.metrics import roc_auc_score
 
 from model import measures
 from model.calibration import Calibration
-from model.intervals import percentile_interval, roc_auc_interval
+from model.distances import all_pairs
+from model.intervals import percentile_interval
 from model.measures import (
     Measure,
     matched_pairs,
@@ -17,10 +18,10 @@ from model.measures import (
     measure_ranking,
     measure_retrieval,
 )
-from model.metrics import all_pairs, cllr, tar_at_far
+from model.metrics import cllr, tar_at_far
 from model.resampling import draw_artists, weighted_tar_at_far
 from model.retrieval import map_at_r
-from tests.model.resampled import painted
+from tests.model.resampled import painted, roc_auc_interval
 
 POINTS, ARTIST = painted(1, artists=8, images=5, apart=2)
 PAIRS = all_pairs(POINTS, ARTIST)
@@ -45,7 +46,7 @@ def found(labels: NDArray[np.integer] | None) -> dict[tuple[str, str], Measure]:
     return {(each.name, each.scope): each for each in every}
 
 
-def test_measures_of_everything_are_the_metrics_with_their_intervals() -> None:
+def test_measures_are_the_metrics_with_their_intervals() -> None:
     every = found(None)
     values = {name: measure.value for (name, _), measure in every.items()}
     assert values == {
@@ -63,7 +64,7 @@ def test_measures_of_everything_are_the_metrics_with_their_intervals() -> None:
     assert every["tar_at_1_percent_far", "all"].interval == percentile_interval(figures)
 
 
-def test_every_value_lies_within_its_interval() -> None:
+def test_every_value_is_within_its_interval() -> None:
     for measure in found(LABELS).values():
         assert measure.interval
         assert measure.interval.low < measure.value < measure.interval.high
@@ -98,11 +99,13 @@ def test_one_label_for_all_matches_everything() -> None:
     [np.full_like(ARTIST, -1), ARTIST, np.arange(len(ARTIST)), np.arange(len(ARTIST)) % 5],
     ids=["blank", "no two artists share one", "no two images do", "no two by one artist do"],
 )
-def test_what_has_no_matched_pairs_of_both_kinds_is_left_out(labels: NDArray[np.intp]) -> None:
+def test_without_matched_pairs_of_both_kinds_the_scope_is_left_out(
+    labels: NDArray[np.intp],
+) -> None:
     assert {scope for _, scope in found(labels)} == {"all"}
 
 
-def test_what_no_resample_can_judge_has_a_value_without_an_interval() -> None:
+def test_a_value_has_no_interval_if_no_resample_can_be_evaluated() -> None:
     draws = draw_artists(ARTIST, 1, seed=0)
     draws.drawn[:] = [8, *[0] * 7]
     for measure in (

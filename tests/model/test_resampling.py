@@ -1,4 +1,4 @@
-"""Figures of every draw against scikit-learn's weighted ones and plain weighted means."""
+"""Metrics on every draw against scikit-learn's weighted ones and plain weighted means."""
 
 import doctest
 from types import ModuleType
@@ -12,14 +12,8 @@ from sklearn.metrics import log_loss, roc_curve
 
 from model import resampling, weighing
 from model.calibration import Calibration, probability
-from model.metrics import (
-    Pairs,
-    all_pairs,
-    cllr,
-    roc_auc,
-    tar_at_far,
-    triplet_accuracy,
-)
+from model.distances import Pairs, all_pairs
+from model.metrics import cllr, roc_auc, tar_at_far, triplet_accuracy
 from model.resampling import (
     draw_artists,
     weighted_cllr,
@@ -44,13 +38,13 @@ def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
 
 
 def some_draws(seed: int, artists: int, count: int = 5) -> NDArray[np.float64]:
-    """Draws in which two artists always are, and the others often are not."""
+    """Draws that always contain two of the artists."""
     drawn = np.random.default_rng(seed).integers(1, 4, size=(count, artists)).astype(np.float64)
     drawn[:, :-2] -= 1
     return drawn
 
 
-def test_every_draw_takes_as_many_artists_as_there_are() -> None:
+def test_every_draw_takes_as_many_artists_as_exist() -> None:
     draws = draw_artists(np.array([7, 7, 9, 2, 2, 7]), resamples=3000, seed=1)
     assert draws.artist.tolist() == [1, 1, 2, 0, 0, 1]
     assert (draws.drawn.sum(axis=1) == 3).all()
@@ -61,7 +55,7 @@ def test_every_draw_takes_as_many_artists_as_there_are() -> None:
 
 @quick
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5), st.booleans())
-def test_a_resample_s_auc_is_scikit_learn_s_weighted_auc(
+def test_roc_auc_on_a_draw_equals_scikit_learns_weighted_auc(
     seed: int, artists: int, with_ties: bool
 ) -> None:
     points, artist = painted(seed, artists, images=3, apart=1)
@@ -71,7 +65,7 @@ def test_a_resample_s_auc_is_scikit_learn_s_weighted_auc(
     assert weighted_roc_auc(pairs, artist, drawn) == pytest.approx(expected)
 
 
-def test_the_undisturbed_draw_gives_the_plain_figures() -> None:
+def test_drawing_every_artist_once_gives_the_plain_metrics() -> None:
     points, artist = painted(1, artists=12, images=5, apart=1)
     pairs = all_pairs(points, artist)
     once = np.ones((1, 12))
@@ -87,7 +81,7 @@ def test_the_undisturbed_draw_gives_the_plain_figures() -> None:
     assert weighted_mean(scores, artist, once).item() == pytest.approx(map_at_r(points, artist))
 
 
-def test_a_resample_s_triplet_accuracy_is_the_weighted_mean() -> None:
+def test_triplet_accuracy_on_a_draw_is_the_weighted_mean() -> None:
     distances, anchor, negative = some_triplets(2)
     drawn = np.random.default_rng(3).multinomial(10, [0.1] * 10, 20).astype(np.float64)
     correct = distances.positive_dist < distances.negative_dist
@@ -98,7 +92,7 @@ def test_a_resample_s_triplet_accuracy_is_the_weighted_mean() -> None:
 def naive_tar(
     pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64], far: float
 ) -> float:
-    """The highest point of scikit-learn's weighted ROC curve that is allowed."""
+    """The highest allowed point of scikit-learn's weighted ROC curve."""
     weight = weights_of(pairs, artist, times)
     kept = weight > 0
     false_positive, true_positive, _ = roc_curve(
@@ -117,7 +111,7 @@ def naive_tar(
     st.booleans(),
     st.one_of(st.sampled_from([0.0, 0.01, 0.05, 0.125, 0.25, 1.0]), st.floats(0, 1)),
 )
-def test_a_resample_s_true_acceptance_is_that_of_scikit_learn_s_weighted_curve(
+def test_true_acceptance_on_a_draw_equals_scikit_learns_weighted_curve(
     seed: int, artists: int, with_ties: bool, far: float
 ) -> None:
     points, artist = painted(seed, artists, images=5, apart=1)
@@ -129,7 +123,7 @@ def test_a_resample_s_true_acceptance_is_that_of_scikit_learn_s_weighted_curve(
 
 @quick
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5))
-def test_a_resample_s_cllr_is_scikit_learn_s_weighted_log_loss(seed: int, artists: int) -> None:
+def test_cllr_on_a_draw_equals_scikit_learns_weighted_log_loss(seed: int, artists: int) -> None:
     points, artist = painted(seed, artists, images=3, apart=1)
     pairs = all_pairs(points, artist)
     drawn = some_draws(seed, artists)
@@ -142,7 +136,7 @@ def test_a_resample_s_cllr_is_scikit_learn_s_weighted_log_loss(seed: int, artist
     assert weighted_cllr(pairs, KNOWN, artist, drawn) == pytest.approx(expected)
 
 
-def test_a_resample_s_mean_repeats_the_queries_of_the_artists_drawn() -> None:
+def test_the_mean_on_a_draw_repeats_the_drawn_artists_queries() -> None:
     points, artist = painted(3, artists=6, images=4, apart=1)
     scores = average_precision_at_r(points, artist)
     scores[[0, 9]] = np.nan
@@ -154,7 +148,7 @@ def test_a_resample_s_mean_repeats_the_queries_of_the_artists_drawn() -> None:
     assert weighted_mean(scores, artist, drawn) == pytest.approx(expected)
 
 
-def test_a_resample_that_holds_nothing_to_judge_has_no_figure() -> None:
+def test_a_draw_with_nothing_to_evaluate_gives_nan() -> None:
     points, artist = painted(9, artists=3, images=3, apart=1)
     artist[artist == 2] = [2, 3, 4]  # three artists of one image each
     pairs, drawn = all_pairs(points, artist), np.zeros((4, 5))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from model import retrieval
+from model.distances import all_pairs
 from model.errors import ModelInputError
-from model.metrics import all_pairs, eer, roc_auc
+from model.metrics import eer, roc_auc
 from model.retrieval import (
     average_precision_at_r,
     map_at_r,
@@ -31,7 +32,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 
 @st.composite
 def splits(draw: st.DrawFn) -> Split:
-    """Embeddings on a small grid, so that ties are common, of artists of whom one has two."""
+    """Embeddings on a small grid with many ties; one artist has two images."""
     artists = draw(st.lists(st.integers(0, 3), min_size=3, max_size=14))
     assume(1 < len(set(artists)) < len(artists))
     points = [draw(st.tuples(st.integers(0, 4), st.integers(0, 4))) for _ in artists]
@@ -39,7 +40,7 @@ def splits(draw: st.DrawFn) -> Split:
 
 
 def ranked(split: Split, query: int) -> list[bool]:
-    """Whether each other image is by the query's artist: nearest first, in a tie strangers."""
+    """Whether each other image is by the query's artist, nearest first, others first in ties."""
     points, artists = split
     others = [row for row in range(len(artists)) if row != query]
     others.sort(
@@ -76,7 +77,7 @@ def test_map_at_r_follows_the_paper_s_sum(split: Split) -> None:
 
 @quick
 @given(st.integers(0, 2**32 - 1), st.integers(2, 12))
-def test_with_two_images_an_artist_both_retrieval_metrics_are_one(seed: int, artists: int) -> None:
+def test_both_retrieval_metrics_agree_with_two_images_per_artist(seed: int, artists: int) -> None:
     points = np.random.default_rng(seed).normal(size=(2 * artists, 3)).astype(np.float32)
     numbers = np.repeat(np.arange(artists), 2)
     assert map_at_r(points, numbers) == pytest.approx(recall_at_1(points, numbers))
@@ -95,14 +96,14 @@ def test_the_order_of_the_images_changes_nothing(split: Split, random: Random) -
         assert judged(all_pairs(*mixed)) == pytest.approx(judged(all_pairs(*split)))
 
 
-def test_embeddings_that_are_all_alike_earn_nothing() -> None:
+def test_constant_embeddings_score_zero() -> None:
     points, artists = np.ones((6, 4), np.float32), np.array([0, 0, 0, 1, 1, 1])
     assert recall_at_1(points, artists) == 0
     assert map_at_r(points, artists) == 0
     assert roc_auc(all_pairs(points, artists)) == 0.5
 
 
-def test_galleries_larger_than_a_block_are_searched_whole() -> None:
+def test_galleries_larger_than_a_block_are_searched_completely() -> None:
     rng = np.random.default_rng(5)
     artists = np.arange(3 * retrieval.QUERY_BLOCK // 2) // 3
     points = rng.normal(size=(len(artists) // 3, 8))[artists] * 1.5
@@ -114,7 +115,7 @@ def test_galleries_larger_than_a_block_are_searched_whole() -> None:
     assert recall_at_1(points.astype(np.float32), artists) == pytest.approx(expected)
 
 
-def test_retrieval_without_any_match_is_told_so() -> None:
+def test_retrieval_without_any_match_is_refused() -> None:
     points = np.eye(3, dtype=np.float32)
     for metric in (recall_at_1, map_at_r):
         with pytest.raises(ModelInputError, match="no two images by one artist"):
@@ -132,7 +133,7 @@ def test_a_query_without_a_match_has_no_average_precision(split: Split) -> None:
 
 @quick
 @given(splits(), st.data())
-def test_a_matched_query_is_asked_among_the_images_of_its_label(
+def test_a_matched_query_searches_only_images_with_its_label(
     split: Split, data: st.DataObject
 ) -> None:
     points, artists = split

@@ -1,4 +1,4 @@
-"""Batches by artist: properties on any collection, beside pytorch-metric-learning's sampler."""
+"""Batches by artist on any collection, and against pytorch-metric-learning's sampler."""
 
 import math
 
@@ -26,7 +26,7 @@ def drawn(
 
 
 @given(COLLECTION, st.integers(2, 6), st.integers(2, 5), st.floats(0, 1), st.integers(0, 99))
-def test_every_batch_holds_different_artists_with_different_images_of_theirs(
+def test_every_batch_holds_different_artists_with_different_images(
     counts: list[int], per_batch: int, each: int, power: float, seed: int
 ) -> None:
     artists = np.repeat(np.arange(len(counts)) * 10, counts)
@@ -52,7 +52,7 @@ def test_an_epoch_has_as_many_batches_as_hold_all_images(
 
 
 @pytest.mark.parametrize(("power", "expected"), [(0.0, 1.0), (0.5, 3.0), (1.0, 9.0)])
-def test_artists_come_by_the_number_of_their_images_to_the_power(
+def test_an_artists_chance_is_their_number_of_images_to_the_power(
     power: float, expected: float
 ) -> None:
     """One artist has nine times as many images as each of two hundred others."""
@@ -64,7 +64,7 @@ def test_artists_come_by_the_number_of_their_images_to_the_power(
     assert times[0] / times[1:].mean() == pytest.approx(expected, rel=0.15)
 
 
-def test_a_batch_is_made_as_pytorch_metric_learning_makes_it() -> None:
+def test_batches_are_made_as_by_pytorch_metric_learning() -> None:
     artists = np.repeat(np.arange(8), 5)
     theirs = list(MPerClassSampler(artists, m=4, batch_size=16, length_before_new_iter=16))
     (ours,) = next(iter(drawn(artists, 4, 4))).passes
@@ -79,7 +79,7 @@ def test_one_seed_draws_one_epoch() -> None:
     assert (drawn(artists, 3, 2).rows != drawn(artists, 3, 2, seed=2).rows).any()
 
 
-def test_rows_can_stand_for_others() -> None:
+def test_rows_can_be_renumbered() -> None:
     artists = np.repeat([0, 1], 2)
     batches = drawn(artists, 2, 2)
     elsewhere = batches.of_rows(np.array([10, 11, 12, 13]))
@@ -88,19 +88,19 @@ def test_rows_can_stand_for_others() -> None:
 
 
 @pytest.mark.parametrize("artists", [[0, 0, 0], [0, 1, 2]])
-def test_a_collection_without_any_pair_of_both_kinds_is_refused(artists: list[int]) -> None:
-    with pytest.raises(ModelInputError, match="two artists at least"):
+def test_a_collection_without_pairs_of_both_kinds_is_refused(artists: list[int]) -> None:
+    with pytest.raises(ModelInputError, match="at least two artists"):
         drawn(np.array(artists), 2, 2)
 
 
 @pytest.mark.parametrize(("sampler", "kind"), [("triplets", Triplets), ("artists", ArtistBatches)])
-def test_the_recipe_names_the_sampler(sampler: str, kind: type) -> None:
+def test_the_recipe_chooses_the_sampler(sampler: str, kind: type) -> None:
     recipe = Recipe(sampler=sampler, batch_size=4)  # type: ignore[arg-type]
     found = draw_epoch(np.repeat(np.arange(4), 3), recipe, 12, np.random.default_rng(1))
     assert isinstance(found, kind)
 
 
-def test_triplets_go_through_in_a_pass_for_each_role_or_in_one() -> None:
+def test_triplets_take_a_pass_for_each_role_or_a_single_pass() -> None:
     triplets = Triplets(*(np.array(role, np.int32) for role in ([0, 1], [1, 0], [2, 2])))
     (by_role,) = TripletBatches(triplets, 2, "roles")
     (together,) = TripletBatches(triplets, 2, "together")

@@ -1,4 +1,4 @@
-"""Epochs of training on tiny crops: their loss by hand, their steps, and that they repeat."""
+"""Epochs of training on tiny crops: their loss, their steps, and that they repeat."""
 
 import copy
 import io
@@ -62,7 +62,7 @@ UNWARPED = replace(RECIPE, warps=STILL)
 
 @pytest.fixture(scope="module", autouse=True)
 def _one_thread() -> Iterator[None]:
-    """Tensors this small gain nothing from a second thread, and lose where cores are shared."""
+    """Use one thread: tensors this small gain nothing from a second one."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -85,7 +85,7 @@ def run_epoch(
 
 
 class Normalise(nn.Module):
-    """What a backbone does first."""
+    """The first steps of a backbone."""
 
     mean: Tensor
     deviation: Tensor
@@ -111,7 +111,7 @@ def untrained(shape: NetworkShape) -> SiameseNetwork:
 
 
 def shallow(shape: NetworkShape) -> SiameseNetwork:
-    """A network of one layer below its head: quick to train, where depth does not matter."""
+    """A network with one layer before its head, quick to train."""
     return copy.deepcopy(untrained(shape))
 
 
@@ -123,7 +123,7 @@ def trained(
     seed: int = 1,
     epoch: int = 1,
 ) -> SiameseNetwork:
-    """What one epoch makes of a copy of ``network``."""
+    """A copy of ``network`` after one epoch."""
     network = copy.deepcopy(network)
     optimizer = build_optimizer(network, recipe)
     run_epoch(network, optimizer, PIXELS, TRIPLETS, recipe, compute, seed=seed, epoch=epoch)
@@ -161,12 +161,12 @@ def test_the_epochs_loss_and_accuracy_are_means_over_triplets() -> None:
     assert result.accuracy == pytest.approx(right / 7)
     assert result.seconds > 0
     assert result.images_per_second == pytest.approx(21 / result.seconds)
-    # A step of length 0 moved no weight, so the batches by hand saw the same ones.
+    # With a learning rate of 0, the batches by hand see the same weights.
     parameters = zip(network.parameters(), by_hand.parameters(), strict=True)
     assert all(torch.equal(ours, theirs) for ours, theirs in parameters)
 
 
-def test_a_step_is_that_of_adam_with_weight_decay_on_the_mean_loss() -> None:
+def test_a_step_equals_adam_with_weight_decay_on_the_mean_loss() -> None:
     network = shallow(CERTAIN)
     by_hand = copy.deepcopy(network).train()
     recipe = replace(UNWARPED, batch_size=7, weight_decay=0.5)
@@ -186,7 +186,7 @@ def test_a_step_is_that_of_adam_with_weight_decay_on_the_mean_loss() -> None:
     assert moved == pytest.approx(1e-3, rel=0.05)
 
 
-def test_each_role_has_a_forward_pass_of_its_own() -> None:
+def test_each_role_has_its_own_forward_pass() -> None:
     network = trained(shallow(CERTAIN), UNWARPED)
     assert network.state_dict()["backbone.3.num_batches_tracked"].item() == 3 * 2
 
@@ -195,9 +195,9 @@ def test_each_role_has_a_forward_pass_of_its_own() -> None:
     "changes", [{}, {"gradient_checkpointing": True}, {"batching": "shared"}], ids=str
 )
 def test_no_step_reads_anything_back_from_the_device(changes: dict[str, Any]) -> None:
-    """On torch's device that computes nothing, reading a value, or how many there are, fails."""
+    """On torch's device that computes nothing, reading any value fails."""
     network = shallow(CERTAIN).to("meta")
-    adam = torch.optim.Adam(network.parameters())  # the fused one knows only devices that compute
+    adam = torch.optim.Adam(network.parameters())  # the fused version needs a real device
     nowhere, done = Compute("meta", "float32"), []
     with pytest.raises(RuntimeError, match=r"item\(\) cannot be called on meta"):
         run_epoch(
@@ -226,7 +226,7 @@ def test_together_each_image_is_warped_and_embedded_once() -> None:
     assert result.images_per_second == pytest.approx(seen[0] / result.seconds)
 
 
-def test_together_the_loss_is_that_of_the_triplets_among_one_pass() -> None:
+def test_together_the_loss_equals_that_of_the_triplets_in_one_pass() -> None:
     network = build_network(CERTAIN, "none", seed=1)
     by_hand = copy.deepcopy(network).train()
     rows = np.stack([TRIPLETS.anchor_idx, TRIPLETS.positive_idx, TRIPLETS.negative_idx])
@@ -241,7 +241,7 @@ def test_together_the_loss_is_that_of_the_triplets_among_one_pass() -> None:
     assert result.loss == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_one_pass_over_distinct_images_is_three_without_batch_statistics() -> None:
+def test_one_pass_equals_three_without_batch_statistics() -> None:
     network = shallow(CERTAIN)
     network.backbone[3] = nn.Identity()  # type: ignore[operator]
     ways = [trained(network, replace(UNWARPED, batching=way)) for way in ("roles", "together")]
@@ -250,7 +250,7 @@ def test_one_pass_over_distinct_images_is_three_without_batch_statistics() -> No
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_passes_gone_through_twice_learn_the_same_bit_for_bit(precision: Precision) -> None:
+def test_recomputed_passes_learn_the_same_bit_for_bit(precision: Precision) -> None:
     network, compute = build_network(DROPPING, "none", seed=1), Compute("cpu", precision)
     plain, checkpointed = (
         trained(network, replace(RECIPE, gradient_checkpointing=way), compute=compute)
@@ -262,8 +262,8 @@ def test_passes_gone_through_twice_learn_the_same_bit_for_bit(precision: Precisi
 
 
 @pytest.mark.parametrize("batching", ["together", "shared"])
-def test_gradient_checkpointing_is_refused_where_it_spares_nothing(batching: Batching) -> None:
-    with pytest.raises(ModelInputError, match=f"gradient_checkpointing .* batching {batching}"):
+def test_gradient_checkpointing_is_refused_where_it_saves_no_memory(batching: Batching) -> None:
+    with pytest.raises(ModelInputError, match=f"gradient_checkpointing .* batching={batching}"):
         Recipe(batching=batching, gradient_checkpointing=True)
 
 
@@ -284,10 +284,10 @@ def test_a_compiled_network_learns_the_same(is_checkpointed: bool) -> None:
     ("count", "size", "expected"),
     [(7, 7, [7]), (7, 9, [7]), (8, 7, [4, 4]), (10, 4, [4, 3, 3]), (9, 2, [2, 2, 2, 2, 1])],
 )
-def test_batches_are_nearly_equal_and_no_larger_than_asked(
+def test_batches_are_nearly_equal_and_not_too_large(
     count: int, size: int, expected: list[int]
 ) -> None:
-    # Crops of 64 pixels leave four places a channel, so that even one crop has a variance.
+    # Crops of 64 pixels leave four places per channel, so even one crop has a variance.
     network = shallow(replace(CERTAIN, crop_size=64))
     pixels = PIXELS.repeat(2, axis=1).repeat(2, axis=2)
     triplets = draw_triplets(ARTISTS, count, np.random.default_rng(1))
@@ -313,7 +313,7 @@ def test_an_epoch_repeats_bit_for_bit(precision: Precision) -> None:
     network = build_network(DROPPING, "none", seed=1)
     compute = Compute("cpu", precision)
     first = trained(network, RECIPE, compute=compute)
-    torch.rand(3)  # what else is drawn from torch in between does not matter
+    torch.rand(3)  # other draws in between do not matter
     assert identical(first, trained(network, RECIPE, compute=compute))
     assert not identical(first, network)
 
@@ -321,28 +321,26 @@ def test_an_epoch_repeats_bit_for_bit(precision: Precision) -> None:
 @pytest.mark.parametrize(
     ("shape", "recipe"), [(DROPPING, UNWARPED), (CERTAIN, RECIPE)], ids=["dropout", "warps"]
 )
-def test_another_seed_or_epoch_draws_other_dropout_and_other_warps(
-    shape: NetworkShape, recipe: Recipe
-) -> None:
+def test_dropout_and_warps_depend_on_seed_and_epoch(shape: NetworkShape, recipe: Recipe) -> None:
     network = shallow(shape)
     first = trained(network, recipe)
     assert not identical(first, trained(network, recipe, seed=2))
     assert not identical(first, trained(network, recipe, epoch=2))
 
 
-def test_nothing_but_dropout_and_warps_is_random() -> None:
+def test_only_dropout_and_warps_are_random() -> None:
     network = shallow(CERTAIN)
     assert identical(trained(network, UNWARPED), trained(network, UNWARPED, seed=2, epoch=2))
 
 
-def test_training_leaves_torchs_own_draws_alone() -> None:
+def test_training_does_not_touch_torchs_global_generator() -> None:
     network = shallow(DROPPING)
     before = torch.random.get_rng_state()
     trained(network, RECIPE)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_training_goes_on_from_a_checkpoint_as_if_never_interrupted(tmp_path: Path) -> None:
+def test_training_resumes_from_a_checkpoint_as_if_never_interrupted(tmp_path: Path) -> None:
     network = build_network(DROPPING, "none", seed=1)
     optimizer = build_optimizer(network, RECIPE)
 
@@ -362,7 +360,7 @@ def test_training_goes_on_from_a_checkpoint_as_if_never_interrupted(tmp_path: Pa
     assert identical(restored, network)
 
 
-def test_a_few_epochs_bring_the_loss_down() -> None:
+def test_a_few_epochs_lower_the_loss() -> None:
     pixels = PIXELS // 4 + np.array([0, 90, 190], np.uint8)[ARTISTS][:, None, None, None]
     network = shallow(CERTAIN)
     optimizer = build_optimizer(network, UNWARPED)
@@ -377,7 +375,7 @@ def test_a_few_epochs_bring_the_loss_down() -> None:
 @pytest.mark.parametrize(
     ("precision", "shape", "within"), [("float32", DROPPING, 1e-3), ("bfloat16", CERTAIN, 0.03)]
 )
-def test_the_loss_curve_is_that_of_the_references_way(
+def test_the_loss_curve_equals_the_references(
     precision: Precision, shape: NetworkShape, within: float
 ) -> None:
     pixels = PIXELS // 4 + np.array([0, 90, 190], np.uint8)[ARTISTS][:, None, None, None]
@@ -408,11 +406,11 @@ def png(crop: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def test_a_loss_that_is_no_longer_a_number_is_blamed_on_the_learning_rate() -> None:
+def test_a_loss_that_is_not_finite_is_blamed_on_the_learning_rate() -> None:
     network = shallow(CERTAIN)
     recipe = replace(UNWARPED, learning_rate=1e30)
     triplets = Triplets(*(np.tile(idx, 3) for idx in columns(TRIPLETS)))
-    with pytest.raises(ModelInputError, match=r"^training broke down in epoch 4: .*learning_rate$"):
+    with pytest.raises(ModelInputError, match=r"^training diverged in epoch 4: .*learning_rate$"):
         run_epoch(
             network,
             build_optimizer(network, recipe),
@@ -429,7 +427,7 @@ def columns(triplets: Triplets) -> tuple[NDArray[np.int32], NDArray[np.int32], N
     return triplets.anchor_idx, triplets.positive_idx, triplets.negative_idx
 
 
-def test_a_backbone_is_trained_at_a_rate_of_its_own() -> None:
+def test_the_backbone_has_its_own_learning_rate() -> None:
     shape = NetworkShape(
         crop_size=32, hidden_size=8, embedding_size=4, features="statistics", normalised=True
     )
@@ -491,7 +489,7 @@ def test_each_head_on_stored_features_is_trained_by_its_own_loss() -> None:
     assert result.loss == pytest.approx(np.average(costs, weights=weights), rel=1e-4)
 
 
-def test_training_on_features_leaves_the_backbone_alone_and_brings_the_loss_down() -> None:
+def test_training_on_features_lowers_the_loss_and_keeps_the_backbone() -> None:
     network = build_network(FROZEN, "none", seed=1)
     before = {name: value.clone() for name, value in network.backbone_state().items()}
     features, optimizer = stored_features(network), build_optimizer(network, CONTRASTIVE)
@@ -512,7 +510,7 @@ def test_training_on_features_leaves_the_backbone_alone_and_brings_the_loss_down
     assert all(torch.equal(value, before[name]) for name, value in network.backbone_state().items())
 
 
-def test_one_of_the_copies_is_drawn_for_each_image() -> None:
+def test_one_copy_is_drawn_for_each_image() -> None:
     features = StoredFeatures(
         tuple(np.full((40, 2), copy, np.float32) for copy in range(3)), torch.device("cpu")
     )
@@ -523,11 +521,11 @@ def test_one_of_the_copies_is_drawn_for_each_image() -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 7, 100])
-def test_one_cycle_is_torchs_own(steps: int) -> None:
+def test_one_cycle_equals_torchs(steps: int) -> None:
     weight = nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     recipe = Recipe(schedule="one-cycle")
-    if steps > 2:  # torch's divides by zero below
+    if steps > 2:  # torch divides by zero for fewer
         theirs = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, 1.0, total_steps=steps, pct_start=0.2, cycle_momentum=False
         )

@@ -1,4 +1,4 @@
-"""Triplets against the rules they are drawn by, image by image."""
+"""Triplets against their rules, image by image."""
 
 from collections import Counter
 
@@ -26,7 +26,7 @@ Numbers = NDArray[np.intp]
 
 @st.composite
 def galleries(draw: st.DrawFn) -> Numbers:
-    """Artist numbers of images in any order: two artists or more with two images or more each."""
+    """Artist numbers of images: at least two artists with at least two images each."""
     counts = draw(st.lists(st.integers(2, 6), min_size=2, max_size=6))
     numbers = draw(st.permutations([7, 3, 100, 0, 42, 5]))
     images = [number for number, count in zip(numbers, counts, strict=False) for _ in range(count)]
@@ -40,7 +40,7 @@ def rows_of(triplets: Triplets) -> list[tuple[int, int, int]]:
 
 @quick
 @given(galleries(), st.integers(0, 60), st.integers(0, 2**32 - 1))
-def test_every_triplet_keeps_the_rules(artists: Numbers, count: int, seed: int) -> None:
+def test_every_triplet_follows_the_rules(artists: Numbers, count: int, seed: int) -> None:
     triplets = draw_triplets(artists, count, np.random.default_rng(seed))
     in_order = list(dict.fromkeys(artists.tolist()))
     assert len(rows_of(triplets)) == count
@@ -58,7 +58,7 @@ def test_one_seed_gives_one_draw(artists: Numbers, seed: int) -> None:
     assert rows_of(first) == rows_of(again)
 
 
-def test_row_numbers_are_held_in_small_types() -> None:
+def test_row_numbers_use_small_types() -> None:
     triplets = draw_triplets(np.array([0, 0, 1, 1]), 5, np.random.default_rng(0))
     assert triplets.anchor_idx.dtype == triplets.negative_idx.dtype == np.int32
 
@@ -72,7 +72,7 @@ def test_draws_are_uniform_over_images_pairs_and_artists() -> None:
         assert len(times) == expected
         assert sum(times) == 10_000
         assert chisquare(times).pvalue > 1e-3
-    # The artist of 10 images is no likelier a negative than the one of 2.
+    # The artist with 10 images is no likelier to be a negative than the one with 2.
     strangers = Counter(int(artists[n]) for a, _, n in drawn if artists[a] == 9)
     assert set(strangers) == {4, 2}
     assert chisquare(list(strangers.values())).pvalue > 1e-3
@@ -85,14 +85,14 @@ def test_draws_are_uniform_over_images_pairs_and_artists() -> None:
     ("artists", "message"),
     [([], "two artists"), ([1, 1, 1], "two artists"), ([1, 1, 8, 2, 2], "artist number 8")],
 )
-def test_galleries_without_triplets_are_refused(artists: list[int], message: str) -> None:
+def test_collections_without_triplets_are_refused(artists: list[int], message: str) -> None:
     with pytest.raises(ModelInputError, match=message):
         draw_triplets(np.array(artists, dtype=np.intp), 3, np.random.default_rng(0))
 
 
 @quick
 @given(galleries(), st.integers(1, 40), st.integers(2, 12), st.integers(0, 99))
-def test_shared_triplets_keep_the_rules_with_no_more_images_than_triplets(
+def test_shared_triplets_follow_the_rules_with_no_more_images_than_triplets(
     artists: Numbers, count: int, size: int, seed: int
 ) -> None:
     drawn = draw_shared_triplets(artists, count, size, np.random.default_rng(seed))
@@ -107,7 +107,7 @@ def test_shared_triplets_keep_the_rules_with_no_more_images_than_triplets(
 
 
 def test_shared_negatives_are_uniform_over_the_other_artists_of_the_batch() -> None:
-    artists = np.repeat(np.arange(5), 2)  # whole artists make the batch, so each image is in it
+    artists = np.repeat(np.arange(5), 2)  # batches hold whole artists, so every image is in one
     drawn = draw_shared_triplets(artists, 20_000, 10, np.random.default_rng(0))
     for image in range(10):
         chosen = drawn.negative_idx[drawn.anchor_idx == image]
@@ -120,7 +120,7 @@ def test_shared_negatives_are_uniform_over_the_other_artists_of_the_batch() -> N
 @pytest.mark.parametrize(
     ("count", "size", "lengths"), [(10, 4, [4, 3, 3]), (8, 7, [4, 4]), (3, 9, [3]), (1, 1, [1])]
 )
-def test_batches_are_as_numpy_splits(count: int, size: int, lengths: list[int]) -> None:
+def test_batches_are_split_as_by_numpy(count: int, size: int, lengths: list[int]) -> None:
     slices = batch_slices(count, size)
     assert [part.stop - part.start for part in slices] == lengths
     split = np.array_split(np.arange(count), len(lengths))
@@ -137,7 +137,7 @@ def test_shuffling_keeps_each_triplet_whole() -> None:
 
 @quick
 @given(galleries(), st.data())
-def test_matched_negatives_share_the_label_and_none_is_left_out_needlessly(
+def test_matched_negatives_share_the_label_and_are_found_if_possible(
     artists: Numbers, data: st.DataObject
 ) -> None:
     labels = np.array([data.draw(st.sampled_from([-1, 0, 1, 5])) for _ in artists])
@@ -171,7 +171,7 @@ def test_matched_negatives_are_uniform_over_the_images_of_the_label() -> None:
     assert chisquare(list(times.values())).pvalue > 1e-3
 
 
-def test_streams_differ_by_seed_purpose_and_epoch_and_repeat_otherwise() -> None:
+def test_streams_depend_only_on_seed_purpose_and_epoch() -> None:
     keys = [(0, "a", 0), (1, "a", 0), (0, "b", 0), (0, "a", 1), (2**40, "a", 0), (0, "", 0)]
     first = [stream(*key).integers(2**63) for key in keys]
     assert len(set(first)) == len(keys)

@@ -1,4 +1,4 @@
-"""The batched warp against the transforms it stands for, run by torchvision and Pillow."""
+"""The batched warp against torchvision and Pillow."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ STILL = WarpRanges(
 
 
 def noise(count: int, size: int, seed: int = 0) -> Pixels:
-    """Random images (count, size, size, 3), in which no two pixels are likely alike."""
+    """Random images (count, size, size, 3)."""
     shape = (count, size, size, 3)
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
@@ -49,7 +49,7 @@ def assert_warped_as_by_pillow(pixels: Pixels, draws: WarpDraws) -> None:
 
 
 @pytest.mark.parametrize(("size", "count"), [(2, 50), (32, 300), (64, 100), (97, 50), (224, 25)])
-def test_a_batch_is_warped_bit_for_bit_as_pillow_warps_it(size: int, count: int) -> None:
+def test_a_batch_is_warped_bit_for_bit_as_by_pillow(size: int, count: int) -> None:
     draws = draw_warps(REFERENCE, count, size, np.random.default_rng(size))
     assert_warped_as_by_pillow(noise(count, size), draws)
 
@@ -68,13 +68,13 @@ def test_a_batch_is_warped_bit_for_bit_as_pillow_warps_it(size: int, count: int)
     ids=["rotation", "vertical flip", "horizontal flip", "turn", "scale", "shear", "perspective"],
 )
 @pytest.mark.parametrize("size", [32, 97])
-def test_each_transform_alone_is_pillows(ranges: WarpRanges, size: int) -> None:
+def test_each_single_transform_equals_pillows(ranges: WarpRanges, size: int) -> None:
     draws = draw_warps(ranges, 40, size, np.random.default_rng(7))
     assert_warped_as_by_pillow(noise(40, size), draws)
 
 
 @pytest.mark.parametrize("size", [33, 64])
-def test_the_widest_ranges_are_pillows(size: int) -> None:
+def test_the_widest_ranges_equal_pillows(size: int) -> None:
     ranges = WarpRanges(
         rotation=180.0,
         affine_rotation=180.0,
@@ -88,21 +88,21 @@ def test_the_widest_ranges_are_pillows(size: int) -> None:
     assert_warped_as_by_pillow(noise(150, size), draws)
 
 
-def test_scales_and_flips_of_upright_images_are_pillows() -> None:
+def test_scales_and_flips_of_upright_images_equal_pillows() -> None:
     ranges = replace(STILL, scale_low=0.1, scale_high=10.0, vertical_flip=0.5, horizontal_flip=0.5)
     draws = draw_warps(ranges, 150, 47, np.random.default_rng(4))
     assert_warped_as_by_pillow(noise(150, 47), draws)
 
 
 @given(seed=st.integers(0, 2**32 - 1), size=st.integers(11, 40))
-def test_any_draw_at_any_size_is_pillows(seed: int, size: int) -> None:
+def test_any_draw_at_any_size_equals_pillows(seed: int, size: int) -> None:
     ranges = replace(REFERENCE, perspective=0.5)
     draws = draw_warps(ranges, 3, size, np.random.default_rng(seed))
     assert_warped_as_by_pillow(noise(3, size, seed), draws)
 
 
 @pytest.mark.parametrize("size", [32, 33])
-def test_right_angles_are_pillows_shortcuts(size: int) -> None:
+def test_right_angles_equal_pillows_shortcuts(size: int) -> None:
     angles = np.array([0.0, 90.0, 180.0, 270.0, 360.0, -90.0, -180.0, -1e-20])
     draws = replace(draw_warps(STILL, len(angles), size, np.random.default_rng(0)), rotation=angles)
     pixels = noise(len(angles), size)
@@ -111,8 +111,8 @@ def test_right_angles_are_pillows_shortcuts(size: int) -> None:
     np.testing.assert_array_equal(quarter, np.rot90(pixels[1]))
 
 
-def test_corners_that_form_a_smaller_square_are_pillows() -> None:
-    # Such coefficients are whole numbers, and input pixels are read on their very edges.
+def test_corners_that_form_a_smaller_square_equal_pillows() -> None:
+    # Such coefficients are integers, so input pixels are read at their edges.
     draws = draw_warps(replace(STILL, perspective=1.0), 4, 33, np.random.default_rng(0))
     insets = np.array([0, 4, 8, 8])
     low, high = insets, 32 - np.array([0, 4, 8, 0])
@@ -132,7 +132,7 @@ def test_a_pixel_where_the_perspective_is_undefined_is_black_as_in_pillow() -> N
     assert not read[:, 2].any()
 
 
-def test_a_warp_that_draws_nothing_leaves_images_as_they_are() -> None:
+def test_a_warp_without_transforms_does_not_change_images() -> None:
     pixels = noise(5, 32)
     draws = draw_warps(STILL, 5, 32, np.random.default_rng(0))
     np.testing.assert_array_equal(warp(torch.from_numpy(pixels), draws).numpy(), pixels)
@@ -154,7 +154,7 @@ def test_flips_by_hand() -> None:
     ]
 
 
-def test_images_may_lie_in_memory_in_any_way_and_are_not_changed() -> None:
+def test_any_memory_layout_works_and_images_are_not_changed() -> None:
     pixels = torch.from_numpy(noise(6, 32))
     across = pixels.permute(0, 3, 1, 2).contiguous().permute(0, 2, 3, 1)
     draws = draw_warps(REFERENCE, 6, 32, np.random.default_rng(1))
@@ -163,13 +163,13 @@ def test_images_may_lie_in_memory_in_any_way_and_are_not_changed() -> None:
     assert torch.equal(across, before)
 
 
-def test_no_images_are_warped_to_no_images() -> None:
+def test_an_empty_batch_gives_an_empty_batch() -> None:
     draws = draw_warps(REFERENCE, 0, 32, np.random.default_rng(0))
     assert warp(torch.from_numpy(noise(0, 32)), draws).shape == (0, 32, 32, 3)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no GPU for torch")
-def test_a_gpu_warps_as_the_cpu_does() -> None:
+def test_a_gpu_warps_like_the_cpu() -> None:
     pixels = torch.from_numpy(noise(100, 224))
     draws = draw_warps(REFERENCE, 100, 224, np.random.default_rng(2))
     on_gpu = warp(pixels.cuda(), draws)
@@ -201,7 +201,7 @@ def test_draws_stay_within_their_ranges(
     assert ((draws.corners >= 0) & (draws.corners < size)).all()
 
 
-def test_draws_are_spread_as_the_ranges_say() -> None:
+def test_draws_fill_their_ranges_uniformly() -> None:
     draws = draw_warps(REFERENCE, 20_000, 224, np.random.default_rng(0))
     flags = [draws.vertical_flip, draws.horizontal_flip, draws.perspective]
     assert [flag.mean() for flag in flags] == pytest.approx([0.5, 0.5, 0.2], abs=0.02)
@@ -212,7 +212,7 @@ def test_draws_are_spread_as_the_ranges_say() -> None:
     assert [values.std() for values in numbers] == pytest.approx(spans / 12**0.5, rel=0.02)
 
 
-def test_corners_are_drawn_from_the_same_places_as_torchvisions() -> None:
+def test_corners_have_the_same_range_as_torchvisions() -> None:
     drawn = draw_warps(replace(REFERENCE, distortion=0.3), 2000, 20, np.random.default_rng(0))
     theirs = np.array([RandomPerspective.get_params(20, 20, 0.3)[1] for _ in range(2000)])
     for corner in range(4):
@@ -246,7 +246,7 @@ def test_the_same_seed_draws_the_same_warps() -> None:
         ("perspective", float("nan")),
     ],
 )
-def test_a_range_out_of_bounds_is_named_in_one_line(field: str, value: float) -> None:
+def test_a_range_out_of_bounds_is_named(field: str, value: float) -> None:
     with pytest.raises(ModelInputError, match=rf"^{field} is {value}: .*$") as caught:
         replace(REFERENCE, **{field: value})
     assert "\n" not in str(caught.value)
@@ -263,7 +263,7 @@ def test_images_that_cannot_be_warped_are_refused(size: int) -> None:
     [torch.zeros(2, 32, 32, 3), torch.zeros(3, 32, 32, 3, dtype=torch.uint8)],
     ids=["floats", "another count"],
 )
-def test_images_other_than_those_drawn_for_are_refused(pixels: torch.Tensor) -> None:
+def test_images_that_do_not_match_the_draws_are_refused(pixels: torch.Tensor) -> None:
     draws = draw_warps(REFERENCE, 2, 32, np.random.default_rng(0))
     with pytest.raises(ModelInputError, match=r"^warp got torch"):
         warp(pixels, draws)

@@ -10,20 +10,25 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
+import yaml
 
 from tests.flows.conftest import TINY, environment_of
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 Json = dict[str, Any]
+FILE = yaml.safe_load((CHECKOUT / "prefect.yaml").read_text(encoding="utf-8"))
+DEPLOYMENTS: list[Json] = FILE["deployments"]
 
 
 @dataclass
@@ -146,6 +151,14 @@ class Site:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Have Prefect's client in this process talk to this site's server."""
+        from prefect.settings import PREFECT_API_URL, temporary_settings
+
+        with temporary_settings({PREFECT_API_URL: self.api}):
+            yield
+
     def deployment(self, name: str) -> Json:
         return self.ask(f"deployments/name/{name}/{name}")  # type: ignore[no-any-return]
 
@@ -158,6 +171,22 @@ class Site:
         }
         deployment = self.deployment(name)["id"]
         return str(self.ask(f"deployments/{deployment}/create_flow_run", body)["id"])
+
+    def last_event(self, flow_run: str, name: str) -> Json:
+        """Return the newest event of that name about a flow run."""
+        about = {"resource": {"id": [f"prefect.flow-run.{flow_run}"]}, "event": {"name": [name]}}
+        wait_for(
+            lambda: bool(self.ask("events/filter", {"filter": about})["events"]),
+            f"there is an event {name}",
+            60,
+        )
+        return dict(self.ask("events/filter", {"filter": about})["events"][0])
+
+    def emit(self, event: Json) -> None:
+        """Send an event as if it happened now."""
+        now = {"id": str(uuid4()), "occurred": datetime.now(UTC).isoformat()}
+        answer = httpx.post(f"{self.api}/events", json=[event | now], timeout=15)
+        assert answer.is_success, answer.text
 
     def cancel(self, flow_run: str) -> None:
         self.ask(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
@@ -208,6 +237,20 @@ class Site:
 
         wait_for(has_epochs, f"{flow_run} has {count} epochs", 240)
 
+    def log(self, name: str) -> str:
+        """Return what a process has printed so far."""
+        file = self.root / f"{name}.log"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def reported_kills(self) -> int:
+        """Count the killed processes that the worker has finished with.
+
+        The worker reports a crash twice: once before the flow's hooks run, and once after them,
+        which takes seconds. The second report undoes a retry that has not started by then. This
+        line is what the worker prints last.
+        """
+        return self.log("worker").count("prefect.flow_runs.worker - Check whether the flow run")
+
     def engines(self, flow_run: str = "") -> list[int]:
         """The processes that flow runs of this site go on in."""
         ours = f"PREFECT_API_URL={self.api}".encode()
@@ -226,6 +269,12 @@ class Site:
 def documented(section: str) -> list[list[str]]:
     """The commands that a section of the document for operators tells people to type."""
     return [shlex.split(line, comments=True) for line in lines_of(section, "sh")]
+
+
+def push_step(name: str) -> Json:
+    """Return the options of a step that is taken as a deployment is registered."""
+    (options,) = [step[name] for one in DEPLOYMENTS for step in one.get("push", ()) if name in step]
+    return dict(options)
 
 
 def lines_of(section: str, language: str) -> list[str]:
@@ -275,6 +324,20 @@ class Outcome:
     @property
     def took(self) -> str:
         return "under 1 s" if self.seconds < 1 else f"{self.seconds:.0f} s"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what server and worker printed last where a test of them fails."""
+    report = yield
+    site = getattr(item, "funcargs", {}).get("site")
+    if report.failed and isinstance(site, Site):
+        for name in ("server", "worker"):
+            lines = site.log(name).splitlines()[-80:]
+            report.sections.append((f"the end of {name}.log", "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,9 @@
-"""Whatever is killed: nothing is lost, both databases tell the truth again, and runs go on."""
+"""Kill a server, a worker or a run: nothing is lost, both databases are true again, runs go on.
 
+`make faults` runs the whole campaign and writes how long everything took.
+"""
+
+import asyncio
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -8,13 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.deployment import watch_for_silence
 from storage.locks import try_lock
-from tests.operations.conftest import Outcome, Site, kill_group, tiny, wait_for
-
-pytestmark = pytest.mark.xdist_group("faults")  # one server and worker for all
+from tests.operations.conftest import Outcome, Site, kill_group, push_step, tiny, wait_for
 
 LONG = tiny(epochs=400)
 SECONDS = 240  # to wait at the most; how long it took stands in the table
+SILENCE = 5  # seconds; as deployed it is 100
 GOES_ON = "retried, it goes on after its last epoch"
 
 
@@ -48,7 +52,7 @@ def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
     renew = httpx.post(f"{site.api}/v2/concurrency_limits/leases/{lease}/renew", json={})
     assert renew.is_success  # where it fails, Prefect ends runs of deployments with a limit
     missed = "its server does not answer"
-    log = (site.root / "worker.log").read_text(encoding="utf-8")
+    log = site.log("worker")
     # Once an epoch, and once for that which was recorded just before the server was killed.
     assert 1 <= log.count(missed) <= site.epochs(training) - seen + 1
     killed = "`kill -9` of the server, started again two epochs later"
@@ -58,9 +62,11 @@ def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
 def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
+    reported = site.reported_kills()
     for pid in site.engines(training):
         kill_group(pid)
     took = wait_for_crash(site, training)
+    wait_for(lambda: site.reported_kills() > reported, "the worker is done with it", SECONDS)
     goes_on_when_retried(site, training)
     outcomes.append(Outcome("`kill -9` of the run's process", f"Crashed; {GOES_ON}", took))
 
@@ -80,7 +86,8 @@ def test_two_runs_take_turns_on_the_device_while_others_prepare(
 ) -> None:
     other, third = (site.run("train-flow", source=str(paintings), settings=LONG) for _ in range(2))
     site.wait_for_epoch(other, 2)
-    site.run_documented(another(paintings))
+    prepare = site.run("prepare-flow", source=str(paintings), settings=tiny())
+    site.wait_until(prepare, "COMPLETED")
     assert site.state(training) == site.state(other) == "RUNNING"
     assert site.state(third) == "SCHEDULED"  # two go on at once
     site.cancel(third)
@@ -105,32 +112,48 @@ def test_a_cancelled_run_ends_soon_and_leaves_nothing_half_made(
     outcomes.append(Outcome("run cancelled", "Cancelled; nothing half-made is left", took))
 
 
-def test_what_died_with_its_worker_is_found_at_the_next_start(
+def test_a_silent_run_is_crashed_by_the_automation_and_the_next_start(
+    site: Site, training: str, paintings: Path
+) -> None:
+    heartbeat = site.last_event(training, "prefect.flow-run.heartbeat")
+    kill_all(site, training)
+    assert site.state(training) == "RUNNING"
+    with site.here():
+        asyncio.run(watch_for_silence(SILENCE))
+        site.emit(heartbeat)  # its last one, counted from now
+        wait_for(lambda: site.state(training) == "CRASHED", "the automation noticed", SECONDS)
+        asyncio.run(watch_for_silence(push_step("flows.deployment.watch_for_silence")["seconds"]))
+    assert site.status(training) == "running"  # Prefect's server knows nothing of our database
+    site.start_worker()
+    site.run("prepare-flow", source=str(paintings), settings=tiny())
+    wait_for(lambda: site.status(training) == "crashed", "the next start noticed", SECONDS)
+
+
+@pytest.mark.campaign
+def test_the_next_start_finds_what_died_with_its_worker(
     site: Site, training: str, paintings: Path, outcomes: list[Outcome]
 ) -> None:
     kill_all(site, training)
     assert site.state(training) == "RUNNING"
     site.start_worker()
-    site.start("another", *another(paintings))
+    prepare = site.run("prepare-flow", source=str(paintings), settings=tiny())
     took = wait_for_crash(site, training)
-    assert site.processes.pop("another").wait() == 0
+    site.wait_until(prepare, "COMPLETED")
     outcomes.append(
         Outcome("worker and process at once", "Crashed, by the next run that was started", took)
     )
 
 
-def test_what_died_with_its_worker_is_found_by_the_automation(
+@pytest.mark.campaign
+def test_the_automation_finds_what_died_with_its_worker_in_time(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
     kill_all(site, training)
     took = wait_for(lambda: site.state(training) == "CRASHED", "it is seen", SECONDS)
-    assert site.status(training) == "running"  # of the results database a server knows nothing
+    assert site.status(training) == "running"
     killed = "worker and process at once, no run started"
-    outcomes.append(
-        Outcome(
-            killed, "Crashed in Prefect, by the automation; in `runs` with the next start", took
-        )
-    )
+    then = "Crashed in Prefect, by the automation; in `runs` with the next start"
+    outcomes.append(Outcome(killed, then, took))
 
 
 def take_lease(site: Site) -> str:
@@ -170,16 +193,11 @@ def kill_all(site: Site, run: str) -> None:
         kill_group(pid)
 
 
-def another(paintings: Path) -> list[str]:
-    """A short run of another flow."""
-    return ["samehand", "prepare", str(paintings), "--catalog-only"]
-
-
 def epochs_in_prefect(site: Site, *runs: str) -> list[tuple[Any, ...]]:
     body = {
         "flow_runs": {"id": {"any_": list(runs)}},
         "task_runs": {
-            "name": {"like_": "train-epoch-"},
+            "name": {"like_": "train epoch "},
             "state": {"type": {"any_": ["COMPLETED"]}},
         },
     }

@@ -11,8 +11,6 @@ from sqlalchemy import create_engine, make_url, text
 
 from tests.operations.conftest import Site, documented, free_port, lines_of, tiny, wait_for
 
-pytestmark = pytest.mark.xdist_group("site")  # enough at a time for a small machine
-
 
 @pytest.fixture(scope="module")
 def databases(postgres_server: str) -> Iterator[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Arrays come back as they went, and nothing that is no array comes back at all."""
+"""Arrays are read as they were written, and nothing else is read."""
 
 import pickle
 from pathlib import Path
@@ -20,7 +20,7 @@ class Trap:
         return Path.touch, (self.sprung,)
 
 
-def test_arrays_come_back_with_their_names_types_and_shapes(tmp_path: Path) -> None:
+def test_arrays_are_read_with_their_names_types_and_shapes(tmp_path: Path) -> None:
     arrays: dict[str, Array] = {
         "rows": np.arange(6, dtype=np.int64).reshape(2, 3),
         "embeddings": np.array([[0.1, -2.5]], dtype=np.float32),
@@ -35,7 +35,7 @@ def test_arrays_come_back_with_their_names_types_and_shapes(tmp_path: Path) -> N
         np.testing.assert_array_equal(loaded[name], array, strict=True)
 
 
-def test_objects_are_not_written_and_leave_what_was_there(tmp_path: Path) -> None:
+def test_objects_are_refused_and_the_old_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "arrays.npz"
     save_arrays(path, {"x": np.arange(3)})
     with pytest.raises(ValueError, match="allow_pickle"):
@@ -61,7 +61,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_arrays(tmp_path / "none.npz")
 
 
-def test_a_single_array_is_no_file_of_arrays(tmp_path: Path) -> None:
+def test_a_file_of_a_single_array_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "arrays.npz"
     with path.open("wb") as file:
         np.save(file, np.arange(3))
@@ -69,7 +69,7 @@ def test_a_single_array_is_no_file_of_arrays(tmp_path: Path) -> None:
         load_arrays(path)
 
 
-def test_a_file_that_was_cut_short_is_refused_wherever_it_ends(tmp_path: Path) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "arrays.npz"
     save_arrays(path, {"x": np.arange(20), "y": np.ones(3)})
     whole = path.read_bytes()
@@ -79,7 +79,7 @@ def test_a_file_that_was_cut_short_is_refused_wherever_it_ends(tmp_path: Path) -
             load_arrays(path)
 
 
-def test_damage_gives_an_input_error_or_does_no_harm(tmp_path: Path) -> None:
+def test_a_damaged_file_gives_an_input_error_or_the_right_arrays(tmp_path: Path) -> None:
     path = tmp_path / "arrays.npz"
     save_arrays(path, {"x": np.arange(20)})
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Writing files whole."""
+"""Files are written atomically."""
 
 import hashlib
 import stat
@@ -9,14 +9,14 @@ import pytest
 from storage.files import replacing, sha256_of, write_atomically
 
 
-def test_content_arrives_in_a_folder_that_did_not_exist(tmp_path: Path) -> None:
+def test_missing_folders_are_created(tmp_path: Path) -> None:
     target = tmp_path / "a" / "b" / "data.bin"
     write_atomically(target, b"painted")
     assert target.read_bytes() == b"painted"
     assert list(target.parent.iterdir()) == [target]
 
 
-def test_a_file_is_replaced_while_readers_keep_the_old_one(tmp_path: Path) -> None:
+def test_a_reader_keeps_the_old_file_when_it_is_replaced(tmp_path: Path) -> None:
     target = tmp_path / "data.bin"
     target.write_bytes(b"old")
     with target.open("rb") as reader:
@@ -25,7 +25,7 @@ def test_a_file_is_replaced_while_readers_keep_the_old_one(tmp_path: Path) -> No
     assert target.read_bytes() == b"new, and longer"
 
 
-def test_target_is_absent_until_the_block_ends(tmp_path: Path) -> None:
+def test_the_target_is_absent_until_the_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "data.bin"
     with replacing(target) as partial:
         partial.write_bytes(b"half")
@@ -52,7 +52,7 @@ def test_a_failed_block_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_two_writers_of_one_target_do_not_meet(tmp_path: Path) -> None:
+def test_two_writers_of_one_target_do_not_interfere(tmp_path: Path) -> None:
     target = tmp_path / "data.bin"
     with replacing(target) as first, replacing(target) as second:
         first.write_bytes(b"first")
@@ -61,14 +61,14 @@ def test_two_writers_of_one_target_do_not_meet(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_written_file_is_as_readable_as_any_other(tmp_path: Path) -> None:
+def test_a_written_file_has_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "ordinary").write_bytes(b"")
     write_atomically(tmp_path / "atomic", b"")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ordinary", "atomic")}
     assert len(modes) == 1
 
 
-def test_sha256_is_that_of_the_whole_file(tmp_path: Path) -> None:
+def test_sha256_covers_the_whole_file(tmp_path: Path) -> None:
     data = bytes(range(256)) * 5000
     (tmp_path / "data.bin").write_bytes(data)
     assert sha256_of(tmp_path / "data.bin") == hashlib.sha256(data).hexdigest()

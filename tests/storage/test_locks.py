@@ -1,5 +1,6 @@
-"""Locks, against processes that hold them and are killed."""
+"""Locks held by processes that are killed."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -25,7 +26,7 @@ def hold_elsewhere(path: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def test_a_lock_is_free_once_its_block_has_ended(tmp_path: Path) -> None:
+def test_a_lock_is_free_after_its_block(tmp_path: Path) -> None:
     path = tmp_path / "runs" / "run.lock"
     with try_lock(path) as is_ours, try_lock(path) as is_ours_again:
         assert is_ours
@@ -34,7 +35,7 @@ def test_a_lock_is_free_once_its_block_has_ended(tmp_path: Path) -> None:
         assert is_ours
 
 
-def test_a_lock_is_free_once_its_process_is_killed(tmp_path: Path) -> None:
+def test_a_lock_is_free_after_its_process_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "run.lock"
     with hold_elsewhere(path) as process:
         with try_lock(path) as is_ours:
@@ -45,7 +46,16 @@ def test_a_lock_is_free_once_its_process_is_killed(tmp_path: Path) -> None:
             assert is_ours
 
 
-def test_whoever_waits_says_so_once_and_gets_the_lock_of_the_dead(tmp_path: Path) -> None:
+def test_a_lock_cannot_be_written_by_others(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with wait_lock(tmp_path / "device.lock"):
+            assert not (tmp_path / "device.lock").stat().st_mode & 0o022
+    finally:
+        os.umask(before)
+
+
+def test_waiting_is_reported_once_and_ends_when_the_holder_dies(tmp_path: Path) -> None:
     path, said = tmp_path / "device.lock", []
     with hold_elsewhere(path) as process:
         threading.Timer(0.5, process.kill).start()

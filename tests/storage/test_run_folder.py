@@ -10,7 +10,7 @@ from storage.run_folder import (
 FOLDER = RunFolder(Path("runs/7"))
 
 
-def test_files_lie_where_they_are_looked_for() -> None:
+def test_files_have_their_documented_paths() -> None:
     assert FOLDER.report == Path("runs/7/report.md")
     assert FOLDER.checkpoint(3) == Path("runs/7/checkpoints/epoch-003.pt")
     assert FOLDER.epoch_triplets(12) == Path("runs/7/triplets/train-012.npz")
@@ -33,12 +33,12 @@ def test_no_two_files_of_a_run_share_a_path() -> None:
     assert len(set(files)) == len(files)
 
 
-def test_the_optimizer_lies_beside_its_checkpoint() -> None:
+def test_the_optimizer_state_is_beside_its_checkpoint() -> None:
     beside = optimizer_beside(FOLDER.checkpoint(3))
     assert beside == Path("runs/7/checkpoints/epoch-003.optimizer.pt")
 
 
-def test_a_checkpoint_and_its_exported_network_lead_to_each_other() -> None:
+def test_checkpoint_and_exported_network_can_be_found_from_each_other() -> None:
     checkpoint = Path("runs/7/checkpoints/epoch-003.pt")
     assert exported_beside(checkpoint) == Path("runs/7/checkpoints/epoch-003.onnx")
     assert checkpoint_beside(exported_beside(checkpoint)) == checkpoint

@@ -1,4 +1,4 @@
-"""Shards hold everything once and in order."""
+"""Shards contain every item once and in order."""
 
 from hypothesis import given
 from hypothesis import strategies as st

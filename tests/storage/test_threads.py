@@ -1,4 +1,4 @@
-"""One function over many items by threads."""
+"""A function applied to many items in threads."""
 
 import threading
 import time
@@ -9,10 +9,10 @@ from storage.threads import WAITING, available_cores, in_threads
 
 
 def quiet(done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """Ignore the progress."""
 
 
-def test_results_keep_the_order_of_items_whatever_ends_first() -> None:
+def test_results_keep_the_order_of_items() -> None:
     def slow_first(number: int) -> int:
         time.sleep(0.002 * (10 - number))
         return number * number
@@ -33,7 +33,7 @@ def test_progress_counts_up_to_the_total_in_the_calling_thread() -> None:
     assert threads == {threading.get_ident()}
 
 
-def test_while_one_waits_all_cores_are_at_work() -> None:
+def test_all_cores_work_while_one_thread_waits() -> None:
     everybody = threading.Barrier(available_cores() + WAITING)
     # Each waits until all are there: with fewer threads this would time out.
     in_threads(lambda _: everybody.wait(timeout=10), range(available_cores() + WAITING), quiet)
@@ -43,7 +43,7 @@ def test_no_items_give_no_results() -> None:
     assert in_threads(str, [], quiet) == []
 
 
-def test_after_an_error_items_that_have_not_begun_are_dropped() -> None:
+def test_after_an_error_items_that_have_not_started_are_dropped() -> None:
     begun: list[int] = []
 
     def fail_at_once(number: int) -> None:

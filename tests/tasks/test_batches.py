@@ -8,11 +8,11 @@ from prefect.logging import disable_run_logger
 
 from storage.datasets.dataset import Dataset
 from storage.errors import InputError
-from storage.run_folder import RunFolder
-from tasks.batches import KeptTriplets, draw_kept_triplets
+from tasks.batches import SplitTriplets, draw_split_triplets
+from tests.tasks.conftest import open_run_in, workspace_in
 
 
-def draw(folder: Path, *, matched_on: str, is_optional: bool) -> KeptTriplets:
+def draw(folder: Path, *, matched_on: str, is_optional: bool) -> SplitTriplets:
     images = pd.DataFrame(
         {
             "image_name": [f"{n}.jpg" for n in range(6)],
@@ -25,17 +25,16 @@ def draw(folder: Path, *, matched_on: str, is_optional: bool) -> KeptTriplets:
     )
     images.to_csv(folder / "catalog.csv", index=False)
     with disable_run_logger():
-        return draw_kept_triplets.fn(
-            Dataset(folder), "test", 30, 0, RunFolder(folder), matched_on, is_optional=is_optional
-        )
+        run = open_run_in(workspace_in(folder))
+        return draw_split_triplets.fn(run, Dataset(folder), "test", 30, matched_on, is_optional)
 
 
 def test_what_a_preset_matches_on_is_left_out_where_the_catalog_has_no_such_column(
     tmp_path: Path,
 ) -> None:
-    kept = draw(tmp_path, matched_on="genre", is_optional=True)
-    assert kept.triplets.is_file()
-    assert (kept.matched, kept.matched_on) == (None, None)
+    drawn = draw(tmp_path, matched_on="genre", is_optional=True)
+    assert drawn.triplets.is_file()
+    assert (drawn.matched, drawn.matched_on) == (None, None)
 
 
 def test_what_somebody_asked_for_must_be_there(tmp_path: Path) -> None:
@@ -45,7 +44,7 @@ def test_what_somebody_asked_for_must_be_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("is_optional", [True, False])
 def test_where_the_column_is_negatives_are_matched_on_it(tmp_path: Path, is_optional: bool) -> None:
-    kept = draw(tmp_path, matched_on="style", is_optional=is_optional)
-    assert kept.matched_on == "style"
-    assert kept.matched is not None
-    assert kept.matched.is_file()
+    drawn = draw(tmp_path, matched_on="style", is_optional=is_optional)
+    assert drawn.matched_on == "style"
+    assert drawn.matched is not None
+    assert drawn.matched.is_file()

@@ -9,10 +9,12 @@ from sklearn.metrics import roc_auc_score
 
 from storage.arrays import save_arrays
 from storage.datasets.dataset import Dataset
-from tasks.champion import Duel, Entrant, fight
+from tasks.champion import Comparison, EmbeddedValidation, compare_with_champion
 
 
-def enter(folder: Path, artists: list[str], points: list[float], order: int = 1) -> Entrant:
+def embedded(
+    folder: Path, artists: list[str], points: list[float], order: int = 1
+) -> EmbeddedValidation:
     """A model that puts images on a line; `order` -1 lists the images in reverse."""
     folder.mkdir()
     images = pd.DataFrame(
@@ -27,7 +29,7 @@ def enter(folder: Path, artists: list[str], points: list[float], order: int = 1)
     images[::order].to_csv(folder / "catalog.csv", index=False)
     vectors = np.array(points, dtype=np.float32)[::order, None]
     save_arrays(folder / "embeddings.npz", {"embeddings": vectors})
-    return Entrant(Dataset(folder), folder / "embeddings.npz")
+    return EmbeddedValidation(Dataset(folder), folder / "embeddings.npz")
 
 
 ARTISTS = ["Monet", "Monet", "Manet", "Manet", "Degas", "Degas"]
@@ -35,39 +37,41 @@ GOOD = [0.0, 0.1, 5.0, 5.1, 9.0, 9.1]
 BAD = [0.0, 9.0, 0.15, 5.0, 5.3, 9.7]
 
 
-def duel(one: Entrant, other: Entrant, known: dict[str, str]) -> Duel:
+def compare(
+    one: EmbeddedValidation, other: EmbeddedValidation, known: dict[str, str]
+) -> Comparison:
     with disable_run_logger():
-        return fight.fn(one, other, known)
+        return compare_with_champion.fn(one, other, known)
 
 
 def test_the_better_one_wins_whatever_the_order_of_its_images(tmp_path: Path) -> None:
-    good = enter(tmp_path / "good", ARTISTS, GOOD)
-    bad = enter(tmp_path / "bad", ARTISTS, BAD, order=-1)
-    assert duel(good, bad, {}).is_won
-    assert not duel(bad, good, {}).is_won
-    assert not duel(good, good, {}).is_won  # equal is not better
+    good = embedded(tmp_path / "good", ARTISTS, GOOD)
+    bad = embedded(tmp_path / "bad", ARTISTS, BAD, order=-1)
+    assert compare(good, bad, {}).challenger_is_better
+    assert not compare(bad, good, {}).challenger_is_better
+    assert not compare(good, good, {}).challenger_is_better  # equal is not better
 
 
 def test_the_figures_are_those_of_scikit_learn(tmp_path: Path) -> None:
-    bad = enter(tmp_path / "bad", ARTISTS, BAD)
+    bad = embedded(tmp_path / "bad", ARTISTS, BAD)
     first, second = np.triu_indices(len(ARTISTS), 1)
     truth = np.array(ARTISTS)[first] == np.array(ARTISTS)[second]
     distance = np.abs(np.array(BAD)[first] - np.array(BAD)[second])
-    found = duel(bad, bad, {}).champion
+    found = compare(bad, bad, {}).champion
     assert found is not None
     assert np.isclose(found, roc_auc_score(truth, -distance))
 
 
 def test_artists_that_the_champion_was_trained_on_do_not_count(tmp_path: Path) -> None:
-    good = enter(tmp_path / "good", ARTISTS, GOOD)
-    learnt = enter(tmp_path / "learnt", ARTISTS, GOOD)
+    good = embedded(tmp_path / "good", ARTISTS, GOOD)
+    learnt = embedded(tmp_path / "learnt", ARTISTS, GOOD)
     seen = {"Monet": "train", "Manet": "validation", "Degas": "test"}
-    assert duel(good, learnt, seen).n_images == 4
+    assert compare(good, learnt, seen).n_images == 4
 
 
 def test_without_common_ground_nothing_changes(tmp_path: Path) -> None:
-    good = enter(tmp_path / "good", ARTISTS, GOOD)
-    bad = enter(tmp_path / "bad", ARTISTS, BAD)
+    good = embedded(tmp_path / "good", ARTISTS, GOOD)
+    bad = embedded(tmp_path / "bad", ARTISTS, BAD)
     seen = {"Monet": "train", "Manet": "train"}
-    assert not duel(good, bad, seen).is_won
-    assert not duel(good, bad, dict.fromkeys(ARTISTS, "train")).is_won
+    assert not compare(good, bad, seen).challenger_is_better
+    assert not compare(good, bad, dict.fromkeys(ARTISTS, "train")).challenger_is_better

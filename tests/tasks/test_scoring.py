@@ -11,15 +11,13 @@ from prefect.logging import disable_run_logger
 from sqlalchemy import create_engine, make_url, text
 
 from storage.arrays import save_arrays
-from storage.database.records import record_model, start_run
+from storage.database.records import start_run
 from storage.database.session import transaction
-from storage.database.tables import Model
 from storage.errors import UnavailableError
-from storage.run_folder import RunFolder
 from storage.workspace import Workspace
-from tasks.records import OpenRun, kept_model
 from tasks.scoring import store_scores
-from tests.storage.conftest import new_model, new_run
+from tests.storage.conftest import new_run
+from tests.tasks.conftest import model_of, open_run_in
 
 PAIRS = 20_000
 STORED = "SELECT count(*) FROM pair_predictions_1_0"
@@ -64,14 +62,13 @@ def test_a_connection_lost_in_mid_scoring_costs_nothing_that_is_stored(
         embedded, {"names": names, "faults": faults, "embeddings": np.eye(2, dtype=np.float32)}
     )
     with transaction(space.database_url) as session:
-        run = OpenRun(start_run(session, new_run()), RunFolder(tmp_path / "run"), "s", "demo", {})
-        model_id = record_model(session, new_model(run_id=run.id))
-        kept = kept_model(session, session.get_one(Model, model_id), space)
+        run = open_run_in(space, start_run(session, new_run()))
+        model = model_of(session, run.id, space)
 
     def score() -> int:
         submission = tmp_path / "submission.csv"
         with disable_run_logger():
-            scored = store_scores.fn(run, kept, pairs, PAIRS, [embedded], submission, 0, space)
+            scored = store_scores.fn(run, model, pairs, PAIRS, [embedded], submission, 0)
         return scored.evaluation_id
 
     with cut_off(postgres_url), pytest.raises(UnavailableError):

@@ -1,1 +1,1 @@
-"""The changes of the database's schema, one module a revision, run by Alembic."""
+"""The changes of the database's schema since the first release, a module for each revision."""

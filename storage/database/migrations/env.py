@@ -1,4 +1,4 @@
-"""What Alembic runs to upgrade: the revisions that are missing, on the connection it is given."""
+"""Run the missing revisions on the connection that Alembic is given."""
 
 from alembic import context
 

@@ -3,12 +3,15 @@
 import math
 import sqlite3
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, inspect, make_url, text
 
-from storage.database.engine import _prepare_sqlite, open_database
-from storage.errors import InputError
+from storage.database import sqlite
+from storage.database.engine import open_database
+from storage.database.session import transaction
+from storage.errors import InputError, UnavailableError
 
 SECRET = "s3cret"
 
@@ -30,6 +33,7 @@ def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
         "models",
         "pair_predictions",
         "rejected_images",
+        "run_processes",
         "runs",
         "sweep_differences",
         "sweeps",
@@ -76,7 +80,7 @@ def test_an_sqlite_database_is_opened_while_another_process_writes(tmp_path: Pat
 def test_an_sqlite_without_tanh_is_given_one() -> None:
     connection = sqlite3.connect(":memory:")
     connection.create_function("tanh", 1, None)  # hides the one that is built in
-    _prepare_sqlite(connection, None)
+    sqlite.set_up(connection, "ours")
     ours = connection.execute("SELECT tanh(0.5), tanh(-1000)").fetchone()
     connection.close()
     assert ours == pytest.approx((math.tanh(0.5), -1.0))
@@ -134,6 +138,72 @@ def test_a_server_without_the_database_or_the_user_is_explained(postgres_url: st
         assert SECRET not in str(refusal.value)
 
 
+@pytest.mark.parametrize("name", ["lost_works", "closed", "too_many_deadlocks"])
+def test_a_missing_database_stays_missing_whatever_its_name(postgres_url: str, name: str) -> None:
+    there = make_url(postgres_url).set(database=name)
+    with pytest.raises(InputError, match=f'database "{name}" does not exist') as refusal:
+        open_database(there.render_as_string(hide_password=False))
+    assert not isinstance(refusal.value, UnavailableError)
+
+
+def test_a_server_without_room_for_one_more_connection_may_have_it_later(postgres_url: str) -> None:
+    name = f"crowd_{make_url(postgres_url).query['options'][-8:]}"
+    owner = open_database(postgres_url)
+    with owner.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN CONNECTION LIMIT 0"))
+    there = make_url(postgres_url).set(username=name)
+    try:
+        with pytest.raises(UnavailableError, match="too many connections"):
+            open_database(there.render_as_string(hide_password=False))
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text(f"DROP ROLE {name}"))
+
+
+def test_a_server_that_is_not_there_may_be_there_later() -> None:
+    with pytest.raises(UnavailableError, match="refused"):
+        open_database("postgresql://me@127.0.0.1:1/db")
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_in_another_encoding_is_refused_in_one_line(
+    postgres_server: str, encoding: str
+) -> None:
+    name = f"samehand_{uuid4().hex}"
+    server = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
+    with server.connect() as connection:
+        made = f"CREATE DATABASE {name} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text(f"{made} TEMPLATE template0"))
+        try:
+            there = make_url(postgres_server).set(database=name)
+            with pytest.raises(InputError, match=f"{name}: its encoding is {encoding}") as refusal:
+                open_database(there.render_as_string(hide_password=False))
+            assert "\n" not in str(refusal.value)
+        finally:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    server.dispose()
+
+
+def test_a_read_only_database_is_read_and_refuses_to_be_written_in_one_line(
+    postgres_url: str,
+) -> None:
+    address = make_url(postgres_url)
+    options = f"{address.query['options']} -cdefault_transaction_read_only=on"
+    read_only = address.update_query_dict({"options": options})
+    url = read_only.render_as_string(hide_password=False)
+    with pytest.raises(InputError, match=r"read-only transaction$") as refusal:
+        open_database(url)
+    assert not isinstance(refusal.value, UnavailableError)
+    open_database(postgres_url)
+    with transaction(url) as session:
+        assert session.execute(text("SELECT count(*) FROM runs")).scalar_one() == 0
+    with (
+        pytest.raises(InputError, match=r"UPDATE in a read-only transaction$"),
+        transaction(url) as session,
+    ):
+        session.execute(text("UPDATE runs SET seed = 1"))
+
+
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("not a database, but notes that somebody needs\n" * 50)
@@ -153,7 +223,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     ("foreign", "complaint"),
     [
         ("flow_run (id INTEGER)", "belongs to another program .*flow_run"),
-        ("runs (id INTEGER, name VARCHAR)", "another program's or an older .*runs has no column"),
+        ("runs (id INTEGER, name VARCHAR)", "belongs to another program .*runs"),
     ],
 )
 def test_a_database_of_another_program_is_refused_and_left_alone(
@@ -165,6 +235,21 @@ def test_a_database_of_another_program_is_refused_and_left_alone(
     with pytest.raises(InputError, match=complaint):
         open_database(database_url)
     assert len(inspect(engine).get_table_names()) == 1
+    engine.dispose()
+
+
+def test_a_database_of_another_program_that_alembic_upgrades_is_refused(database_url: str) -> None:
+    engine = create_engine(database_url)
+    for revision in ("", "INSERT INTO alembic_version VALUES ('5f3e')"):
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32))"))
+            connection.execute(text("CREATE TABLE flow_run (id INTEGER)"))
+            connection.execute(text(revision or "SELECT 1"))
+        with pytest.raises(InputError, match="belongs to another program"):
+            open_database(database_url)
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE alembic_version"))
+            connection.execute(text("DROP TABLE flow_run"))
     engine.dispose()
 
 

@@ -5,7 +5,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
 from storage.database.engine import open_database
@@ -83,7 +83,7 @@ def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_name_with_signs_of_urls_is_read_as_it_is(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path / 'a#b%20c.db'}"
+    url = URL.create("sqlite", database=str(tmp_path / "a#b%20c.db")).render_as_string()
     engine = open_database(url)
     with Session(engine) as session, session.begin():
         session.execute(

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Evaluation
-from storage.database.pair_rows import CHUNK, PairColumns, copy_rows
+from storage.database.pair_rows import CHUNK, PairColumns
+from storage.database.postgres import copy_rows
 from storage.database.records import complete_evaluation, start_evaluation, write_pairs
 
 STORED = (

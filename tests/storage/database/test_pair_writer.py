@@ -174,43 +174,6 @@ def test_who_records_images_does_not_wait_for_pairs_that_are_written(
         assert connection.scalar(text("SELECT title FROM images WHERE id = 1"))
 
 
-EARLIER = """
-CREATE TABLE pair_predictions_1 (LIKE pair_predictions INCLUDING CONSTRAINTS);
-INSERT INTO pair_predictions_1 VALUES (1, 3, 1, 1, 9.5, NULL)
-"""
-
-
-@on_postgresql
-def test_a_table_that_a_samehand_without_parts_left_gives_way(
-    database_url: str, images: list[int], engine: Engine
-) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(EARLIER))
-    with pair_writer(database_url, 1) as write:
-        write(pairs_at(range(5), images))
-    complete(engine, 5)
-    assert [row[3] for row in stored(engine)] == [index / 8 for index in range(5)]
-
-
-@on_postgresql
-def test_pairs_that_a_samehand_without_parts_stored_stay_until_they_are_pruned(
-    images: list[int], engine: Engine
-) -> None:
-    with engine.begin() as connection:
-        connection.execute(text(EARLIER))
-        attach = (
-            "ALTER TABLE pair_predictions ATTACH PARTITION pair_predictions_1 FOR VALUES IN (1)"
-        )
-        connection.execute(text(attach))
-    assert stored(engine) == [(3, 1, 1, 9.5, None)]
-    with Session(engine) as session:
-        assert count_pairs(session, 1) == 1
-    prune(engine, 1)
-    assert stored(engine) == []
-    with engine.connect() as connection:
-        assert connection.scalar(text("SELECT to_regclass('pair_predictions_1')")) is None
-
-
 @on_postgresql
 def test_who_opens_the_database_does_not_wait_for_pairs_that_are_being_indexed(
     database_url: str, images: list[int], engine: Engine

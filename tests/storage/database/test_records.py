@@ -1,8 +1,11 @@
 """What is written through the code is found by plain SQL, once, whole, or not at all."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from socket import gethostname
+from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -24,10 +27,12 @@ from storage.database.records import (
     fail_evaluation,
     finish_run,
     promote,
+    promote_over,
     record_baseline,
     record_epoch,
     record_measures,
     record_model,
+    record_process,
     record_sweep_differences,
     record_sweep_training,
     reopen_run,
@@ -35,7 +40,8 @@ from storage.database.records import (
     start_run,
     write_pairs,
 )
-from storage.database.tables import Epoch, SweepDifference, SweepTraining
+from storage.database.session import transaction
+from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 from tests.storage.conftest import new_model, new_run
 
@@ -180,6 +186,27 @@ def test_a_run_ends_is_reopened_and_ends_again(session: Session, run_id: int) ->
     assert rows(session, ended) == [("complete", None, "77aa", False)]
 
 
+def test_every_process_that_worked_on_a_run_is_recorded(session: Session, run_id: int) -> None:
+    for device, precision in (("cuda", "bfloat16"), ("cpu", "float32")):
+        process = RunProcess(
+            run_id=run_id,
+            device=device,
+            precision=precision,
+            code_version="0.1.0",
+            library_versions={"torch": "2.11"},
+        )
+        record_process(session, process)
+    columns = "run_id, device, precision, code_version, host"
+    assert rows(session, f"SELECT {columns} FROM run_processes ORDER BY id") == [
+        (run_id, "cuda", "bfloat16", "0.1.0", gethostname()),
+        (run_id, "cpu", "float32", "0.1.0", gethostname()),
+    ]
+    ((started, ended),) = rows(
+        session, "SELECT min(started_at), max(started_at) FROM run_processes"
+    )
+    assert started < ended
+
+
 def test_a_run_gets_its_dataset_when_it_is_prepared(session: Session, run_id: int) -> None:
     session.execute(text("UPDATE runs SET dataset_id = NULL"))
     session.expire_all()
@@ -196,7 +223,7 @@ def test_a_run_that_has_trained_keeps_its_dataset(
     attach_dataset(session, run_id, dataset_id)
     record_epoch(session, Epoch(run_id=run_id, epoch=1))
     attach_dataset(session, run_id, dataset_id)
-    with pytest.raises(InputError, match=f"run {run_id} cannot go on: sample no longer holds"):
+    with pytest.raises(InputError, match=f"run {run_id} cannot resume: sample no longer holds"):
         attach_dataset(session, run_id, dataset_id + 1)
 
 
@@ -234,6 +261,68 @@ def test_a_promoted_model_is_the_only_champion(
     for champion in (model_id, later_id, later_id, model_id):
         promote(session, champion)
         assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
+
+
+def test_a_model_is_promoted_only_over_the_champion_it_was_compared_with(
+    session: Session, run_id: int, model_id: int
+) -> None:
+    later_id = record_model(session, new_model(run_id=run_id, epoch=2))
+    champion = "SELECT id FROM models WHERE is_champion"
+    assert not promote_over(session, model_id, later_id)
+    assert rows(session, champion) == []
+    assert promote_over(session, model_id, None)
+    assert not promote_over(session, later_id, None)
+    assert rows(session, champion) == [(model_id,)]
+    assert promote_over(session, later_id, model_id)
+    assert rows(session, champion) == [(later_id,)]
+
+
+def at_once(promote_one: Callable[[int], bool], ids: Sequence[int]) -> list[bool]:
+    """Promote all models at the same moment, each in a thread of its own."""
+    start = Barrier(len(ids))
+
+    def promote_when_all_are_there(model_id: int) -> bool:
+        start.wait()
+        return promote_one(model_id)
+
+    with ThreadPoolExecutor(len(ids)) as threads:
+        return list(threads.map(promote_when_all_are_there, ids))
+
+
+@pytest.mark.parametrize("times", range(5))
+def test_of_trainings_that_end_together_one_takes_the_champions_place(
+    database_url: str, session: Session, run_id: int, model_id: int, times: int
+) -> None:
+    ids = [record_model(session, new_model(run_id=run_id, epoch=epoch)) for epoch in range(2, 6)]
+    met = model_id if times else None
+    if met is not None:
+        promote(session, met)
+    session.commit()
+
+    def compare_and_promote(challenger: int) -> bool:
+        with transaction(database_url) as own:
+            return promote_over(own, challenger, met)
+
+    won = at_once(compare_and_promote, ids)
+    champion = ids[won.index(True)]
+    assert sorted(won) == [False, False, False, True]
+    assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
+
+
+def test_models_that_are_promoted_at_once_take_turns(
+    database_url: str, session: Session, run_id: int, model_id: int
+) -> None:
+    ids = [record_model(session, new_model(run_id=run_id, epoch=epoch)) for epoch in range(2, 8)]
+    session.commit()
+
+    def promote_anyway(model_id: int) -> bool:
+        with transaction(database_url) as own:
+            promote(own, model_id)
+        return True
+
+    assert all(at_once(promote_anyway, ids))
+    ((champion,),) = rows(session, "SELECT id FROM models WHERE is_champion")
+    assert champion in ids
 
 
 def test_an_evaluation_is_completed_with_its_metrics(session: Session, evaluation_id: int) -> None:

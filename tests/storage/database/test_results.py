@@ -18,6 +18,7 @@ from storage.database.results import (
     find_model,
     find_run,
     find_stopped_run,
+    find_training,
     last_evaluation,
     leaderboard,
     measures,
@@ -211,6 +212,17 @@ def test_the_hardest_pairs_are_furthest_on_the_wrong_side(judged: Session) -> No
     assert list(pairs(judged, 1, order="hardest", limit=1)["pair_index"]) == [3]
 
 
+def test_mistakes_of_both_kinds_take_turns_among_the_hardest(judged: Session) -> None:
+    run_sql(
+        judged,
+        "UPDATE pair_predictions SET same_artist = true, distance = 9 WHERE pair_index = 0",
+        "UPDATE pair_predictions SET same_artist = false, distance = 0.5 WHERE pair_index = 2",
+    )
+    # by one artist, wrong by 7 and 2; by two artists, wrong by 1.5 and 0
+    assert list(pairs(judged, 1, order="hardest")["pair_index"]) == [0, 2, 3, 1, 4, 5]
+    assert list(pairs(judged, 1, order="hardest", limit=2)["pair_index"]) == [0, 2]
+
+
 def test_where_the_hardest_are_noted_these_are_asked_and_no_others(judged: Session) -> None:
     run_sql(judged, "INSERT INTO hardest_pairs (evaluation_id, pair_index) VALUES (1, 0), (1, 1)")
     assert list(pairs(judged, 1, order="hardest", limit=HARDEST_KEPT)["pair_index"]) == [1, 0]
@@ -247,8 +259,47 @@ def test_the_leaderboard_ranks_models_by_their_latest_complete_test(filled: Sess
     assert list(table["is_champion"]) == [True, False, False, False]
     assert list(table["evaluation_id"].fillna(-1)) == [5, 2, 7, -1]
     assert set(table["preset"]) == {"demo"}
-    assert set(table["source"]) == {"sample"}
+    assert set(table["trained_on"]) == {"sample"}
+    assert list(table["source"].fillna("")) == ["sample"] * 3 + [""]
+    assert list(table["rank"].fillna(-1)) == [1, 2, -1, -1]
     assert table["evaluated_at"].dt.day.head(3).to_list() == [9, 2, 7]
+
+
+def test_the_leaderboard_shows_where_each_figure_comes_from_and_ranks_there_alone(
+    filled: Session,
+) -> None:
+    run_sql(
+        filled,
+        "INSERT INTO datasets (id, source, content_hash, crops_hash, created_at)"
+        f" VALUES (2, 'other', 'b', '', '{DAY}'), (3, 'other', 'b', 'cropped', '{DAY}')",
+        *(
+            "INSERT INTO artists (id, dataset_id, name, split) VALUES"
+            f" ({10 * dataset + number}, {dataset}, 'Artist {number}', '{split}')"
+            for dataset in (2, 3)
+            for number, split in enumerate(("test", "test", "train"))
+        ),
+    )
+    for number in (2, 3, 4):
+        run_sql(filled, MODEL.format(id=number))
+    for number, model, roc_auc, dataset in (
+        (1, 1, 0.6, 1),
+        (2, 2, 0.99, 2),  # of few images, not to be compared with those of the other source
+        (3, 3, 0.7, 1),
+        (4, 4, 0.8, 3),  # the same paintings as those of 2, cropped otherwise
+    ):
+        evaluate(filled, number, model=model, roc_auc=roc_auc)
+        run_sql(
+            filled,
+            f"UPDATE evaluations SET dataset_id = {dataset}, n_images = {8 * dataset}"
+            f" WHERE id = {number}",
+        )
+    columns = ["source", "rank", "model_id", "trained_on", "n_images", "n_artists"]
+    assert leaderboard(filled)[columns].to_numpy().tolist() == [
+        ["other", 1, 2, "sample", 16, 2],
+        ["other", 2, 4, "sample", 24, 2],
+        ["sample", 1, 3, "sample", 8, 2],
+        ["sample", 2, 1, "sample", 8, 2],
+    ]
 
 
 def test_a_run_is_found_by_its_number_or_as_the_last(filled: Session) -> None:
@@ -362,6 +413,22 @@ def test_what_is_gone_on_with_is_a_run_that_was_stopped(filled: Session) -> None
     assert find_stopped_run(filled, "last", "train-flow").id == 1
     with pytest.raises(InputError, match="no stopped run of train-flow 2; choose from: 1, last"):
         find_stopped_run(filled, 2, "train-flow")
+
+
+def test_the_last_stopped_run_is_not_one_that_failed_at_once(filled: Session) -> None:
+    run_sql(filled, "UPDATE runs SET status = 'failed', dataset_id = NULL WHERE id = 2")
+    assert find_stopped_run(filled, "last", "train-flow").id == 1
+    assert find_stopped_run(filled, 2, "train-flow").id == 2
+    run_sql(filled, "UPDATE runs SET dataset_id = 1 WHERE id = 2")
+    assert find_stopped_run(filled, "last", "train-flow").id == 2
+
+
+def test_the_last_training_is_one_that_finished_an_epoch(filled: Session) -> None:
+    with pytest.raises(InputError, match="no run of train-flow"):
+        find_training(filled, "last")
+    assert find_training(filled, 2).id == 2
+    run_sql(filled, "INSERT INTO epochs (run_id, epoch) VALUES (1, 1)")
+    assert find_training(filled, "last").id == 1
 
 
 def test_runs_that_have_not_ended_are_found(filled: Session) -> None:

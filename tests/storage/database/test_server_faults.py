@@ -189,7 +189,7 @@ def test_a_file_that_another_process_holds_is_one_line_and_writing_goes_on_after
     number = new_evaluation(url)
     with transaction(url) as session:
         write_pairs(session, number, pairs_of(image))
-    monkeypatch.setattr("storage.database.engine.BUSY_SECONDS", 1)
+    monkeypatch.setattr("storage.database.sqlite.BUSY_SECONDS", 1)
     command = [sys.executable, "-c", HOLDER, str(tmp_path / "results.db")]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -70,6 +70,8 @@ FORBIDDEN = [
     "images SET filename = 'same.jpg'",
     "artists SET name = 'Same'",
     "epochs SET run_id = 999",
+    "run_processes SET run_id = 999",
+    "run_processes SET precision = NULL",
     "models SET run_id = 999",
     "evaluations SET model_id = 999",
     "evaluations SET run_id = NULL",
@@ -97,6 +99,8 @@ def filled(session: Session, evaluation_id: int) -> Session:
     image = "(SELECT min(id) FROM images)"
     for statement in (
         "INSERT INTO epochs (run_id, epoch) SELECT id, 0 FROM runs",
+        "INSERT INTO run_processes (run_id, started_at, host, device, precision, code_version,"
+        " library_versions) SELECT id, started_at, 'h', 'cpu', 'float32', '0', '{}' FROM runs",
         "INSERT INTO baselines (evaluation_id, name) SELECT id, 'mean colour' FROM evaluations",
         "INSERT INTO pair_predictions (evaluation_id, pair_index, image_a_id, image_b_id, distance)"
         f" SELECT id, 0, {image}, {image}, 1 FROM evaluations",
@@ -141,6 +145,7 @@ def test_only_one_model_can_be_champion(filled: Session) -> None:
 
 
 TAKEN_ALONG = (
+    "run_processes",
     "epochs",
     "models",
     "evaluations",

@@ -1,4 +1,4 @@
-"""Pairs are read in their order, what is none is left out by row; the submission is exact."""
+"""Pairs are read in order, faulty rows are skipped, and the submission is exact."""
 
 import gzip
 import io
@@ -48,7 +48,7 @@ GOOD_PAIRS = [(7, "a.jpg", "b, c.jpg"), (0, "é.jpg", "a.jpg")]
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_pairs_are_read_in_their_order(tmp_path: Path, mark: str, line_end: str) -> None:
+def test_pairs_are_read_in_order(tmp_path: Path, mark: str, line_end: str) -> None:
     content = (mark + GOOD.replace("\n", line_end)).encode()
     assert read(write(tmp_path / "pairs.csv", content)) == GOOD_PAIRS
 
@@ -61,17 +61,17 @@ def test_a_compressed_file_is_read_in_place(tmp_path: Path) -> None:
     assert {each.name for each in tmp_path.iterdir()} == {"pairs.csv.gz", "pairs.csv.zip"}
 
 
-def test_names_that_look_like_numbers_or_blanks_stay_what_they_are(tmp_path: Path) -> None:
+def test_names_that_look_like_numbers_or_blanks_are_kept_as_text(tmp_path: Path) -> None:
     path = write(tmp_path / "pairs.csv", f"{HEAD}0,001,NA\n1,null,1e3\n")
     assert read(path) == [(0, "001", "NA"), (1, "null", "1e3")]
 
 
-def test_columns_are_found_by_name_whatever_else_there_is(tmp_path: Path) -> None:
+def test_columns_are_found_by_name_among_others(tmp_path: Path) -> None:
     path = write(tmp_path / "pairs.csv", "image2,note,index,image1\nb,x,5,a\n")
     assert read(path) == [(5, "a", "b")]
 
 
-NUMBER = "the index is no whole number from 0 to 2147483647"
+NUMBER = "the index is not a whole number from 0 to 2147483647"
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,14 @@ NUMBER = "the index is no whole number from 0 to 2147483647"
         ("inf,c,d", NUMBER),
         ("2147483648,c,d", NUMBER),
         ("99999999999999999999,c,d", NUMBER),
-        ("1,,d", "an image is not named"),
-        ("1,c,  ", "an image is not named"),
+        ("1,,d", "an image has no name"),
+        ("1,c,  ", "an image has no name"),
         ("1,c", "2 fields where the header has 3"),
         ("1,c,d,e", "4 fields where the header has 3"),
-        ("4,c,d", "the index was given before"),
+        ("4,c,d", "the index occurred before"),
     ],
 )
-def test_what_is_no_pair_is_left_out_and_named_by_its_row(
+def test_rows_that_are_not_pairs_are_skipped_and_named(
     tmp_path: Path, faulty: str, reason: str
 ) -> None:
     path = write(tmp_path / "pairs.csv", f"{HEAD}4,a,b\n\n{faulty}\n5,a,c\nx,a,b\n")
@@ -102,7 +102,7 @@ def test_what_is_no_pair_is_left_out_and_named_by_its_row(
     assert survey_pairs(path).n_rows == 4
 
 
-def test_pairs_of_an_image_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
+def test_pairs_with_an_unusable_image_are_skipped(tmp_path: Path) -> None:
     path = write(tmp_path / "pairs.csv", f"{HEAD}0,a,b\n1,a,torn\n2,b,a\n")
     faults = Faults()
     pieces = list(read_pairs(path, ["b", "a"], faults))
@@ -111,7 +111,7 @@ def test_pairs_of_an_image_that_cannot_be_used_are_left_out(tmp_path: Path) -> N
     assert faults.named == [Fault(3, "the image torn cannot be used")]
 
 
-@settings(deadline=None)  # files, on machines that are busy
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from(["good", "short", "blank", "index", "image"]), max_size=30))
 def test_every_row_is_a_pair_a_fault_or_empty(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
@@ -146,7 +146,7 @@ def test_a_file_without_pairs_is_refused(
     assert "\n" not in str(error.value)
 
 
-# Packed files hold the time, which names of tests must not: collected twice, they are to be equal.
+# Archives contain the time, so they cannot be parameters, which must be equal in each collection.
 @pytest.mark.parametrize(
     "content", [b"no gzip", gzip.compress(GOOD.encode())[:-12]], ids=["no gzip", "cut short"]
 )
@@ -179,7 +179,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_order_rows_and_doubled_indices_hold_across_pieces(tmp_path: Path) -> None:
+def test_order_row_numbers_and_repeated_indices_hold_across_pieces(tmp_path: Path) -> None:
     count = BLOCK_BYTES // 8
     lines = [f"{count - i},{i % 7},{i % 5}\n" for i in range(count)]
     path = write(tmp_path / "pairs.csv", HEAD + "".join([*lines, "7\n77,1,2\n"]))
@@ -194,16 +194,16 @@ def test_order_rows_and_doubled_indices_hold_across_pieces(tmp_path: Path) -> No
     assert [names[place] for place in first[:9]] == [str(i % 7) for i in range(9)]
     assert [(each.row, each.reason) for each in faults.named] == [
         (count + 2, "1 fields where the header has 3"),
-        (count + 3, "the index was given before"),
+        (count + 3, "the index occurred before"),
     ]
 
 
-def test_the_images_named_are_found(tmp_path: Path) -> None:
+def test_the_survey_finds_the_named_images(tmp_path: Path) -> None:
     path = write(tmp_path / "pairs.csv", f"{HEAD}0,b,x\n1,a,b\n2,x,d\n")
     assert sorted(survey_pairs(path).names) == ["a", "b", "d", "x"]
 
 
-def test_faults_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
+def test_faults_are_counted_and_the_first_are_listed(tmp_path: Path) -> None:
     faults = Faults()
     for row in range(NAMED + 5):
         faults.add(row, "torn, wet")
@@ -218,7 +218,7 @@ def test_faults_are_counted_and_the_first_are_named(tmp_path: Path) -> None:
     ("count", "n_rows", "share", "stops"),
     [(0, 9, 0, False), (1, 20, 0.05, False), (2, 20, 0.05, True), (1, 9, 0, True), (3, 3, 1, True)],
 )
-def test_more_faults_than_the_share_stop(
+def test_more_faults_than_the_share_are_refused(
     count: int, n_rows: int, share: float, stops: bool
 ) -> None:
     faults = Faults()
@@ -231,7 +231,7 @@ def test_more_faults_than_the_share_stop(
         check_faults(Path("pairs.csv"), faults, n_rows, share)
 
 
-def test_a_submission_is_written_to_the_letter(tmp_path: Path) -> None:
+def test_a_submission_is_written_exactly(tmp_path: Path) -> None:
     rows = [([7, 0], [0.5, 1.0]), ([3], [1.25e-7]), ([12], [2 / 3])]
     with submission_writer(tmp_path / "out.csv") as put:
         for indices, probabilities in rows:

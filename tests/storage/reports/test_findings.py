@@ -1,4 +1,4 @@
-"""The report on an evaluation says what the database holds."""
+"""The report on an evaluation against the database."""
 
 import pytest
 from sqlalchemy import text
@@ -16,11 +16,11 @@ from storage.database.records import (
 )
 from storage.database.tables import Epoch
 from storage.reports.findings import report_on
-from storage.reports.report import Contender, Figure, Picture, render_report
-from storage.reports.report import Measure as Reported
+from storage.reports.report import MEASURES, Contender, Figure, Picture, render_report
 from tests.storage.conftest import new_model, new_run
 
 PICTURES = [Picture("roc.png", "ROC")]
+ACCURACY = ("triplet_accuracy", "all")
 
 
 @pytest.fixture
@@ -43,12 +43,12 @@ def judged(session: Session, evaluation_id: int, run_id: int) -> int:
     return evaluation_id
 
 
-def test_the_network_is_set_beside_the_better_baseline(
+def test_the_network_is_compared_with_the_better_baseline(
     session: Session, run_id: int, judged: int
 ) -> None:
     report = report_on(session, run_id, judged, PICTURES)
     assert report.title == f"Run {run_id}: train-flow on sample"
-    assert report.verdict == (
+    assert report.summary == (
         "Given a painting, the network picks the other painting by the same artist over one by "
         "someone else in **81.00 %** of 6,000 triplets, by artists it has never seen: "
         "+20.5 points against the better baseline (colour)."
@@ -58,13 +58,24 @@ def test_the_network_is_set_beside_the_better_baseline(
         "untrained network",
         "colour",
     ]
-    assert report.contenders[0] == Contender(
-        "trained network", Figure(0.81, 0.8, 0.82), Figure(0.9, 0.88, 0.91)
-    )
+    figures = {
+        ("triplet_accuracy", "all"): Figure(0.81, 0.8, 0.82),
+        ("roc_auc", "all"): Figure(0.9, 0.88, 0.91),
+    }
+    assert report.contenders[0] == Contender("trained network", figures)
     assert report.pictures == PICTURES
 
 
-def test_the_champion_that_was_met_is_told_even_where_it_was_beaten(
+def test_a_source_is_shown_in_the_title_as_it_is(
+    session: Session, run_id: int, judged: int
+) -> None:
+    session.execute(text("UPDATE runs SET source = '/data/*old* _works_'"))
+    session.expire_all()
+    page = render_report(report_on(session, run_id, judged, []))
+    assert rf"# Run {run_id}: train-flow on /data/\*old\* \_works\_" in page.splitlines()
+
+
+def test_the_former_champion_is_shown_even_if_it_was_beaten(
     session: Session, run_id: int, dataset_id: int, judged: int
 ) -> None:
     champion = record_model(session, new_model(run_id=run_id, epoch=2))
@@ -72,17 +83,17 @@ def test_the_champion_that_was_met_is_told_even_where_it_was_beaten(
     measured = {"triplet_accuracy": 0.7, "triplet_accuracy_low": 0.6, "triplet_accuracy_high": 0.8}
     complete_evaluation(session, start_evaluation(session, earlier), Evaluation(**measured))
     beaten = report_on(session, run_id, judged, [], champion_id=champion).contenders[-1]
-    assert (beaten.name, beaten.triplet_accuracy.value) == (f"champion, model {champion}", 0.7)
+    assert (beaten.name, beaten.figures[ACCURACY].value) == (f"champion, model {champion}", 0.7)
 
 
-def test_a_network_that_is_no_better_is_not_flattered(
+def test_a_network_worse_than_a_baseline_is_reported_as_such(
     session: Session, run_id: int, judged: int
 ) -> None:
     session.execute(text("UPDATE baselines SET triplet_accuracy = 0.83 WHERE name = 'colour'"))
-    assert ": -2.0 points against" in report_on(session, run_id, judged, []).verdict
+    assert ": -2.0 points against" in report_on(session, run_id, judged, []).summary
 
 
-def test_facts_are_those_of_the_rows(
+def test_facts_come_from_the_database(
     session: Session, run_id: int, model_id: int, dataset_id: int, judged: int
 ) -> None:
     facts = {fact.name: fact.value for fact in report_on(session, run_id, judged, []).facts}
@@ -103,7 +114,7 @@ def test_facts_are_those_of_the_rows(
     }
 
 
-def test_matched_negatives_are_told_where_there_are_any(
+def test_matched_negatives_are_counted_if_there_are_any(
     session: Session, run_id: int, judged: int
 ) -> None:
     matched = "matched_on = 'style', matched_n_triplets = 60, matched_triplet_accuracy = 0.7"
@@ -114,10 +125,10 @@ def test_matched_negatives_are_told_where_there_are_any(
     assert facts["negatives of the same style"] == "60 of 6000 triplets"
     assert list(facts).index("negatives of the same style") == list(facts).index("test split") + 1
     assert report.matched_on == "style"
-    assert report.contenders[0].matched_triplet_accuracy == Figure(0.7)
+    assert report.contenders[0].figures["triplet_accuracy", "matched"] == Figure(0.7)
 
 
-def test_measures_are_told_of_everything_and_of_what_is_matched(
+def test_measures_are_reported_for_all_and_for_matched_images(
     session: Session, run_id: int, judged: int
 ) -> None:
     for contender, shift in (("network", 0), ("colour", -0.25)):
@@ -130,24 +141,26 @@ def test_measures_are_told_of_everything_and_of_what_is_matched(
                 measures += [Measure(**row, metric=metric, scope="all", value=0.25)]
             record_measures(session, measures)
     report = report_on(session, run_id, judged, [])
-    network, untrained, colour = report.contenders
-    assert network.matched_triplet_accuracy == Figure(0.5, 0.375, 0.625)
-    assert network.matched_roc_auc == Figure(0.625, 0.5, 0.75)
-    assert (untrained.matched_triplet_accuracy, untrained.matched_roc_auc) == (None, None)
-    assert colour.matched_roc_auc == Figure(0.375, 0.25, 0.5)
-    # Cllr of everything is missing here, so there is nothing to set its matched one beside.
-    assert report.measures == [Reported("map_at_r", Figure(0.25), Figure(0.75, 0.625, 0.875))]
+    network, untrained, colour = (one.figures for one in report.contenders)
+    assert network["triplet_accuracy", "matched"] == Figure(0.5, 0.375, 0.625)
+    assert network["roc_auc", "matched"] == Figure(0.625, 0.5, 0.75)
+    assert set(untrained) == {ACCURACY, ("roc_auc", "all")}
+    assert colour["roc_auc", "matched"] == Figure(0.375, 0.25, 0.5)
+    assert network["map_at_r", "all"] == Figure(0.25)
+    assert network["map_at_r", "matched"] == Figure(0.75, 0.625, 0.875)
+    # Cllr over all images is missing here, so there is nothing to compare its matched value with.
+    assert MEASURES["cllr"] not in render_report(report)
 
 
-def test_an_evaluation_from_before_measures_is_reported_without_them(
+def test_an_older_evaluation_is_reported_without_measures(
     session: Session, run_id: int, judged: int
 ) -> None:
     report = report_on(session, run_id, judged, [])
-    assert report.measures == []
+    assert set(report.contenders[0].figures) == {ACCURACY, ("roc_auc", "all")}
     assert "More about the network" not in render_report(report)
 
 
-def test_epochs_are_those_of_the_run_that_trained_the_model(
+def test_epochs_come_from_the_run_that_trained_the_model(
     session: Session, run_id: int, dataset_id: int, judged: int
 ) -> None:
     later = new_run(flow_name="evaluate-flow", source="other", dataset_id=dataset_id)
@@ -158,7 +171,7 @@ def test_epochs_are_those_of_the_run_that_trained_the_model(
     assert set(report.epochs["run_id"]) == {run_id}
 
 
-def test_a_metric_that_is_no_number_does_not_stop_the_report(
+def test_a_missing_metric_does_not_stop_the_report(
     session: Session, run_id: int, judged: int
 ) -> None:
     session.execute(text("UPDATE evaluations SET recall_at_1 = NULL"))

@@ -1,4 +1,4 @@
-"""The card of a model says what the database holds, and its program crops as samehand does."""
+"""The model card against the database, and its program against samehand."""
 
 import io
 from pathlib import Path
@@ -30,7 +30,7 @@ def card_for(session: Session, model_id: int, rules: CropRules = RULES[0]) -> Mo
     return card_of(session, model, "hand.onnx", rules, 64, "Nobody's weights.")
 
 
-def test_data_and_splits_are_those_of_the_run(card: ModelCard) -> None:
+def test_data_and_splits_come_from_the_run(card: ModelCard) -> None:
     text = render_card(card)
     assert "| source | sample |" in text
     assert "| content hash of the dataset | c0ffee |" in text
@@ -40,7 +40,7 @@ def test_data_and_splits_are_those_of_the_run(card: ModelCard) -> None:
     assert "Nobody's weights." in text
 
 
-def test_the_threshold_is_that_of_the_model_and_the_probability_can_be_worked_out(
+def test_the_card_gives_threshold_and_probability_of_the_model(
     card: ModelCard,
 ) -> None:
     text = render_card(card)
@@ -52,7 +52,7 @@ def test_a_model_without_an_evaluation_says_so(card: ModelCard) -> None:
     assert "has not been evaluated on test artists" in render_card(card)
 
 
-def test_figures_and_baselines_stand_with_their_intervals(
+def test_results_and_baselines_have_their_intervals(
     session: Session, model_id: int, evaluation_id: int
 ) -> None:
     figures: dict[str, Any] = {
@@ -74,7 +74,7 @@ def test_figures_and_baselines_stand_with_their_intervals(
     assert "| negatives of the same style | 60 of 100 triplets |" in text
 
 
-def test_limits_say_that_a_verdict_is_no_proof(card: ModelCard) -> None:
+def test_the_limits_say_that_a_verdict_is_not_a_proof(card: ModelCard) -> None:
     text = render_card(card)
     assert "**not a proof of authorship**" in text
     assert "never saw in training" in text
@@ -82,7 +82,7 @@ def test_limits_say_that_a_verdict_is_no_proof(card: ModelCard) -> None:
 
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("name", ["wide.jpg", "tall.png", "turned.jpg", "small.png"])
-def test_the_programs_crops_are_those_of_samehand(
+def test_the_programs_crops_equal_samehands(
     session: Session, model_id: int, tmp_path: Path, rules: CropRules, name: str
 ) -> None:
     path = painted(tmp_path / name)
@@ -95,7 +95,7 @@ def test_the_programs_crops_are_those_of_samehand(
 
 
 def painted(path: Path) -> Path:
-    """A smooth picture whose form is its name."""
+    """A smooth picture with the shape that its name says."""
     width, height = {"wide": (401, 200), "tall": (150, 333), "small": (20, 30)}.get(
         path.stem, (301, 222)
     )

@@ -15,8 +15,10 @@ from storage.datasets.dataset import Dataset
 from storage.files import replacing
 from storage.locks import try_lock
 from storage.workspace import RESUMABLE, Workspace
-from tasks.records import OpenRun, RunStart, end_run_of_flow, mark_running, open_run
+from tasks.runs import NewRun, begin_run, end_run_of_flow, mark_running
 from tasks.support.dead_runs import end_dead_runs
+from tasks.support.run import OpenRun
+from tasks.support.settings import Settings
 
 
 @pytest.fixture
@@ -26,8 +28,7 @@ def space(tmp_path: Path) -> Workspace:
 
 def begin(space: Workspace, flow_run: str) -> OpenRun:
     """A run as its flow begins it."""
-    start = RunStart("train-flow", flow_run, "sample", "demo", {}, 0, "cpu", "0", {})
-    return open_run.fn(start, space)
+    return begin_run.fn(NewRun("sample", "demo", Settings()), "train-flow", flow_run, space)
 
 
 def sweep(space: Workspace) -> None:
@@ -43,7 +44,7 @@ def status(run: OpenRun, space: Workspace) -> str:
 def test_a_second_process_that_is_refused_leaves_the_run_going_on(space: Workspace) -> None:
     flow_run = str(uuid4())
     run = begin(space, flow_run)
-    mark_running.fn(run, flow_run, space)
+    mark_running.fn(run, flow_run)
     with try_lock(run.folder.lock):
         end_run_of_flow(flow_run, "failed", "run 1 is going on in another process", space)
         assert status(run, space) == "running"
@@ -62,8 +63,8 @@ def test_a_running_run_whose_lock_file_is_gone_has_crashed_unless_prefect_knows_
     def run_elsewhere() -> tuple[OpenRun, OpenRun]:
         ours = str(current_flow_run.id)
         alive, dead = begin(space, ours), begin(space, str(uuid4()))
-        mark_running.fn(alive, ours, space)
-        mark_running.fn(dead, str(uuid4()), space)
+        mark_running.fn(alive, ours)
+        mark_running.fn(dead, str(uuid4()))
         sweep(space)
         assert (status(alive, space), status(dead, space)) == ("running", "crashed")
         return alive, dead

@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 from prefect import get_run_logger
 
-from model.evaluation import Discrimination, TripletScore, Verification
+from model.evaluation import Discrimination, Verification
 from model.hardest import hardest_of_each_kind
 from model.measures import Measure
-from model.metrics import all_pairs
-from storage.arrays import load_arrays
+from model.metrics import Pairs
 from storage.database import records, results
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import HARDEST_KEPT, NETWORK, Baseline, Evaluation
@@ -20,45 +18,48 @@ from storage.database.pair_rows import PairColumns
 from storage.database.pair_writer import pair_writer
 from storage.database.partitions import PART
 from storage.database.session import transaction
-from storage.datasets.dataset import Dataset, load_split
-from storage.workspace import Workspace
-from tasks.records import KeptModel, OpenRun
-from tasks.support.step import step
+from storage.datasets.dataset import SplitImages
+from tasks.models import StoredModel
+from tasks.support.run import OpenRun
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """How well one way of embedding, the network's or a baseline's, tells hands apart."""
+class NetworkResult:
+    """How well a model's network tells artists apart, and the column its negatives matched on."""
+
+    discrimination: Discrimination
+    verification: Verification
+    matched_on: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedBaseline:
+    """How well a simpler way of embedding tells artists apart."""
 
     name: str
     result: Discrimination
 
 
-@step()
 def store_evaluation(
     run: OpenRun,
-    model: KeptModel,
-    dataset: Dataset,
+    model: StoredModel,
     dataset_id: int,
-    embeddings: Path,
-    network: Judgement,
-    verification: Verification,
-    baselines: Sequence[Judgement],
-    matched_on: str | None,
-    space: Workspace,
+    images: SplitImages,
+    pairs: Pairs,
+    network: NetworkResult,
+    baselines: Sequence[JudgedBaseline],
 ) -> int:
-    """Store an evaluation of the test split with all its pairs, seen once all are in.
+    """Store an evaluation of the test split with all its pairs; it is seen once all are in.
 
-    In several transactions, so that evaluations stored at once need not wait for each other.
-    A run that goes on keeps the evaluation that it stored before.
+    Several transactions let evaluations be stored at the same time. A resumed run keeps the
+    evaluation that it stored before.
     """
-    with transaction(space.database_url) as session:
+    url = run.space.database_url
+    with transaction(url) as session:
         stored = results.evaluation_by_run(session, run.id, model.id, dataset_id, "test")
         if stored is not None:
             return stored.id
-    images = load_split(dataset, "test")
-    pairs = all_pairs(load_arrays(embeddings)["embeddings"], images.artists)
-    with transaction(space.database_url) as session:
+    with transaction(url) as session:
         evaluation = Evaluation(
             run_id=run.id, model_id=model.id, dataset_id=dataset_id, split="test"
         )
@@ -73,8 +74,8 @@ def store_evaluation(
             records.record_baseline(session, row)
             rows = _measure_rows(evaluation_id, baseline.name, baseline.result.measures)
             records.record_measures(session, rows)
-        of_network = (*network.result.measures, *verification.measures)
-        records.record_measures(session, _measure_rows(evaluation_id, NETWORK, of_network))
+        measures = (*network.discrimination.measures, *network.verification.measures)
+        records.record_measures(session, _measure_rows(evaluation_id, NETWORK, measures))
     ids = np.array([known[name] for name in images.names])
     columns = PairColumns(
         np.arange(len(pairs.distance)),
@@ -83,19 +84,20 @@ def store_evaluation(
         pairs.distance,
         pairs.same_artist,
     )
-    with pair_writer(space.database_url, evaluation_id) as write:
+    with pair_writer(url, evaluation_id) as write:
         for piece in columns.chunks(PART):
             write(piece)
-    with transaction(space.database_url) as session:
+    matched = network.discrimination.matched
+    with transaction(url) as session:
         measured = Evaluation(
-            **_discrimination_columns(network.result),
-            **_verification_columns(verification),
-            matched_on=matched_on,
-            matched_n_triplets=_count(network.result.matched),
-            threshold=model.threshold,
+            **_discrimination_columns(network.discrimination),
+            **_verification_columns(network.verification),
+            matched_on=network.matched_on,
+            matched_n_triplets=matched.n_triplets if matched else None,
+            threshold=model.calibration.threshold,
             n_images=len(images.rows),
             n_pairs=len(pairs.distance),
-            n_triplets=network.result.triplets.n_triplets,
+            n_triplets=network.discrimination.triplets.n_triplets,
         )
         hardest = hardest_of_each_kind(pairs, HARDEST_KEPT).tolist()
         records.complete_evaluation(session, evaluation_id, measured, hardest)
@@ -137,7 +139,3 @@ def _measure_rows(
             low=interval.low if interval else None,
             high=interval.high if interval else None,
         )
-
-
-def _count(score: TripletScore | None) -> int | None:
-    return score.n_triplets if score else None

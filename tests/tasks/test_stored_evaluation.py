@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy.orm import Session
 
@@ -12,21 +11,17 @@ from model.calibration import Calibration
 from model.evaluation import Resampling, discriminate, verify
 from model.metrics import all_pairs
 from model.triplets import draw_triplets
-from storage.arrays import save_arrays
 from storage.catalogs.catalog import write_catalog
 from storage.database import results
 from storage.database.datasets import record_dataset
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
-from storage.database.records import record_model, start_run
+from storage.database.records import start_run
 from storage.database.session import transaction
-from storage.database.tables import Model
-from storage.datasets.dataset import CROPPED, Dataset
-from storage.run_folder import RunFolder
-from storage.workspace import Workspace
-from tasks.records import OpenRun, kept_model
-from tasks.verdicts import Judgement, store_evaluation
-from tests.storage.conftest import new_model, new_run
+from storage.datasets.dataset import CROPPED, Dataset, load_split
+from tasks.stored_evaluation import JudgedBaseline, NetworkResult, store_evaluation
+from tests.storage.conftest import new_run
+from tests.tasks.conftest import model_of, open_run_in, workspace_in
 
 RNG = np.random.default_rng(3)
 ARTISTS = np.repeat(np.arange(4), 3)
@@ -45,20 +40,13 @@ LABELS = np.arange(12) % 2
 RESAMPLING = Resampling(resamples=50, seed=0)
 
 
-@pytest.fixture
-def space(tmp_path: Path) -> Workspace:
-    """A workspace with an SQLite database."""
-    return Workspace(tmp_path, f"sqlite:///{tmp_path / 'results.db'}")
-
-
-def test_measures_of_the_network_and_of_baselines_are_stored_once(space: Workspace) -> None:
+def test_measures_of_the_network_and_of_baselines_are_stored_once(tmp_path: Path) -> None:
+    space = workspace_in(tmp_path)
     dataset = Dataset(space.home / "dataset")
     dataset.directory.mkdir()
     write_catalog(IMAGES, dataset.catalog)
     vectors, noise = RNG.normal(size=(2, 12, 5)).astype(np.float32)
     vectors += ARTISTS[:, None]
-    embeddings = space.home / "embeddings.npz"
-    save_arrays(embeddings, {"embeddings": vectors})
     pairs = all_pairs(vectors, ARTISTS)
     network, plain = (
         discriminate(each, ARTISTS, all_pairs(each, ARTISTS), TRIPLETS, None, RESAMPLING, LABELS)
@@ -81,24 +69,14 @@ def test_measures_of_the_network_and_of_baselines_are_stored_once(space: Workspa
             session, source="s", content_hash="c", images=IMAGES, rejected=nothing
         )
         run_id = start_run(session, new_run(dataset_id=dataset_id))
-        model_id = record_model(session, new_model(run_id=run_id))
-        model = kept_model(session, session.get_one(Model, model_id), space)
-    run = OpenRun(run_id, RunFolder(space.home / "run"), "s", "demo", {})
+        model = model_of(session, run_id, space)
+    run, images = open_run_in(space, run_id), load_split(dataset, "test")
 
     def store() -> int:
         with disable_run_logger():
-            return store_evaluation.fn(
-                run,
-                model,
-                dataset,
-                dataset_id,
-                embeddings,
-                Judgement("network", network),
-                verification,
-                [Judgement("mean colour", plain)],
-                "style",
-                space,
-            )
+            result = NetworkResult(network, verification, "style")
+            baselines = [JudgedBaseline("mean colour", plain)]
+            return store_evaluation(run, model, dataset_id, images, pairs, result, baselines)
 
     evaluation_id = store()
     assert store() == evaluation_id

@@ -1,0 +1,72 @@
+"""What differs between SQLite and PostgreSQL, function by function."""
+
+from typing import Any, Final, Protocol
+
+from sqlalchemy import URL, Connection, Engine, FromClause
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from storage.database import postgres, sqlite
+from storage.database.pair_rows import Integers, PairColumns
+from storage.errors import InputError
+
+
+class Dialect(Protocol):
+    """The functions that the modules `sqlite` and `postgres` both have."""
+
+    def checked(self, address: URL) -> URL:
+        """Return the URL to connect by. Raises `InputError` if it cannot be used."""
+
+    def set_up(self, connection: Any, shown: str) -> None:
+        """Set up a driver's new connection to the database that messages call `shown`."""
+
+    def fault_of(self, error: DBAPIError) -> type[InputError] | None:
+        """Return what to raise for a fault of disk, server, file or rights, None for any other.
+
+        That is `UnavailableError` if the fault can pass, told by the driver's error codes.
+        """
+
+    def take_turn(self, connection: Connection) -> None:
+        """Wait until no other transaction that takes its turn is open, on any machine."""
+
+    def begin_upgrade(self, connection: Connection) -> None:
+        """Take a turn to create or change tables."""
+
+    def create_more(self, connection: Connection) -> None:
+        """Create what belongs to the tables on this database alone."""
+
+    def sides(self) -> FromClause:
+        """Select every pair once for each of its images, for the view `pairs_by_image`."""
+
+    def begin_writing(self, connection: Connection) -> None:
+        """Wait for whoever attaches pairs before touching any, not in the middle of it."""
+
+    def append_pairs(self, connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
+        """Append pairs to an evaluation."""
+
+    def parts_of(self, pair_index: Integers) -> set[int]:
+        """Return the parts that pairs go to, each of which can be finished by itself."""
+
+    def finish_pairs(self, connection: Connection, evaluation_id: int) -> None:
+        """Index and check the pairs of an evaluation once all are written."""
+
+    def count_pairs(self, connection: Connection, evaluation_id: int) -> int:
+        """Count the stored pairs of an evaluation, whether the views show them or not."""
+
+    def forget_pairs(self, connection: Connection, evaluation_id: int) -> None:
+        """Remove the pairs of an evaluation that is not complete."""
+
+    def empty_pairs(self, connection: Connection, evaluation_id: int) -> None:
+        """Remove the pairs of a complete evaluation if that takes no time."""
+
+    def remove_pairs(self, engine: Engine, evaluation_id: int) -> None:
+        """Remove whatever `empty_pairs` left, in transactions of its own."""
+
+
+DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgres}
+
+
+def dialect_of(database: Connection | Engine | Session) -> Dialect:
+    """Return the module for the database that a connection, an engine or a session is of."""
+    bind = database.get_bind() if isinstance(database, Session) else database
+    return DIALECTS[bind.dialect.name]

@@ -1,0 +1,94 @@
+"""Embedding: each image of a split becomes a vector, by the network or by a baseline."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from model.checkpoint import load_checkpoint
+from model.compute import Compute
+from model.embedding import embed, embed_features, mean_colours, pool_features, standardised
+from model.exported import embed_exported, open_exported
+from storage.arrays import load_arrays, save_arrays
+from storage.datasets.dataset import Dataset, load_split
+from storage.datasets.features import open_features
+from storage.datasets.pixels import open_pixels
+from storage.run_folder import EXPORTED, checkpoint_beside
+from tasks.features import Features
+from tasks.support.progress import progress_bar
+from tasks.support.run import OpenRun
+from tasks.support.step import step
+
+
+@step("embed the {split} images by the {by}", hours=6)
+def embed_split(
+    run: OpenRun,
+    network: Path,
+    dataset: Dataset,
+    split: str,
+    features: Features | None = None,
+    by: str = "network",
+) -> Path:
+    """Embed each image of a split once, by a checkpoint or an exported network."""
+    vectors = embeddings_of(network, dataset, split, run.compute, features)
+    return _written(run, vectors, by, split)
+
+
+@step(hours=6)
+def describe_by_features(
+    run: OpenRun, network: Path, dataset: Dataset, split: str, features: Features | None = None
+) -> Path:
+    """Describe each image of a split by what the backbone sees, without a head: a baseline."""
+    untrained = load_checkpoint(network, run.compute.device).network
+    rows = load_split(dataset, split).rows
+    if features is not None:
+        seen: npt.NDArray[np.float32] = open_features(features.plain)[rows]
+    else:
+        seen = pool_features(untrained, open_pixels(dataset.pixels), rows, run.compute)
+    return _written(run, standardised(untrained, seen), "features", split)
+
+
+@step(hours=6)
+def describe_by_mean_colour(run: OpenRun, dataset: Dataset, split: str) -> Path:
+    """Describe each image of a split by its mean colour alone: the baseline to beat."""
+    colours = mean_colours(open_pixels(dataset.pixels), load_split(dataset, split).rows)
+    return _written(run, colours, "mean-colour", split)
+
+
+def read_embeddings(path: Path) -> npt.NDArray[np.float32]:
+    """Read embeddings that a task wrote, (N, D)."""
+    return load_arrays(path)["embeddings"]
+
+
+def embeddings_of(
+    network: Path, dataset: Dataset, split: str, compute: Compute, features: Features | None
+) -> npt.NDArray[np.float32]:
+    """Embed a split by the shortest way: stored features, an exported network, or torch."""
+    rows = load_split(dataset, split).rows
+    if features is not None:
+        seen = [open_features(path)[rows] for path in features.of_all]
+        return embed_features(load_checkpoint(checkpoint_beside(network)).network, *seen)
+    with progress_bar(f"embedding {split}") as progress:
+        return embed_pixels(network, open_pixels(dataset.pixels), compute, rows, progress)
+
+
+def embed_pixels(
+    network: Path,
+    pixels: npt.NDArray[np.uint8],
+    compute: Compute,
+    rows: npt.NDArray[np.int64] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> npt.NDArray[np.float32]:
+    """Embed crops, those in ``rows`` or all, by an exported network or by a checkpoint."""
+    rows = np.arange(len(pixels)) if rows is None else rows
+    if network.suffix == EXPORTED:
+        return embed_exported(open_exported(network), pixels, rows, progress)
+    loaded = load_checkpoint(network, compute.device).network
+    return embed(loaded, pixels, rows, compute, progress)
+
+
+def _written(run: OpenRun, vectors: npt.NDArray[np.float32], by: str, split: str) -> Path:
+    target = run.folder.embeddings(by, split)
+    save_arrays(target, {"embeddings": vectors})
+    return target

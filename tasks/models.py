@@ -1,0 +1,121 @@
+"""Stored models: registered after training, found again to be evaluated or used."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from model.calibration import Calibration
+from model.compute import Compute
+from model.selection import ValidatedEpoch
+from storage.database import records, results
+from storage.database.session import transaction
+from storage.database.tables import Model, Run
+from storage.errors import InputError
+from storage.files import sha256_of
+from storage.run_folder import exported_beside
+from storage.workspace import Workspace
+from tasks.support.run import OpenRun
+from tasks.support.settings import Settings
+from tasks.support.step import step
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """A model as the results database knows it."""
+
+    id: int
+    epoch: int
+    checkpoint: Path
+    calibration: Calibration
+    source: str
+    preset: str
+    settings: Settings
+    known_artists: dict[str, str]
+
+    @property
+    def has_file(self) -> bool:
+        """Whether the checkpoint is still there."""
+        return self.checkpoint.is_file()
+
+    def network_on(self, compute: Compute) -> Path:
+        """The file to embed crops with; see the function."""
+        return network_on(compute, self.checkpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What the validation pairs gave, and how well they are told apart.
+
+    ``has_collapsed``: all of their embeddings are alike, so that they tell nothing apart.
+    """
+
+    calibration: Calibration
+    validation_roc_auc: float
+    has_collapsed: bool
+
+
+def network_on(compute: Compute, checkpoint: Path) -> Path:
+    """The file to embed crops with: on a CPU the exported network, if there is one."""
+    exported = exported_beside(checkpoint)
+    return exported if compute.device == "cpu" and exported.is_file() else checkpoint
+
+
+@step()
+def register_model(run: OpenRun, epoch: ValidatedEpoch, threshold: Threshold) -> StoredModel:
+    """Record the checkpoint of an epoch as a model."""
+    checkpoint = run.folder.checkpoint(epoch.epoch)
+    with transaction(run.space.database_url) as session:
+        row = Model(
+            run_id=run.id,
+            epoch=epoch.epoch,
+            path=run.space.relative(checkpoint),
+            sha256=sha256_of(checkpoint),
+            settings=asdict(run.settings.network_shape()),
+            threshold=threshold.calibration.threshold,
+            calibration_slope=threshold.calibration.slope,
+            validation_roc_auc=threshold.validation_roc_auc,
+            validation_accuracy=epoch.accuracy,
+        )
+        model_id = records.record_model(session, row)
+        return stored_model(session, session.get_one(Model, model_id), run.space)
+
+
+@step()
+def find_model(
+    model_id: int | None, resume: int | None, flow_run_id: str, space: Workspace
+) -> StoredModel:
+    """Find a model by its number, else the champion; a run that goes on keeps its own.
+
+    A run goes on if ``resume`` names it, or if this flow run began it. Raises InputError if the
+    model's checkpoint is gone.
+    """
+    with transaction(space.database_url) as session:
+        begun = (
+            results.run_of_flow_run(session, flow_run_id)
+            if resume is None
+            else results.find_run(session, resume)
+        )
+        row = results.find_model(session, (begun and begun.model_id) or model_id)
+        found = stored_model(session, row, space)
+    if not found.has_file:
+        raise InputError(
+            f"{found.checkpoint}: the checkpoint of model {found.id} is gone;"
+            " put it back or name another model"
+        )
+    return found
+
+
+def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
+    """A model's row as flows hand it on."""
+    run = session.get_one(Run, row.run_id)
+    return StoredModel(
+        id=row.id,
+        epoch=row.epoch,
+        checkpoint=space.home / row.path,
+        calibration=Calibration(row.threshold, row.calibration_slope),
+        source=run.source,
+        preset=run.preset,
+        settings=Settings.model_validate(run.settings),
+        known_artists=results.artist_splits_of(session, run.dataset_id),
+    )

@@ -1,0 +1,272 @@
+CREATE TABLE datasets (
+	id SERIAL NOT NULL,
+	source VARCHAR NOT NULL,
+	content_hash VARCHAR NOT NULL,
+	crops_hash VARCHAR DEFAULT '' NOT NULL,
+	catalog_path VARCHAR,
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_datasets PRIMARY KEY (id),
+	CONSTRAINT uq_datasets_source_content_hash_crops_hash UNIQUE (source, content_hash, crops_hash)
+);
+CREATE TABLE artists (
+	id SERIAL NOT NULL,
+	dataset_id INTEGER NOT NULL,
+	name VARCHAR NOT NULL,
+	split VARCHAR(10) NOT NULL,
+	CONSTRAINT pk_artists PRIMARY KEY (id),
+	CONSTRAINT uq_artists_dataset_id_name UNIQUE (dataset_id, name),
+	CONSTRAINT fk_artists_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE CASCADE,
+	CONSTRAINT ck_artists_split CHECK (split IN ('train', 'validation', 'test', 'excluded'))
+);
+CREATE TABLE rejected_images (
+	id SERIAL NOT NULL,
+	dataset_id INTEGER NOT NULL,
+	filename VARCHAR NOT NULL,
+	reason VARCHAR NOT NULL,
+	CONSTRAINT pk_rejected_images PRIMARY KEY (id),
+	CONSTRAINT uq_rejected_images_dataset_id_filename UNIQUE (dataset_id, filename),
+	CONSTRAINT fk_rejected_images_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE CASCADE
+);
+CREATE TABLE runs (
+	id SERIAL NOT NULL,
+	flow_name VARCHAR NOT NULL,
+	prefect_flow_run_id VARCHAR,
+	status VARCHAR(9) NOT NULL,
+	error VARCHAR,
+	source VARCHAR NOT NULL,
+	preset VARCHAR NOT NULL,
+	settings JSON NOT NULL,
+	seed BIGINT NOT NULL,
+	device VARCHAR NOT NULL,
+	code_version VARCHAR NOT NULL,
+	library_versions JSON NOT NULL,
+	directory VARCHAR NOT NULL,
+	workspace VARCHAR,
+	dataset_id INTEGER,
+	model_id INTEGER,
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	finished_at TIMESTAMP WITH TIME ZONE,
+	CONSTRAINT pk_runs PRIMARY KEY (id),
+	CONSTRAINT ck_runs_status CHECK (status IN ('running', 'complete', 'failed', 'cancelled', 'crashed')),
+	CONSTRAINT fk_runs_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE RESTRICT
+);
+CREATE TABLE epochs (
+	run_id INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	train_loss DOUBLE PRECISION,
+	train_accuracy DOUBLE PRECISION,
+	validation_loss DOUBLE PRECISION,
+	validation_accuracy DOUBLE PRECISION,
+	validation_roc_auc DOUBLE PRECISION,
+	test_loss DOUBLE PRECISION,
+	test_accuracy DOUBLE PRECISION,
+	seconds DOUBLE PRECISION,
+	images_per_second DOUBLE PRECISION,
+	CONSTRAINT pk_epochs PRIMARY KEY (run_id, epoch),
+	CONSTRAINT ck_epochs_epoch CHECK (epoch >= 0),
+	CONSTRAINT ck_epochs_train_accuracy CHECK (train_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT ck_epochs_validation_accuracy CHECK (validation_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT ck_epochs_validation_roc_auc CHECK (validation_roc_auc BETWEEN 0 AND 1),
+	CONSTRAINT ck_epochs_test_accuracy CHECK (test_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT fk_epochs_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE TABLE images (
+	id SERIAL NOT NULL,
+	dataset_id INTEGER NOT NULL,
+	artist_id INTEGER,
+	filename VARCHAR NOT NULL,
+	split VARCHAR(10) NOT NULL,
+	title VARCHAR,
+	style VARCHAR,
+	genre VARCHAR,
+	date VARCHAR,
+	sha256 VARCHAR,
+	CONSTRAINT pk_images PRIMARY KEY (id),
+	CONSTRAINT uq_images_dataset_id_filename UNIQUE (dataset_id, filename),
+	CONSTRAINT fk_images_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE CASCADE,
+	CONSTRAINT fk_images_artist_id FOREIGN KEY(artist_id) REFERENCES artists (id) ON DELETE CASCADE,
+	CONSTRAINT ck_images_split CHECK (split IN ('train', 'validation', 'test', 'excluded'))
+);
+CREATE TABLE models (
+	id SERIAL NOT NULL,
+	run_id INTEGER NOT NULL,
+	epoch INTEGER NOT NULL,
+	path VARCHAR NOT NULL,
+	sha256 VARCHAR NOT NULL,
+	settings JSON,
+	threshold DOUBLE PRECISION NOT NULL,
+	calibration_slope DOUBLE PRECISION NOT NULL,
+	validation_roc_auc DOUBLE PRECISION NOT NULL,
+	validation_accuracy DOUBLE PRECISION NOT NULL,
+	is_champion BOOLEAN NOT NULL,
+	CONSTRAINT pk_models PRIMARY KEY (id),
+	CONSTRAINT uq_models_run_id_epoch UNIQUE (run_id, epoch),
+	CONSTRAINT ck_models_epoch CHECK (epoch >= 0),
+	CONSTRAINT ck_models_threshold CHECK (threshold >= 0),
+	CONSTRAINT ck_models_validation_roc_auc CHECK (validation_roc_auc BETWEEN 0 AND 1),
+	CONSTRAINT ck_models_validation_accuracy CHECK (validation_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT fk_models_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX ix_models_champion ON models (is_champion) WHERE is_champion;
+CREATE TABLE run_processes (
+	id SERIAL NOT NULL,
+	run_id INTEGER NOT NULL,
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	host VARCHAR NOT NULL,
+	device VARCHAR NOT NULL,
+	precision VARCHAR NOT NULL,
+	code_version VARCHAR NOT NULL,
+	library_versions JSON NOT NULL,
+	CONSTRAINT pk_run_processes PRIMARY KEY (id),
+	CONSTRAINT fk_run_processes_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE TABLE sweep_differences (
+	run_id INTEGER NOT NULL,
+	recipe VARCHAR NOT NULL,
+	rival VARCHAR NOT NULL,
+	metric VARCHAR NOT NULL,
+	value DOUBLE PRECISION NOT NULL,
+	low DOUBLE PRECISION NOT NULL,
+	high DOUBLE PRECISION NOT NULL,
+	CONSTRAINT pk_sweep_differences PRIMARY KEY (run_id, recipe, rival, metric),
+	CONSTRAINT fk_sweep_differences_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
+);
+CREATE TABLE evaluations (
+	id SERIAL NOT NULL,
+	run_id INTEGER NOT NULL,
+	model_id INTEGER NOT NULL,
+	dataset_id INTEGER NOT NULL,
+	split VARCHAR(10),
+	status VARCHAR(8) NOT NULL,
+	triplet_accuracy DOUBLE PRECISION,
+	triplet_accuracy_low DOUBLE PRECISION,
+	triplet_accuracy_high DOUBLE PRECISION,
+	triplet_loss DOUBLE PRECISION,
+	roc_auc DOUBLE PRECISION,
+	roc_auc_low DOUBLE PRECISION,
+	roc_auc_high DOUBLE PRECISION,
+	eer DOUBLE PRECISION,
+	balanced_accuracy DOUBLE PRECISION,
+	recall_at_1 DOUBLE PRECISION,
+	map_at_r DOUBLE PRECISION,
+	matched_on VARCHAR,
+	matched_triplet_accuracy DOUBLE PRECISION,
+	matched_n_triplets INTEGER,
+	threshold DOUBLE PRECISION,
+	n_images INTEGER,
+	n_pairs INTEGER,
+	n_triplets INTEGER,
+	true_accepts INTEGER,
+	false_rejects INTEGER,
+	true_rejects INTEGER,
+	false_accepts INTEGER,
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	pruned_at TIMESTAMP WITH TIME ZONE,
+	CONSTRAINT pk_evaluations PRIMARY KEY (id),
+	CONSTRAINT ck_evaluations_threshold CHECK (threshold >= 0),
+	CONSTRAINT ck_evaluations_triplet_accuracy CHECK (triplet_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_triplet_accuracy_low CHECK (triplet_accuracy_low BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_triplet_accuracy_high CHECK (triplet_accuracy_high BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_roc_auc CHECK (roc_auc BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_roc_auc_low CHECK (roc_auc_low BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_roc_auc_high CHECK (roc_auc_high BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_eer CHECK (eer BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_balanced_accuracy CHECK (balanced_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_recall_at_1 CHECK (recall_at_1 BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_map_at_r CHECK (map_at_r BETWEEN 0 AND 1),
+	CONSTRAINT ck_evaluations_matched_triplet_accuracy CHECK (matched_triplet_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT fk_evaluations_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE,
+	CONSTRAINT fk_evaluations_model_id FOREIGN KEY(model_id) REFERENCES models (id) ON DELETE CASCADE,
+	CONSTRAINT fk_evaluations_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE RESTRICT,
+	CONSTRAINT ck_evaluations_split CHECK (split IN ('train', 'validation', 'test', 'excluded')),
+	CONSTRAINT ck_evaluations_status CHECK (status IN ('writing', 'complete', 'failed'))
+);
+CREATE TABLE baselines (
+	id SERIAL NOT NULL,
+	evaluation_id INTEGER NOT NULL,
+	name VARCHAR NOT NULL,
+	triplet_accuracy DOUBLE PRECISION,
+	triplet_accuracy_low DOUBLE PRECISION,
+	triplet_accuracy_high DOUBLE PRECISION,
+	roc_auc DOUBLE PRECISION,
+	roc_auc_low DOUBLE PRECISION,
+	roc_auc_high DOUBLE PRECISION,
+	matched_triplet_accuracy DOUBLE PRECISION,
+	CONSTRAINT pk_baselines PRIMARY KEY (id),
+	CONSTRAINT uq_baselines_evaluation_id_name UNIQUE (evaluation_id, name),
+	CONSTRAINT ck_baselines_triplet_accuracy CHECK (triplet_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT ck_baselines_triplet_accuracy_low CHECK (triplet_accuracy_low BETWEEN 0 AND 1),
+	CONSTRAINT ck_baselines_triplet_accuracy_high CHECK (triplet_accuracy_high BETWEEN 0 AND 1),
+	CONSTRAINT ck_baselines_roc_auc CHECK (roc_auc BETWEEN 0 AND 1),
+	CONSTRAINT ck_baselines_roc_auc_low CHECK (roc_auc_low BETWEEN 0 AND 1),
+	CONSTRAINT ck_baselines_roc_auc_high CHECK (roc_auc_high BETWEEN 0 AND 1),
+	CONSTRAINT ck_baselines_matched_triplet_accuracy CHECK (matched_triplet_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT fk_baselines_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE CASCADE
+);
+CREATE TABLE hardest_pairs (
+	evaluation_id INTEGER NOT NULL,
+	pair_index INTEGER NOT NULL,
+	CONSTRAINT pk_hardest_pairs PRIMARY KEY (evaluation_id, pair_index),
+	CONSTRAINT fk_hardest_pairs_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE CASCADE
+);
+CREATE TABLE measures (
+	evaluation_id INTEGER NOT NULL,
+	contender VARCHAR NOT NULL,
+	scope VARCHAR(7) NOT NULL,
+	metric VARCHAR NOT NULL,
+	value DOUBLE PRECISION NOT NULL,
+	low DOUBLE PRECISION,
+	high DOUBLE PRECISION,
+	CONSTRAINT pk_measures PRIMARY KEY (evaluation_id, contender, scope, metric),
+	CONSTRAINT fk_measures_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE CASCADE,
+	CONSTRAINT ck_measures_scope CHECK (scope IN ('all', 'matched'))
+);
+CREATE TABLE pair_predictions (
+	evaluation_id INTEGER NOT NULL,
+	pair_index INTEGER NOT NULL,
+	image_a_id INTEGER NOT NULL,
+	image_b_id INTEGER NOT NULL,
+	distance DOUBLE PRECISION NOT NULL,
+	same_artist BOOLEAN,
+	CONSTRAINT pk_pair_predictions PRIMARY KEY (evaluation_id, pair_index),
+	CONSTRAINT ck_pair_predictions_distance CHECK (distance >= 0 AND distance < 1e300),
+	CONSTRAINT fk_pair_predictions_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE CASCADE,
+	CONSTRAINT fk_pair_predictions_image_a_id FOREIGN KEY(image_a_id) REFERENCES images (id) ON DELETE RESTRICT,
+	CONSTRAINT fk_pair_predictions_image_b_id FOREIGN KEY(image_b_id) REFERENCES images (id) ON DELETE RESTRICT
+)
+ PARTITION BY LIST (evaluation_id);
+CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
+CREATE INDEX ix_pair_predictions_image_b_id ON pair_predictions (image_b_id);
+CREATE TABLE sweeps (
+	run_id INTEGER NOT NULL,
+	recipe VARCHAR NOT NULL,
+	fold INTEGER NOT NULL,
+	seed BIGINT NOT NULL,
+	training_run_id INTEGER,
+	evaluation_id INTEGER,
+	CONSTRAINT pk_sweeps PRIMARY KEY (run_id, recipe, fold, seed),
+	CONSTRAINT ck_sweeps_fold CHECK (fold >= 0),
+	CONSTRAINT fk_sweeps_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE,
+	CONSTRAINT fk_sweeps_training_run_id FOREIGN KEY(training_run_id) REFERENCES runs (id) ON DELETE SET NULL,
+	CONSTRAINT fk_sweeps_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE SET NULL
+);
+ALTER TABLE runs ADD CONSTRAINT fk_runs_model_id FOREIGN KEY(model_id) REFERENCES models (id) ON DELETE SET NULL;
+CREATE TABLE pair_predictions_default PARTITION OF pair_predictions DEFAULT;
+CREATE VIEW pair_results AS SELECT pair_predictions.evaluation_id, pair_predictions.pair_index, image_a.filename AS filename_a, image_b.filename AS filename_b, artist_a.name AS artist_a, artist_b.name AS artist_b, pair_predictions.distance, coalesce(evaluations.threshold, models.threshold) AS threshold, 0.5 * (1 + tanh(0.5 * models.calibration_slope * (coalesce(evaluations.threshold, models.threshold) - pair_predictions.distance))) AS probability, pair_predictions.distance <= coalesce(evaluations.threshold, models.threshold) AS predicted_same, pair_predictions.same_artist, (pair_predictions.distance <= coalesce(evaluations.threshold, models.threshold)) = pair_predictions.same_artist AS correct, CASE WHEN (pair_predictions.same_artist IS NULL) THEN NULL WHEN pair_predictions.same_artist THEN pair_predictions.distance - coalesce(evaluations.threshold, models.threshold) ELSE coalesce(evaluations.threshold, models.threshold) - pair_predictions.distance END AS wrong_by
+FROM pair_predictions JOIN evaluations ON evaluations.id = pair_predictions.evaluation_id JOIN models ON models.id = evaluations.model_id JOIN images AS image_a ON image_a.id = pair_predictions.image_a_id JOIN images AS image_b ON image_b.id = pair_predictions.image_b_id LEFT OUTER JOIN artists AS artist_a ON artist_a.id = image_a.artist_id LEFT OUTER JOIN artists AS artist_b ON artist_b.id = image_b.artist_id
+WHERE evaluations.status = 'complete';
+CREATE VIEW pairs_by_image AS SELECT sides.evaluation_id, sides.image_id, sides.other_id, sides.pair_index, sides.distance, sides.same_artist, CASE WHEN (sides.same_artist IS NULL) THEN NULL WHEN sides.same_artist THEN sides.distance - coalesce(evaluations.threshold, models.threshold) ELSE coalesce(evaluations.threshold, models.threshold) - sides.distance END AS wrong_by
+FROM (SELECT pair_predictions.evaluation_id AS evaluation_id, pair_predictions.image_a_id AS image_id, pair_predictions.image_b_id AS other_id, pair_predictions.pair_index AS pair_index, pair_predictions.distance AS distance, pair_predictions.same_artist AS same_artist
+FROM pair_predictions UNION ALL SELECT pair_predictions.evaluation_id AS evaluation_id, pair_predictions.image_b_id AS image_id, pair_predictions.image_a_id AS other_id, pair_predictions.pair_index AS pair_index, pair_predictions.distance AS distance, pair_predictions.same_artist AS same_artist
+FROM pair_predictions) AS sides JOIN evaluations ON evaluations.id = sides.evaluation_id JOIN models ON models.id = evaluations.model_id
+WHERE evaluations.status = 'complete';
+CREATE VIEW leaderboard AS SELECT CASE WHEN (complete.roc_auc IS NOT NULL) THEN row_number() OVER (PARTITION BY datasets.source, datasets.content_hash ORDER BY complete.roc_auc DESC NULLS LAST, models.id) END AS rank, models.id AS model_id, models.run_id, runs.preset, trained_on.source AS trained_on, datasets.source, datasets.content_hash AS data_hash, complete.n_images, (SELECT count(*) AS count_1
+FROM artists
+WHERE artists.dataset_id = complete.dataset_id AND artists.split = 'test') AS n_artists, models.epoch, models.is_champion, complete.id AS evaluation_id, complete.triplet_accuracy, complete.triplet_accuracy_low, complete.triplet_accuracy_high, complete.roc_auc, complete.roc_auc_low, complete.roc_auc_high, complete.eer, complete.balanced_accuracy, complete.recall_at_1, complete.map_at_r, complete.matched_triplet_accuracy, complete.created_at AS evaluated_at
+FROM models JOIN runs ON runs.id = models.run_id LEFT OUTER JOIN datasets AS trained_on ON trained_on.id = runs.dataset_id LEFT OUTER JOIN (SELECT evaluations.id AS id, evaluations.run_id AS run_id, evaluations.model_id AS model_id, evaluations.dataset_id AS dataset_id, evaluations.split AS split, evaluations.status AS status, evaluations.triplet_accuracy AS triplet_accuracy, evaluations.triplet_accuracy_low AS triplet_accuracy_low, evaluations.triplet_accuracy_high AS triplet_accuracy_high, evaluations.triplet_loss AS triplet_loss, evaluations.roc_auc AS roc_auc, evaluations.roc_auc_low AS roc_auc_low, evaluations.roc_auc_high AS roc_auc_high, evaluations.eer AS eer, evaluations.balanced_accuracy AS balanced_accuracy, evaluations.recall_at_1 AS recall_at_1, evaluations.map_at_r AS map_at_r, evaluations.matched_on AS matched_on, evaluations.matched_triplet_accuracy AS matched_triplet_accuracy, evaluations.matched_n_triplets AS matched_n_triplets, evaluations.threshold AS threshold, evaluations.n_images AS n_images, evaluations.n_pairs AS n_pairs, evaluations.n_triplets AS n_triplets, evaluations.true_accepts AS true_accepts, evaluations.false_rejects AS false_rejects, evaluations.true_rejects AS true_rejects, evaluations.false_accepts AS false_accepts, evaluations.created_at AS created_at, evaluations.pruned_at AS pruned_at, row_number() OVER (PARTITION BY evaluations.model_id ORDER BY evaluations.created_at DESC, evaluations.id DESC) AS age
+FROM evaluations
+WHERE evaluations.status = 'complete' AND evaluations.split = 'test') AS complete ON complete.model_id = models.id AND complete.age = 1 LEFT OUTER JOIN datasets ON datasets.id = complete.dataset_id ORDER BY datasets.source NULLS LAST, datasets.content_hash, complete.roc_auc DESC NULLS LAST, models.id;
+CREATE VIEW provenance AS SELECT evaluations.id AS evaluation_id, evaluations.split, evaluations.created_at AS evaluated_at, runs.id AS run_id, runs.flow_name, runs.prefect_flow_run_id, runs.code_version, runs.settings, runs.seed, runs.device, runs.library_versions, datasets.source, datasets.content_hash AS data_hash, datasets.crops_hash, models.id AS model_id, models.sha256 AS checkpoint_hash, models.path AS checkpoint_path, training.id AS training_run_id, training.prefect_flow_run_id AS training_flow_run_id, training.code_version AS training_code_version, training.settings AS training_settings, training.seed AS training_seed, training.device AS training_device, training.library_versions AS training_library_versions, trained_on.content_hash AS training_data_hash, trained_on.crops_hash AS training_crops_hash
+FROM evaluations JOIN runs ON runs.id = evaluations.run_id JOIN datasets ON datasets.id = evaluations.dataset_id JOIN models ON models.id = evaluations.model_id JOIN runs AS training ON training.id = models.run_id LEFT OUTER JOIN datasets AS trained_on ON trained_on.id = training.dataset_id;
+CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
+INSERT INTO alembic_version VALUES ('r0001_baseline');
