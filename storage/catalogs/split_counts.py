@@ -1,4 +1,4 @@
-"""The split in numbers."""
+"""How many artists and images a split has."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from storage.catalogs.checks import EXCLUDED
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """How many artists and images a source has, and how many of them each split uses."""
+    """How many artists and images a source has, and how many each split uses."""
 
     artists_read: int
     artists_kept: int
@@ -23,7 +23,7 @@ class SplitCounts:
     test_images: int
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the counts as one line."""
         return (
             f"{self.images_kept} of {self.images_read} images are used: {self.train_images} by "
             f"{self.train_artists} artists to train, {self.validation_images} by "
