@@ -19,20 +19,10 @@ def can_pass(error: BaseException) -> bool:
 
 
 # What remote file systems report for a while. Full disks and missing files stay so.
-_PASSING = frozenset(
-    (
-        errno.EAGAIN,
-        errno.EBUSY,
-        errno.EIO,
-        errno.EINTR,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-        errno.ENOLCK,
-        errno.ECONNRESET,
-        errno.EHOSTUNREACH,
-        errno.ENETUNREACH,
-    )
-)
+_PASSING = frozenset((
+    errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
+    errno.ENOLCK, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH,
+))  # fmt: skip
 
 
 def unusable(error: Exception, text: str) -> InputError:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import IO, Final, Self
 
 from storage.errors import InputError, unusable
@@ -95,12 +94,7 @@ class ImageReader:
         """Open nothing yet: an archive is opened with its first image."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the archives."""
         for archive in self._archives.values():
             archive.file.close()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from storage.catalogs.checks import EXCLUDED
+from storage.catalogs.checks import EXCLUDED, SPLITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,13 @@ class SplitCounts:
 def count_split(images: pd.DataFrame) -> SplitCounts:
     """Count the artists and images of a catalog that `split_catalog` has split."""
     kept = images[images["split"] != EXCLUDED]
-    n_artists = kept.groupby("split")["artist_name"].nunique()
-    n_images = kept["split"].value_counts()
+    n_artists = kept.groupby("split")["artist_name"].nunique().reindex(SPLITS, fill_value=0)
+    n_images = kept["split"].value_counts().reindex(SPLITS, fill_value=0)
     return SplitCounts(
         artists_read=images["artist_name"].nunique(),
         artists_kept=kept["artist_name"].nunique(),
-        train_artists=int(n_artists.get("train", 0)),
-        validation_artists=int(n_artists.get("validation", 0)),
-        test_artists=int(n_artists.get("test", 0)),
         images_read=len(images),
         images_kept=len(kept),
-        train_images=int(n_images.get("train", 0)),
-        validation_images=int(n_images.get("validation", 0)),
-        test_images=int(n_images.get("test", 0)),
+        **{f"{split}_artists": int(count) for split, count in n_artists.items()},
+        **{f"{split}_images": int(count) for split, count in n_images.items()},
     )

@@ -64,13 +64,11 @@ def source_images(catalog: CatalogFile) -> tuple[SourceImage, ...]:
     Raises InputError if two crops would have the same name.
     """
     images = read_catalog(catalog.path)
-    chosen = images.loc[images["split"] != EXCLUDED, _SOURCE_COLUMNS]
+    columns = ["image_name", "file", "artist_name", "split"]
+    chosen = images.loc[images["split"] != EXCLUDED, columns]
     sources = tuple(SourceImage(*row) for row in chosen.itertuples(index=False))
     refuse_shared_entries(sources)
     return sources
-
-
-_SOURCE_COLUMNS = ["image_name", "file", "artist_name", "split"]
 
 
 def stage_shard(
@@ -108,7 +106,9 @@ def build_dataset(
     artists are left.
     """
     result = without_leaks(source_images(catalog), outcomes)
-    _write_rejected(dataset.rejected, result)
+    rejected = [(rejection.name, rejection.reason) for rejection in result.rejections]
+    with replacing(dataset.rejected) as partial:
+        pd.DataFrame(rejected, columns=["image_name", "reason"]).to_csv(partial, index=False)
     check_rejected(result, len(outcomes), rejected_share)
     pack_crops(result.crops, dataset.crops, rules)
     names = [crop.name for crop in result.crops]
@@ -128,9 +128,3 @@ def _final_catalog(images: pd.DataFrame, result: CropResult) -> pd.DataFrame:
         **{CROPPED: kept["image_name"].map(places).fillna("").astype("str")},
     )
     return exclude_small_artists(described, MIN_IMAGES)
-
-
-def _write_rejected(path: Path, result: CropResult) -> None:
-    rows = [(rejection.name, rejection.reason) for rejection in result.rejections]
-    with replacing(path) as partial:
-        pd.DataFrame(rows, columns=["image_name", "reason"]).to_csv(partial, index=False)

@@ -77,7 +77,12 @@ def load_split(dataset: Dataset, split: str, label_column: str | None = None) ->
     images = images[(images["split"] == split) & (images[CROPPED] != "")]
     labels = np.full(len(images), -1, dtype=np.int64)
     if label_column is not None:
-        values = _column(images, label_column, dataset)
+        if label_column not in images.columns:
+            known = ", ".join(name for name in images.columns if name not in ("file", CROPPED))
+            raise InputError(
+                f"matched_on: {dataset.catalog} has no column {label_column!r}; it has {known}"
+            )
+        values = images[label_column]
         labels = pd.factorize(values.where(values.str.strip() != ""))[0].astype(np.int64)
     return SplitImages(
         names=tuple(images["image_name"]),
@@ -110,13 +115,6 @@ def content_hash(images: pd.DataFrame) -> str:
     """Hash a dataset's content: each image's name, artist, split and bytes."""
     columns = images[["image_name", "artist_name", "split", "sha256"]]
     return hashlib.sha256(columns.to_csv(index=False).encode()).hexdigest()
-
-
-def _column(images: pd.DataFrame, name: str, dataset: Dataset) -> pd.Series:
-    if name not in images.columns:
-        known = ", ".join(column for column in images.columns if column not in ("file", CROPPED))
-        raise InputError(f"matched_on: {dataset.catalog} has no column {name!r}; it has {known}")
-    return images[name]
 
 
 def _stamp(root: Path, file: str) -> str:
