@@ -358,7 +358,7 @@ def outcomes() -> Iterator[list[Outcome]]:
     document = os.environ.get("SAMEHAND_FAULT_TABLE")
     if document and seen:
         rows = [f"| {one.killed} | {one.then} | {one.took} |" for one in seen]
-        head = "| what, in the midst of training | then | true again after |\n|---|---|---|\n"
+        head = "| killed during a training | result | observed after |\n|---|---|---|\n"
         table = f"<!-- faults -->\n{head}" + "\n".join(rows) + "\n<!-- end of faults -->"
         page = Path(document)
         text = re.sub(
