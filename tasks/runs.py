@@ -19,7 +19,7 @@ from tasks.support.versions import code_version, library_versions
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is to be made with; ``model_id`` is the stored model that it uses, if any."""
+    """What a new run is made with; ``model_id`` is the stored model that it uses, if any."""
 
     source: str
     preset: str

@@ -1,4 +1,4 @@
-"""What Prefect's UI shows of a run: there to be looked at, so that no run ends for want of it."""
+"""What Prefect's UI shows of a run; no run fails because it cannot be shown."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ from prefect import get_run_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 RETRIES = 2
-"""For some seconds; a server that is away for longer is not waited for."""
+"""They take some seconds; a server that is away for longer is not waited for."""
 
 
 @contextmanager
 def if_server_answers() -> Iterator[None]:
-    """Publish in the block; where Prefect's server is away, a line of the log says so instead."""
+    """Publish in the block; if Prefect's server is away, a line of the log says so instead."""
     try:
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}):
             yield
