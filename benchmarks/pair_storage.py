@@ -263,11 +263,11 @@ def _bytes_of_rows(engine: Engine) -> int:
     return _bytes_used(engine, "pg_table_size")
 
 
-def eight_at_once(url: str, share: float) -> Row:
-    """Eight processes write an evaluation each, of a hundredth of the pairs."""
+def write_at_once(url: str, share: float, writers: int = 8) -> Row:
+    """Have several processes write an evaluation each, of a hundredth of the pairs."""
     start = time.perf_counter()
-    with multiprocessing.get_context("spawn").Pool(8) as pool:
-        counts = pool.starmap(_write_one, [(url, share / 100, number) for number in range(8)])
+    with multiprocessing.get_context("spawn").Pool(writers) as pool:
+        counts = pool.starmap(_write_one, [(url, share / 100, number) for number in range(writers)])
         pool.close()
         pool.join()
     seconds = time.perf_counter() - start
@@ -276,18 +276,20 @@ def eight_at_once(url: str, share: float) -> Row:
         query = (
             "SELECT count(*), count(DISTINCT pair_index) FROM pair_predictions JOIN evaluations"
             " ON evaluations.id = evaluation_id JOIN datasets ON datasets.id = dataset_id"
-            " WHERE content_hash LIKE 'eight%' AND evaluations.status = 'complete'"
+            " WHERE content_hash LIKE 'writer%' AND evaluations.status = 'complete'"
         )
         stored = connection.execute(text(query)).one()[0]
     engine.dispose()
-    return Row("8 processes at once", seconds, "s", None, f"{stored:,} of {sum(counts):,} pairs")
+    return Row(
+        f"{writers} processes at once", seconds, "s", None, f"{stored:,} of {sum(counts):,} pairs"
+    )
 
 
 def _write_one(url: str, share: float, number: int) -> int:
     images, make_pairs = split_of(share)
     engine = open_database(url)
     with Session(engine) as session, session.begin():
-        evaluation_id, ids = begin(session, images, f"eight {number}", "test")
+        evaluation_id, ids = begin(session, images, f"writer {number}", "test")
     pairs = make_pairs(ids)
     _send(engine, evaluation_id, pairs)
     _complete(engine, evaluation_id, pairs)

@@ -21,7 +21,7 @@ from benchmarks.pair_scoring import (
     line_by_line,
     write_pair_file,
 )
-from benchmarks.pair_storage import ask, eight_at_once, write
+from benchmarks.pair_storage import ask, write, write_at_once
 from benchmarks.processes import apart
 from benchmarks.report import Row, Table
 
@@ -34,13 +34,17 @@ def measure(share: float = 1.0, server: str = LOCAL) -> Table:
         return measure_in(Path(folder), share, postgres)
 
 
-def measure_in(place: Path, share: float, postgres: str | None) -> Table:
+def measure_in(place: Path, share: float, postgres: str | None, writers: int = 8) -> Table:
     """Measure everything in files under `place`, and in a schema of a server where there is one."""
     count = apart(write_pair_file, place, share)
     rows = [*score(place, postgres)]
     for url in (f"sqlite:///{place / 'results.db'}", *([postgres] if postgres else [])):
         kind = make_url(url).get_backend_name()
-        stored = [*apart(write, url, share), *apart(ask, url, share), eight_at_once(url, share)]
+        stored = [
+            *apart(write, url, share),
+            *apart(ask, url, share),
+            write_at_once(url, share, writers),
+        ]
         rows += [replace(row, what=f"{kind}: {row.what}") for row in stored]
     name = "pairs" if share == 1 else f"pairs, {share:g} of them"
     left_out = "" if postgres else "; no PostgreSQL answers: what needs one is left out"

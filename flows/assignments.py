@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from flows.errors import SettingsError
-from flows.presets import PresetName, preset_name
-from flows.settings import resolve
 
 WORDS: dict[str, JsonValue] = {"true": True, "false": False, "null": None}
 
@@ -22,12 +20,6 @@ def parse_assignments(assignments: Sequence[str] | None) -> dict[str, JsonValue]
             raise SettingsError(f"{key}: is set twice")
         overrides[key] = _value(text)
     return overrides
-
-
-def check_settings(preset: str, overrides: dict[str, JsonValue]) -> PresetName:
-    """Refuse an unknown preset or a wrong setting before anything starts."""
-    resolve(preset, overrides)
-    return preset_name(preset)
 
 
 def usual_preset(source: str) -> str:

@@ -9,7 +9,7 @@ from tasks.champion import (
     promote_model,
 )
 from tasks.embedding import embed_split
-from tasks.models import StoredModel
+from tasks.models import StoredModel, network_on
 from tasks.support.run import OpenRun
 
 
@@ -35,7 +35,7 @@ def is_better(run: OpenRun, prepared: Prepared, champion: StoredModel) -> bool:
     """Compare the run's model with the champion, who sees the images cropped as in training."""
     dataset = crop_to_zip(run, prepared.divided.catalog, champion.settings.crop_rules())
     features = features_of(dataset, champion.checkpoint, champion.settings, run.space)
-    network = champion.network_on(run.compute)
+    network = network_on(run.compute, champion.checkpoint)
     embeddings = embed_split(run, network, dataset, "validation", features, by="champion")
     return compare_with_champion(
         EmbeddedValidation(prepared.dataset, run.folder.embeddings("network", "validation")),

@@ -1,4 +1,4 @@
-"""The steps that `prefect.yaml` names: two as a deployment is registered, one before its runs."""
+"""The steps in `prefect.yaml`: two that register a deployment, one before each of its runs."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -14,15 +14,15 @@ SILENT_RUNS = "samehand: silent runs have crashed"
 
 
 def enter_checkout() -> dict[str, str]:
-    """Work where this machine's samehand is installed from, whichever machine registered it."""
+    """Work in the checkout of the machine that runs, whichever machine registered it."""
     return {"directory": str(Path(__file__).parents[1])}
 
 
 async def limit_queue(pool: str, queue: str, limit: int) -> dict[str, str]:
-    """Let so many runs of a work queue go on at once; those beyond wait their turn.
+    """Limit the number of runs that a work queue lets go on at once.
 
-    The server counts them. The limit of a deployment is a lease instead, which runs have to renew:
-    where the server is away for minutes, Prefect ends them.
+    The server counts them. A deployment's own limit is a lease that runs must renew: if the server
+    is away for minutes, Prefect ends them.
     """
     async with get_client() as client:
         try:
@@ -35,10 +35,10 @@ async def limit_queue(pool: str, queue: str, limit: int) -> dict[str, str]:
 
 
 async def watch_for_silence(seconds: int) -> dict[str, str]:
-    """Have the server turn a run into Crashed once it has been silent for so many seconds.
+    """Have the server mark a run as Crashed once it has been silent for this many seconds.
 
-    A run sends a heartbeat as often as `PREFECT_FLOWS_HEARTBEAT_FREQUENCY` says; only an
-    automation makes the server listen for them. Registered again, it replaces its former self.
+    Runs send heartbeats as often as `PREFECT_FLOWS_HEARTBEAT_FREQUENCY` says, but only an
+    automation makes the server listen for them. Registering it again replaces it.
     """
     ours = Automation(
         name=SILENT_RUNS,

@@ -22,9 +22,9 @@ from tasks.prepare import only_maker
 def features_of(
     dataset: Dataset, network: Path, settings: Settings, space: Workspace, warped_copies: int = 0
 ) -> Features | None:
-    """Show a dataset's crops to the network's backbone; None where it is not frozen.
+    """Show a dataset's crops to the network's backbone; return None if it is not frozen.
 
-    Training images are shown in so many ``warped_copies`` more.
+    Training images are also shown in ``warped_copies``.
     """
     if settings.train_backbone:
         return None

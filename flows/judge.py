@@ -11,7 +11,7 @@ from tasks.batches import SplitTriplets, draw_split_triplets
 from tasks.embedding import describe_by_features, describe_by_mean_colour, embed_split
 from tasks.evaluation import Judgement, judge_baseline, judge_test_split
 from tasks.features import Features
-from tasks.models import StoredModel
+from tasks.models import StoredModel, network_on
 from tasks.stored_evaluation import JudgedBaseline
 from tasks.support.run import OpenRun
 
@@ -43,7 +43,7 @@ def judge_on_test(
     features: Features | None,
 ) -> Judgement:
     """Embed the test images, judge model and baselines on the same pairs, and store them all."""
-    dataset, network = prepared.dataset, model.network_on(run.compute)
+    dataset, network = prepared.dataset, network_on(run.compute, model.checkpoint)
     embeddings = embed_split(run, network, dataset, "test", features)
     baselines = judge_baselines(run, prepared, untrained, triplets, features)
     return judge_test_split(

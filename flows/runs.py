@@ -26,8 +26,8 @@ from tasks.runs import (
     mark_running,
     stop_run,
 )
-from tasks.support.artifacts import name_flow_run
 from tasks.support.dead_runs import end_dead_runs
+from tasks.support.flow_runs import name_flow_run, say_who_took_over
 from tasks.support.output import survive_closed_output
 from tasks.support.run import OpenRun
 
@@ -78,7 +78,9 @@ def open_run(wanted: NewRun | int) -> Iterator[OpenRun]:
             raise InputError(f"run {run.id} is going on in another process; wait, or cancel it")
         name_flow_run(f"{flow_name.removesuffix('-flow')} {run.described}")
         end_dead_runs(space)
-        mark_running(run, flow_run_id)
+        former = mark_running(run, flow_run_id)
+        if former is not None:
+            say_who_took_over(former, run.id)
         try:
             yield run
         except (Exception, KeyboardInterrupt) as error:

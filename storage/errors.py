@@ -1,50 +1,39 @@
-"""The errors that storage raises for what a user can put right, and reasons in one line."""
+"""Errors that a user can fix, and reasons in one line."""
 
 import errno
 
 
 class InputError(ValueError):
-    """Something given by the user cannot be used; the message names the file, row or setting."""
+    """The user's input cannot be used; the message names the file, row or setting."""
 
 
 class UnavailableError(InputError):
-    """Something cannot be used now that can be there a moment later: a server, a locked file."""
+    """Something is unavailable for the moment: a server, a locked file."""
 
 
 def can_pass(error: BaseException) -> bool:
-    """Tell a fault that can pass from bad input, full disks and bugs."""
+    """Return whether a fault may pass, unlike bad input, a full disk or a bug."""
     if isinstance(error, OSError):
         return error.errno in _PASSING
     return isinstance(error, UnavailableError)
 
 
-# What a file system far away says of itself for a while; a full disk or a missing file stay so.
-_PASSING = frozenset(
-    (
-        errno.EAGAIN,
-        errno.EBUSY,
-        errno.EIO,
-        errno.EINTR,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-        errno.ENOLCK,
-        errno.ECONNRESET,
-        errno.EHOSTUNREACH,
-        errno.ENETUNREACH,
-    )
-)
+# What remote file systems report for a while. Full disks and missing files stay so.
+_PASSING = frozenset((
+    errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,
+    errno.ENOLCK, errno.ECONNRESET, errno.EHOSTUNREACH, errno.ENETUNREACH,
+))  # fmt: skip
 
 
 def unusable(error: Exception, text: str) -> InputError:
-    """The error to raise instead, with ``text``, where something of the user's cannot be used."""
+    """Return the error to raise, with ``text``, when the user's input cannot be used."""
     return UnavailableError(text) if can_pass(error) else InputError(text)
 
 
 def reason_of(error: InputError | OSError) -> str:
-    """The error in one line, for a list of what cannot be used.
+    """Return an error in one line, without the path, for a list of what cannot be used.
 
-    Of an error of the system only what happened, not where. An error that can pass says nothing
-    about what was read, so it is raised again.
+    An error that may pass says nothing about the input, so it is raised again.
     """
     if can_pass(error):
         raise error

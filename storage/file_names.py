@@ -1,4 +1,4 @@
-"""Which names may stand for a file beneath a folder, or inside a zip file."""
+"""Which names are allowed for files in a folder or a zip file."""
 
 import re
 from typing import Final
@@ -10,11 +10,10 @@ _DRIVE_LETTER: Final = re.compile(r"[A-Za-z]:")
 
 
 def file_name_fault(name: str) -> str | None:
-    """Say what keeps `name` from being a path beneath a folder; None where nothing does.
+    """Say why `name` is not allowed as a path in a folder; None if it is.
 
-    Names come out of other people's tables and become paths to read and members of zip files to
-    write, so only plain relative POSIX paths pass: one spelling each, meaning the same on every
-    system.
+    Names come from other people's tables and become paths to read and zip members to write, so
+    only plain relative POSIX paths pass, which mean the same on every system.
     """
     parts = name.split("/")
     if "://" in name:
@@ -37,7 +36,7 @@ def file_name_fault(name: str) -> str | None:
 
 
 def is_unicode(name: str) -> bool:
-    """Tell a proper text from a file name whose undecodable bytes Python keeps as surrogates."""
+    """Return whether a file name is text, without undecodable bytes kept as surrogates."""
     try:
         name.encode()
     except UnicodeEncodeError:

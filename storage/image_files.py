@@ -1,4 +1,4 @@
-"""The bytes of images in a folder, or in zip files in it, which are read in place."""
+"""Reads images in a folder, also inside zip files."""
 
 import unicodedata
 import zipfile
@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import IO, Final, Self
 
 from storage.errors import InputError, unusable
@@ -20,15 +19,15 @@ IMAGE_SUFFIXES: Final = (
 
 
 def is_image_name(name: str) -> bool:
-    """Tell by its name whether a file is an image, leaving out hidden files."""
+    """Return whether a file is an image by its name; hidden files are not."""
     return not name.startswith(".") and name.lower().endswith(IMAGE_SUFFIXES)
 
 
 def list_images(root: Path, container: str) -> list[str]:
-    """List the images in a folder or a zip file beneath `root`, at any depth, sorted.
+    """List the images in a folder or zip file in `root`, at any depth, sorted.
 
-    Each is given as `ImageReader.read` takes it. Without such a container, the list is empty.
-    Raises InputError where the container is a file but not a readable zip file.
+    The names are for `ImageReader.read`. Without such a container, the list is empty. Raises
+    InputError if the container is a file but not a readable zip file.
     """
     path = root / container
     if path.is_dir():
@@ -42,10 +41,10 @@ def list_images(root: Path, container: str) -> list[str]:
 
 
 def find_file(root: Path, file: str) -> tuple[Path, str]:
-    """Find a file beneath `root`; if it lies in a zip file, the second part is its name in there.
+    """Return the path of a file in `root`, and its name in the zip file at that path, if any.
 
-    Both forms of an accented letter (NFC and NFD) and both cases of a suffix find each other. The
-    path need not exist.
+    Both forms of accented letters (NFC and NFD) and both cases of a suffix match. The path need
+    not exist.
     """
     path = root
     parts = file.split("/")
@@ -58,7 +57,7 @@ def find_file(root: Path, file: str) -> tuple[Path, str]:
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
-    """Open a zip file; raises InputError where it cannot be read."""
+    """Open a zip file; raises InputError if it cannot be read."""
     try:
         if _is_part(path):
             raise InputError(f"{path}: one part of a split zip file; join the parts with zip -s 0")
@@ -69,7 +68,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 
 def _is_part(path: Path) -> bool:
-    """Tell by its last record whether a zip file goes on from another file."""
+    """Return whether a zip file is part of a split one, by its last record."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _LONGEST_END))
         _, signature, record = file.read().rpartition(b"PK\x05\x06")
@@ -80,13 +79,13 @@ _LONGEST_END: Final = 22 + 65535  # bytes of that record, and of the comment tha
 
 
 class ImageReader:
-    """Reads images beneath one folder, from any number of threads; zip files stay open till exit.
+    """Reads images in one folder from any number of threads; zip files stay open until exit.
 
-    An archive's directory, of which Kaggle's has 80,000 entries, is read once for all threads.
+    An archive's directory, which at Kaggle has 80,000 entries, is read once for all threads.
     """
 
     def __init__(self, root: Path) -> None:
-        """Read beneath `root`, and through no link that leads out of it."""
+        """Read only files in `root`; links that lead out of it are refused."""
         self._root = root.resolve()
         self._archives: dict[Path, _Archive] = {}
         self._lock = Lock()
@@ -95,20 +94,15 @@ class ImageReader:
         """Open nothing yet: an archive is opened with its first image."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the archives."""
         for archive in self._archives.values():
             archive.file.close()
 
     def read(self, file: str) -> bytes:
-        """Give the bytes of `file`, a path relative to the root that may go on inside a zip file.
+        """Return the bytes of `file`, a path relative to the root that may continue in a zip file.
 
-        Raises InputError naming the file where it is missing, unreadable or outside the root.
+        Raises InputError naming the file if it is missing, unreadable or outside the root.
         """
         if fault := file_name_fault(file):
             raise InputError(f"{file!r}: the file name cannot be used: {fault}")
@@ -131,8 +125,7 @@ class ImageReader:
     def _read_member(self, path: Path, member: str) -> bytes:
         """Read a member, inflating outside the lock.
 
-        Open members of one ZipFile take turns at the file by themselves; only opening and closing
-        them changes a count that threads would spoil for each other.
+        A ZipFile's open members share the file safely, but opening and closing changes a count.
         """
         with self._lock:
             if path not in self._archives:
@@ -145,8 +138,8 @@ class ImageReader:
                 opened.close()
 
 
-# Raised for files that may not be read, links in a circle (RuntimeError), and archives that are
-# damaged, encrypted or compressed in unusual ways.
+# For unreadable files, circular links (RuntimeError), and archives that are damaged, encrypted or
+# compressed in an unknown way.
 _UNREADABLE: Final = (
     OSError,
     EOFError,
@@ -165,7 +158,7 @@ class _Archive:
         self._by_key: dict[str, zipfile.ZipInfo | None] = {}
 
     def open(self, name: str) -> IO[bytes]:
-        """Open a member; raises InputError naming the archive where it has none of that name."""
+        """Open a member; raises InputError naming the archive if there is none of that name."""
         try:
             return self.file.open(name)
         except KeyError:
@@ -188,7 +181,7 @@ _IS_UTF_8: Final = 0x800  # of a member's flags
 
 
 def _plain_name(member: zipfile.ZipInfo) -> str:
-    """Write a member's name as a plain path: `/` between folders, no `./`, UTF-8 as meant."""
+    """Return a member's name as a plain path: UTF-8, with `/` between folders and no `./`."""
     name = member.filename
     if not member.flag_bits & _IS_UTF_8:
         with suppress(UnicodeError):

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from uuid import uuid4
+
+from storage.files import write_atomically
+from storage.locks import wait_lock
 
 RESUMABLE: Final = timedelta(days=7)
 """How long a stopped run's unfinished files are kept so that it can resume."""
@@ -49,6 +53,14 @@ class Workspace:
     def runs(self) -> Path:
         """One folder for each run."""
         return self.home / "runs"
+
+    def identity(self) -> str:
+        """What tells this workspace from every other, wherever it is mounted; made once."""
+        file = self.home / ".identity"
+        with wait_lock(self.home / ".identity.lock"):
+            if not file.exists():
+                write_atomically(file, uuid4().hex.encode())
+        return file.read_text()
 
     def new_run_folder(self, name: str) -> str:
         """Create the folder of a new run, and return its path as stored in the database.

@@ -78,10 +78,12 @@ def compare_with_champion(
 @step()
 def promote_model(run: OpenRun, model: StoredModel, instead_of: StoredModel | None) -> bool:
     """Make a model the champion, unless the champion has changed; return whether it is."""
+    expected = None if instead_of is None else instead_of.id
     with transaction(run.space.database_url) as session:
-        records.promote(session, model.id)
-    get_run_logger().info("Model %d is the champion", model.id)
-    return True
+        is_promoted = records.promote_over(session, model.id, expected)
+    if is_promoted:
+        get_run_logger().info("Model %d is the champion", model.id)
+    return is_promoted
 
 
 def _roc_auc(embeddings: Path, images: SplitImages, names: list[str]) -> float | None:

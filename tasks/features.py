@@ -1,4 +1,4 @@
-"""Features once: each crop goes through a frozen backbone a single time, shard by shard."""
+"""Features: each crop goes through a frozen backbone once, shard by shard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class Features:
 
     @property
     def of_all(self) -> tuple[Path, ...]:
-        """Those that an image is embedded by."""
+        """The features that embed an image."""
         return (self.plain,) if self.mirrored is None else (self.plain, self.mirrored)
 
 
@@ -71,7 +71,7 @@ Copy = WarpedCopy | Literal["plain", "mirrored"]
 
 @dataclass(frozen=True, slots=True)
 class FeaturePlan:
-    """What is embedded, by which backbone, and whereto; a copy is mirrored, warped, or plain."""
+    """What is embedded, by which backbone, and where to."""
 
     dataset: Dataset
     backbone: Path
@@ -81,7 +81,7 @@ class FeaturePlan:
 
 @step()
 def export_backbone(checkpoint: Path, dataset: Dataset, space: Workspace) -> Path:
-    """Export the backbone of a checkpoint, unless the very same was exported before."""
+    """Export the backbone of a checkpoint, unless it was exported before."""
     network = load_checkpoint(checkpoint).network
     target = space.backbones / f"{backbone_hash(network)[:16]}-{network.shape.crop_size}.onnx"
     if not target.exists():
@@ -97,23 +97,23 @@ def export_backbone(checkpoint: Path, dataset: Dataset, space: Workspace) -> Pat
 def plan_features(
     dataset: Dataset, backbone: Path, space: Workspace, copy: Copy = "plain"
 ) -> FeaturePlan:
-    """Find out where features go, or lie from an earlier run that made the very same."""
+    """Find where the features go, or where an earlier run left the very same."""
     made_by = f"{backbone.stem} {copy}"
     store = store_of(space.features, dataset.crops, _rows(dataset, copy), made_by)
     if store.is_complete:
-        get_run_logger().info("Features of an earlier run are used again: %s", store.array)
+        get_run_logger().info("Using the features of an earlier run: %s", store.array)
     return FeaturePlan(dataset, backbone, copy, store)
 
 
 @step()
 def divide_features(plan: FeaturePlan) -> tuple[Shard[int], ...]:
-    """Divide the crops, so that a fault costs no more than a shard."""
+    """Divide the crops into shards, so that a fault costs one shard at most."""
     return shards_of(_rows(plan.dataset, plan.copy).tolist(), SHARD)
 
 
 @step("features shard {shard.number} of {shard.count}", hours=6)
 def embed_features_shard(plan: FeaturePlan, shard: Shard[int]) -> Path:
-    """Show the crops of a shard to the backbone; a run that goes on need not do so again."""
+    """Show the crops of a shard to the backbone; a resumed run skips what it has seen."""
     target = plan.store.shard(shard.number)
     if target.exists():
         return target
@@ -138,7 +138,7 @@ def embed_features_shard(plan: FeaturePlan, shard: Shard[int]) -> Path:
 
 @step()
 def pack_features(plan: FeaturePlan, shards: Sequence[Path]) -> None:
-    """Join the shards to one array, to be read in place from then on."""
+    """Join the shards into one array, which is read in place."""
     pack_shards(plan.store, shards)
 
 
@@ -169,7 +169,7 @@ def standardise_features(
 
 
 def _rows(dataset: Dataset, copy: Copy) -> npt.NDArray[np.int64]:
-    """The crops that are embedded: all of them, of a warped copy those that are trained on."""
+    """Return the crops to embed: all of them, or for a warped copy the training images."""
     if isinstance(copy, WarpedCopy):
         return load_split(dataset, "train").rows
     return np.arange(len(open_pixels(dataset.pixels)), dtype=np.int64)

@@ -38,10 +38,6 @@ class StoredModel:
         """Whether the checkpoint is still there."""
         return self.checkpoint.is_file()
 
-    def network_on(self, compute: Compute) -> Path:
-        """The file to embed crops with; see the function."""
-        return network_on(compute, self.checkpoint)
-
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
@@ -56,7 +52,7 @@ class Threshold:
 
 
 def network_on(compute: Compute, checkpoint: Path) -> Path:
-    """The file to embed crops with: on a CPU the exported network, if there is one."""
+    """Return the file to embed crops with: on a CPU the exported network, if there is one."""
     exported = exported_beside(checkpoint)
     return exported if compute.device == "cpu" and exported.is_file() else checkpoint
 
@@ -107,7 +103,7 @@ def find_model(
 
 
 def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
-    """A model's row as flows hand it on."""
+    """Return a model's row as flows hand it on."""
     run = session.get_one(Run, row.run_id)
     return StoredModel(
         id=row.id,

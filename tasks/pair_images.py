@@ -1,4 +1,4 @@
-"""The images that a file of pairs names: each is cropped and embedded once, shard by shard."""
+"""The images in a file of pairs: each is cropped and embedded once, shard by shard."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from storage.image_files import ImageReader
 from storage.pairs.file import survey_pairs
 from storage.shards import Shard, shards_of
 from tasks.embedding import embed_pixels
-from tasks.models import StoredModel
+from tasks.models import StoredModel, network_on
 from tasks.support.progress import progress_bar
 from tasks.support.run import OpenRun
 from tasks.support.step import step
@@ -29,7 +29,7 @@ NamedFile = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class PairImages:
-    """The images of a pair file, and how many rows it has, faulty ones too."""
+    """The images of a pair file, and its number of rows, faulty ones too."""
 
     shards: tuple[Shard[NamedFile], ...]
     n_rows: int
@@ -45,7 +45,7 @@ def find_images(pairs: Path, root: Path) -> PairImages:
 
 @step("embed shard {shard.number} of {shard.count}", hours=6)
 def embed_shard(run: OpenRun, model: StoredModel, shard: Shard[NamedFile], root: Path) -> Path:
-    """Crop and embed the images of a shard; a run that goes on need not do so again."""
+    """Crop and embed the images of a shard; a resumed run skips what it has embedded."""
     digest = hashlib.sha256(repr(shard.items).encode()).hexdigest()[:12]
     target = run.folder.embeddings(f"model-{model.id}", f"pairs-{digest}")
     if target.exists():
@@ -58,7 +58,8 @@ def embed_shard(run: OpenRun, model: StoredModel, shard: Shard[NamedFile], root:
         crops = crop_loose(shard.items, reader.read, run.settings.crop_rules(), count_on)
     for name, reason in crops.rejected[:3]:
         get_run_logger().warning("%s cannot be used: %s", name, reason)
-    embeddings = embed_pixels(model.network_on(run.compute), crops.pixels, run.compute)
+    network = network_on(run.compute, model.checkpoint)
+    embeddings = embed_pixels(network, crops.pixels, run.compute)
     faults = [f"{name}: {reason}" for name, reason in crops.rejected]
     parts = {"names": np.array(crops.names, np.str_), "faults": np.array(faults, np.str_)}
     save_arrays(target, {"embeddings": embeddings, **parts})
@@ -68,9 +69,9 @@ def embed_shard(run: OpenRun, model: StoredModel, shard: Shard[NamedFile], root:
 def load_embedded(
     pairs: Path, embedded: Sequence[Path]
 ) -> tuple[list[str], npt.NDArray[np.float32]]:
-    """The images of all shards that can be used: N names, and embeddings (N, D).
+    """Return the usable images of all shards: N names, and embeddings (N, D).
 
-    Raises InputError where none of them can be used.
+    Raises InputError if none of them can be used.
     """
     shards = [load_arrays(path) for path in embedded]
     names = [name for shard in shards for name in shard["names"].tolist()]

@@ -38,7 +38,7 @@ SHARD = 2_000
 
 @dataclass(frozen=True, slots=True)
 class SplitCatalog:
-    """A catalog whose artists are divided, and how many of them went where."""
+    """A catalog whose artists are divided, and the counts of each split."""
 
     catalog: CatalogFile
     counts: SplitCounts
@@ -46,7 +46,7 @@ class SplitCatalog:
 
 @dataclass(frozen=True, slots=True)
 class CropPlan:
-    """What is cropped, by which rules, and whereto."""
+    """What is cropped, by which rules, and where to."""
 
     catalog: CatalogFile
     rules: CropRules
@@ -74,7 +74,7 @@ def split_by_artist(
     needed: Sequence[str] = (),
     known: Mapping[str, str] | None = None,
 ) -> SplitCatalog:
-    """Give every artist to one split; those in ``known`` keep theirs and the others are tested."""
+    """Put every artist into one split; those in ``known`` keep theirs, all others are tested."""
     images, rules = read_catalog(catalog.path), run.settings.split_rules()
     if known is None:
         divided = split_catalog(images, rules)
@@ -111,10 +111,10 @@ def record_dataset(run: OpenRun, dataset: Dataset) -> int:
 
 @step()
 def plan_crops(catalog: CatalogFile, rules: CropRules, space: Workspace) -> CropPlan:
-    """Find out where the crops go, or lie from an earlier run that made the very same."""
+    """Find where the crops go, or where an earlier run left the very same."""
     dataset = dataset_of(space, catalog, rules)
     if dataset.is_complete:
-        get_run_logger().info("Crops of an earlier run are used again: %s", dataset.crops)
+        get_run_logger().info("Using the crops of an earlier run: %s", dataset.crops)
     return CropPlan(catalog, rules, dataset)
 
 
@@ -130,19 +130,19 @@ def only_maker(made: Dataset | FeatureStore) -> Iterator[None]:
 
 @step()
 def divide_into_shards(plan: CropPlan) -> tuple[Shard[SourceImage], ...]:
-    """Divide the images, so that a fault costs no more than a shard."""
+    """Divide the images into shards, so that a fault costs one shard at most."""
     return shards_of(source_images(plan.catalog), SHARD)
 
 
 @step("crop shard {shard.number} of {shard.count}", hours=6)
 def crop_shard(plan: CropPlan, shard: Shard[SourceImage]) -> tuple[Outcome, ...]:
-    """Crop the images of a shard; a run that goes on makes only those that are missing."""
+    """Crop the images of a shard; a resumed run crops only those that are missing."""
     with progress_bar("cropping") as progress:
         return stage_shard(shard, plan.dataset, plan.catalog, plan.rules, progress)
 
 
 @step(hours=6)
 def pack_dataset(plan: CropPlan, outcomes: Sequence[Outcome], rejected_share: float) -> None:
-    """Pack all crops into one zip, and unpack their pixels to train from."""
+    """Pack all crops into one zip, and unpack their pixels for training."""
     with progress_bar("unpacking") as progress:
         build_dataset(plan.dataset, plan.catalog, outcomes, plan.rules, rejected_share, progress)

@@ -17,12 +17,12 @@ REGRESSED = "samehand.evaluation.regressed"
 
 
 class RegressionError(Exception):
-    """A model got worse by more than is tolerated, and the run was to fail then."""
+    """A model got worse by more than the tolerance, and the run was asked to fail then."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastEvaluation:
-    """A model's last evaluation, and the version of the paintings that it was made on."""
+    """A model's last evaluation, and the version of the paintings that it judged."""
 
     id: int
     roc_auc: float
@@ -32,7 +32,7 @@ class PastEvaluation:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """ROC AUC now and at the last evaluation; on the same version of the paintings or on a new."""
+    """ROC AUC now and at the last evaluation, on the same version of the paintings or a new one."""
 
     evaluation_id: int
     on: str
@@ -41,7 +41,7 @@ class Change:
 
     @property
     def fall(self) -> float:
-        """By how much it is lower now; NaN, which is above no tolerance, where it is unknown."""
+        """How much lower it is now; NaN if unknown, which exceeds no tolerance."""
         return self.before - self.now
 
     def __str__(self) -> str:
@@ -51,9 +51,9 @@ class Change:
 
 @step()
 def find_last_evaluation(run: OpenRun, model: StoredModel) -> PastEvaluation | None:
-    """Find a model's last evaluation on the source of a run, before that run.
+    """Find a model's last evaluation on a run's source before that run.
 
-    None where there is none, or its crops are gone.
+    Returns None if there is none, or its crops are gone.
     """
     with transaction(run.space.database_url) as session:
         last = results.evaluation_before_run(session, model.id, run.id)

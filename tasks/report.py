@@ -33,7 +33,7 @@ def plot_training(run: OpenRun, best_epoch: int) -> tuple[Picture, ...]:
     with transaction(run.space.database_url) as session:
         epochs = results.epochs(session, run.id)
     folder, is_triplet = run.folder.directory, run.settings.loss == "triplet"
-    # Another loss in training cannot be compared with the triplet loss of the other splits.
+    # Another training loss cannot be compared with the triplet loss of the other splits.
     compared = ("train", "validation", "test") if is_triplet else ("validation", "test")
     plot_epochs(epochs, "accuracy", best_epoch, folder / "accuracy.png")
     plot_epochs(epochs, "loss", best_epoch, folder / "loss.png", compared)
@@ -104,7 +104,7 @@ def publish_report(run: OpenRun, report: Report) -> None:
 
 
 def embedded(folder: RunFolder, picture: Picture) -> str:
-    """A picture beside the report as a link that holds it."""
+    """Return a picture beside the report as a link that holds it."""
     content = (folder.directory / picture.file_name).read_bytes()
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 

@@ -6,7 +6,8 @@ from model.compute import choose_compute, describe_device
 from storage.database import records, results
 from storage.database.records import FinalStatus
 from storage.database.session import transaction
-from storage.database.tables import Run
+from storage.database.tables import Run, RunProcess
+from storage.errors import InputError
 from storage.locks import try_lock
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
@@ -18,7 +19,7 @@ from tasks.support.versions import code_version, library_versions
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is to be made with; ``model_id`` is the stored model that it uses, if any."""
+    """What a new run is made with; ``model_id`` is the stored model that it uses, if any."""
 
     source: str
     preset: str
@@ -31,11 +32,15 @@ def begin_run(new: NewRun, flow_name: str, flow_run_id: str, space: Workspace) -
     """Record that a run begins, or find the one that this flow run began before.
 
     Until its lock is held and it is marked as running, it counts as crashed: killed in between,
-    it stays so.
+    it stays so. Raises InputError if the run of this flow run went on as another.
     """
     compute = choose_compute(new.settings.device, new.settings.precision)
     with transaction(space.database_url) as session:
         row = results.run_of_flow_run(session, flow_run_id)
+        if row is None and (taken := results.run_taken_over(session, flow_run_id)):
+            raise InputError(
+                f"run {taken.id} went on as flow run {taken.prefect_flow_run_id}: retry that one"
+            )
         if row is None:
             row = Run(
                 flow_name=flow_name,
@@ -49,6 +54,7 @@ def begin_run(new: NewRun, flow_name: str, flow_run_id: str, space: Workspace) -
                 code_version=code_version(),
                 library_versions=library_versions(),
                 model_id=new.model_id,
+                workspace=space.identity(),
                 directory="",
             )
             records.start_run(session, row)
@@ -64,10 +70,24 @@ def find_stopped_run(run_id: int, flow_name: str, space: Workspace) -> OpenRun:
 
 
 @step()
-def mark_running(run: OpenRun, flow_run_id: str) -> None:
-    """Record that a run goes on, as this flow run."""
+def mark_running(run: OpenRun, flow_run_id: str) -> str | None:
+    """Record that a run goes on as this flow run in this process.
+
+    Returns the flow run that it went on as before, if that was another.
+    """
     with transaction(run.space.database_url) as session:
+        former = session.get_one(Run, run.id).prefect_flow_run_id
         records.reopen_run(session, run.id, flow_run_id)
+        process = RunProcess(
+            run_id=run.id,
+            prefect_flow_run_id=flow_run_id,
+            device=describe_device(run.compute.device),
+            precision=run.compute.precision,
+            code_version=code_version(),
+            library_versions=library_versions(),
+        )
+        records.record_process(session, process)
+    return None if former == flow_run_id else former
 
 
 @step()

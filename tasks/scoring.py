@@ -42,7 +42,7 @@ class Scored:
 
 @dataclass(frozen=True, slots=True)
 class PairScoring:
-    """What the pairs of a file are scored with: its images (N,) and their embeddings (N, D)."""
+    """What scores the pairs of a file: its images (N,) and their embeddings (N, D)."""
 
     pairs: Path
     n_rows: int
@@ -54,7 +54,7 @@ class PairScoring:
 
 @dataclass(frozen=True, slots=True)
 class OpenEvaluation:
-    """An evaluation that pairs are written to; so many of them are in it already."""
+    """An evaluation that pairs are written to, and how many it has already."""
 
     id: int
     n_stored: int
@@ -73,8 +73,8 @@ def store_scores(
 ) -> Scored:
     """Write every pair's distance to the database and its probability to the submission CSV.
 
-    Each piece of the file is a transaction; after a stop, those that are stored stay. The
-    submission is written anew: to work it out again takes less time than to read it.
+    Each piece of the file is a transaction, and stored pieces survive a stop. The submission is
+    written anew: computing it again takes less time than reading it.
     """
     space = run.space
     names, embeddings = load_embedded(pairs, embedded)
@@ -92,7 +92,7 @@ def store_scores(
     try:
         count = score_pairs(scoring, evaluation, faults, submission, space)
     except UnavailableError:
-        raise  # it may be there a moment later, to go on with
+        raise  # it may be back in a moment, for a retry to go on
     except InputError:
         with transaction(space.database_url) as session:
             records.fail_evaluation(session, evaluation.id)
@@ -119,7 +119,7 @@ def score_pairs(
     submission: Path,
     space: Workspace,
 ) -> int:
-    """Score the file piece by piece; returns how many pairs there were."""
+    """Score the file piece by piece; return the number of pairs."""
     count = 0
     with (
         replacing(submission) as partial,
@@ -151,7 +151,7 @@ def score_pairs(
 def _open_evaluation(
     run: OpenRun, model: StoredModel, content_hash: str, names: list[str]
 ) -> OpenEvaluation:
-    """Begin the evaluation of a run, or go on with the one that it left unfinished."""
+    """Begin the evaluation of a run, or find the one that it left unfinished."""
     with transaction(run.space.database_url) as session:
         dataset_id = record_dataset(
             session,
@@ -171,7 +171,7 @@ def _open_evaluation(
 
 
 def _unsigned_images(names: list[str]) -> pd.DataFrame:
-    """Images by artists that nobody has told."""
+    """Return images whose artists are unknown."""
     return pd.DataFrame({"image_name": names, "artist_name": None, "split": "test"})
 
 

@@ -1,4 +1,4 @@
-"""A sweep: what is trained, what of it is there, and how recipes compare on the same artists."""
+"""A sweep: what to train, what is trained, and how recipes compare on the same artists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from tasks.support.step import step
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """A recipe to train on one fold of so many, from one seed."""
+    """A recipe to train on one of the folds, from one seed."""
 
     recipe: str
     folds: int
@@ -40,7 +40,7 @@ class Training:
 
 @step()
 def plan_sweep(run: OpenRun, recipes: Sequence[str], folds: int, seeds: int) -> None:
-    """Record what is to be trained: every recipe on every fold from every seed."""
+    """Record what to train: every recipe on every fold from every seed."""
     with transaction(run.space.database_url) as session:
         for recipe in recipes:
             for fold in range(1, folds + 1):
@@ -51,12 +51,12 @@ def plan_sweep(run: OpenRun, recipes: Sequence[str], folds: int, seeds: int) -> 
 
 @step()
 def read_planned(run: OpenRun) -> tuple[Training, ...]:
-    """What is still to be trained, fold by fold, so that recipes can share what they need."""
+    """Read what is left to train, fold by fold, so that recipes share crops and features."""
     with transaction(run.space.database_url) as session:
         rows = results.sweep_trainings(session, run.id)
     folds = int(rows["fold"].max())
     missing = rows[rows["evaluation_id"].isna()].sort_values(["fold", "seed"], kind="stable")
-    get_run_logger().info("%d of %d trainings are to be done", len(missing), len(rows))
+    get_run_logger().info("%d of %d trainings are left to do", len(missing), len(rows))
     return tuple(
         Training(recipe, folds, int(fold), int(seed))
         for recipe, fold, seed in missing[["recipe", "fold", "seed"]].itertuples(index=False)
@@ -65,7 +65,7 @@ def read_planned(run: OpenRun) -> tuple[Training, ...]:
 
 @step()
 def find_stopped_training(run: OpenRun, settings: Settings) -> int | None:
-    """Find the training of these settings that this sweep began and that was stopped."""
+    """Find the stopped training with these settings that this sweep began."""
     stored = settings.model_dump(mode="json")
     with transaction(run.space.database_url) as session:
         return results.stopped_training(session, run.source, stored, after=run.id)
@@ -75,7 +75,7 @@ def find_stopped_training(run: OpenRun, settings: Settings) -> int | None:
 def record_training(
     run: OpenRun, training: Training, training_run_id: int, evaluation_id: int
 ) -> None:
-    """Record that a recipe was trained and judged; a sweep that goes on does not train it again."""
+    """Record that a recipe was trained and judged; a resumed sweep does not train it again."""
     row = SweepTraining(
         run_id=run.id,
         recipe=training.recipe,
@@ -143,7 +143,7 @@ def report_sweep(run: OpenRun) -> SweepReport:
 
 
 def _read(training_run_id: int, fold: int, space: Workspace) -> Tested:
-    """Read what a training's own test evaluation was judged by."""
+    """Read what judged a training's own test evaluation."""
     with transaction(space.database_url) as session:
         row = session.get_one(Run, training_run_id)
         dataset_row = session.get_one(DatasetRow, row.dataset_id)

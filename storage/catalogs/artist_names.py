@@ -1,4 +1,4 @@
-"""Artists' names: how they are tidied, when two are one, and which are no artist's."""
+"""Artists' names: tidying them, and telling which are the same artist or none."""
 
 import unicodedata
 from typing import Final
@@ -15,11 +15,10 @@ _UNNAMED: Final = ("anonymous", "unidentified", "unknown")
 
 
 def tidy_artist_names(names: "pd.Series[str]") -> "pd.Series[str]":
-    """Bring artists' names to Unicode's composed form (NFC) and cut the blanks around them.
+    """Compose accents (NFC) and strip blanks, unless stripping would make one artist of two.
 
-    Blanks stay where cutting them would make one artist of two, for `fold_name` to compare: the
-    reference has `Evening` and `Evening `, two mistaken labels of one image each, which as one
-    artist would no longer be too small to be used.
+    The reference has `Evening` and `Evening `, two mistaken labels with one image each: as one
+    artist they would no longer be too small to be used.
     """
     composed = names.map({name: unicodedata.normalize("NFC", name) for name in names.unique()})
     stripped = composed.str.strip()
@@ -30,8 +29,8 @@ def tidy_artist_names(names: "pd.Series[str]") -> "pd.Series[str]":
 def fold_name(name: str) -> str:
     """Fold a name so that all spellings of one artist are equal.
 
-    Case, blanks, punctuation and Unicode's compatible forms do not count, and "Monet, Claude" is
-    "Claude Monet". Accents count.
+    Case, blanks, punctuation and Unicode's compatible forms are ignored, accents are not.
+    "Monet, Claude" is "Claude Monet".
     """
     last, comma, first = name.partition(",")
     turned = f"{first} {last}" if comma and "," not in first else name
@@ -41,6 +40,6 @@ def fold_name(name: str) -> str:
 
 
 def is_nobody(name: str) -> bool:
-    """Tell whether a name says that the artist is not known: `Unknown`, `Anonymous`, `nan`."""
+    """Return whether a name means that the artist is unknown: `Unknown`, `Anonymous`, `nan`."""
     folded = fold_name(name)
     return folded in _NOBODY or folded.startswith(_UNNAMED) or folded.endswith(_UNNAMED)

@@ -1,4 +1,4 @@
-"""The catalog: one row per image, with its artist, whatever kind of source it was read from."""
+"""The catalog of a source: one row per image, with its artist."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +17,19 @@ KNOWN_COLUMNS: Final = ("title", "style", "genre", "date")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """Images of one source, and the folder beneath which every one of their files lies.
+    """The images of one source, and the folder that holds all their files.
 
     `images` has one row per image in the source's order and only text columns, a blank being "":
 
     - `image_name`: unique; what pairs and results call the image
     - `artist_name`: NFC, without blanks around it
     - `split`: "train", "validation", "test" or "excluded" as the source says, else ""
-    - `file`: POSIX path relative to `root`; where one of its parts is a zip file the path goes on
-      inside it, as in `train.zip/train/123.jpg`; the file need not exist
+    - `file`: POSIX path relative to `root`, which may continue inside a zip file, as in
+      `train.zip/train/123.jpg`; the file need not exist
     - `title`, `style`, `genre`, `date` where known, then the source's own columns
 
-    Its index says where the source has the image, for messages: the row of a CSV file (index
-    named "row") or the image in a folder (index named "image").
-
-    `notes` tell the user, in a line each, what of the source is left out.
+    The index, for messages, is the row of a CSV file (named "row") or the image in a folder
+    (named "image"). `notes` are lines for the user on what the source leaves out.
     """
 
     root: Path
@@ -42,10 +40,10 @@ class Catalog:
 def build_catalog(
     root: Path, images: pd.DataFrame, source: Path, notes: tuple[str, ...] = ()
 ) -> Catalog:
-    """Tidy the artists' names, exclude images by nobody, check every row, order the columns.
+    """Tidy the artists' names, exclude unknown artists, check every row, order the columns.
 
-    `images` holds the columns `NAMED_COLUMNS` and any others; `source` is named in messages.
-    Raises InputError for the first row that cannot be used.
+    `images` holds `NAMED_COLUMNS` and any others; messages name `source`. Raises InputError for
+    the first wrong row.
     """
     check_images(images, source)
     tidy = images.assign(artist_name=tidy_artist_names(images["artist_name"]))
@@ -62,10 +60,10 @@ def build_catalog(
 
 
 def write_catalog(catalog_images: pd.DataFrame, path: Path) -> None:
-    """Write the images as a CSV file, the reference's six columns first and in its order.
+    """Write the images as a CSV file in UTF-8, atomically, the reference's six columns first.
 
-    UTF-8; the file is whole or not there. Lines end as RFC 4180 has it, with CR LF: Python's csv
-    puts quotes around those signs in a value only where they end lines, too.
+    Lines end with CR LF (RFC 4180), because Python's csv only quotes values that contain a sign
+    that ends lines.
     """
     first = (*KNOWN_COLUMNS, "artist_name", "image_name", "split", "file")
     with replacing(path) as partial:
@@ -75,7 +73,7 @@ def write_catalog(catalog_images: pd.DataFrame, path: Path) -> None:
 
 
 def read_catalog(path: Path) -> pd.DataFrame:
-    """Read what `write_catalog` wrote, with the same checks as a source: it may have been edited.
+    """Read a written catalog with a source's checks, as it may have been edited.
 
     Raises InputError naming the file and the row.
     """
@@ -84,6 +82,6 @@ def read_catalog(path: Path) -> pd.DataFrame:
 
 
 def _with_columns_first(images: pd.DataFrame, first: tuple[str, ...]) -> pd.DataFrame:
-    """Put those of `first` that there are before the other columns, which keep their order."""
+    """Move the columns in `first` to the front; the others keep their order."""
     present = [name for name in first if name in images.columns]
     return images[[*present, *(name for name in images.columns if name not in present)]]

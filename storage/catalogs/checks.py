@@ -1,4 +1,4 @@
-"""What every catalog must satisfy, whatever its source; the first offending row is named."""
+"""What every catalog must satisfy; messages name the first wrong row."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -71,8 +71,7 @@ def _check_one_split(images: pd.DataFrame, source: Path) -> None:
 def _check_spelling(images: pd.DataFrame, source: Path) -> None:
     """Refuse two spellings of one artist, who could end up in two splits.
 
-    Where each spelling has a single image nothing can go wrong, for all are left out as too
-    small; the reference's catalog has such a case.
+    If each has a single image, all are too small to be used, as happens in the reference's catalog.
     """
     n_images = images["artist_name"].value_counts()
     by_key: dict[str, list[str]] = defaultdict(list)

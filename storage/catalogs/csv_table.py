@@ -1,4 +1,4 @@
-"""CSV files that people and other programs write, read strictly: a doubtful row stops the read."""
+"""CSV files from people and other programs, read strictly: a doubtful row is an error."""
 
 import csv
 import io
@@ -14,12 +14,12 @@ from storage.image_files import open_zip
 def read_csv_table(path: Path, required: tuple[str, ...] = ()) -> pd.DataFrame:
     """Read a UTF-8 CSV file, or the one in a zip file, every value as text, a blank as "".
 
-    The index, named "row", is the row a spreadsheet shows, the header being row 1. Empty rows and
-    columns without a name are left out. pandas' own reader is not used because it fills rows that
-    are too short and doubles of a column without a word.
+    The index, named "row", is the row a spreadsheet shows, with the header in row 1. Empty rows and
+    columns without a name are left out. pandas' own reader silently fills short rows and renames
+    a repeated column.
 
-    Raises InputError where the file cannot be read, is not UTF-8, is malformed, has no rows, has
-    a column twice or lacks one of `required`.
+    Raises InputError if the file cannot be read, is not UTF-8, is malformed, has no rows, has a
+    column twice or lacks one of `required`.
     """
     records = list(_records(path))
     if not records:
@@ -41,7 +41,7 @@ def read_csv_table(path: Path, required: tuple[str, ...] = ()) -> pd.DataFrame:
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield each record with its row; a quoted field may run over several lines of the file."""
+    """Yield each record with its row; a quoted field may span several lines."""
     reader = csv.reader(io.StringIO(_read_text(path), newline=""), strict=True)
     row = 0
     try:
@@ -52,7 +52,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _read_text(path: Path) -> str:
-    """Read a text file, with or without the byte order mark that spreadsheets put in front."""
+    """Read a text file, with or without a byte order mark."""
     try:
         content = _read_zipped(path) if path.suffix.lower() == ".zip" else path.read_bytes()
         text = content.decode("utf-8-sig")
@@ -77,7 +77,7 @@ def _read_zipped(path: Path) -> bytes:
 
 
 def _check_header(path: Path, header: list[str], required: tuple[str, ...]) -> None:
-    """Refuse a header that names a column twice or leaves out one of `required`."""
+    """Refuse a header with a repeated column or without one of `required`."""
     for name in header:
         if name and header.count(name) > 1:
             raise InputError(f"{path}, row 1: the column {name} appears twice")

@@ -1,4 +1,4 @@
-"""The split into train, validation and test, by artist: no artist is ever in two of them."""
+"""The split into train, validation and test: every artist is in one of them."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -20,14 +20,12 @@ MIN_IMAGES: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class SplitRules:
-    """How artists are drawn; a number of artists is a count, or below 1 a share, or 0 for none.
+    """How artists are drawn: numbers of artists are counts, shares if below 1, or 0 for none.
 
-    `images_per_artist`: how many images of each artist are used, 0 for all of them.
-    `min_images`: artists with fewer images are left out; a positive pair takes two.
-    With `folds`, the artists fall into so many parts of nearly the same size, and those of part
-    `fold`, counted from 1, are the test, whatever `test_artists` says; so each is tested once.
-    Raises InputError for a number of artists that is negative, or neither whole nor below 1, and
-    for fewer images per artist than an artist must have.
+    `images_per_artist` limits the images used of each artist, 0 for all of them. Artists with
+    fewer than `min_images` are left out. With `folds`, the artists are divided into that many
+    parts and part `fold`, from 1, is tested instead of `test_artists`, so each is tested once.
+    Raises InputError for numbers that make no sense.
     """
 
     validation_artists: float
@@ -39,7 +37,7 @@ class SplitRules:
     fold: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse numbers that mean nothing."""
+        """Refuse numbers that make no sense."""
         if 0 < self.images_per_artist < self.min_images:
             raise InputError(
                 f"images_per_artist is {self.images_per_artist};"
@@ -55,20 +53,18 @@ class SplitRules:
 
     @property
     def wanted(self) -> dict[str, float]:
-        """The numbers of artists by split, in the order in which they are drawn."""
+        """The numbers of artists by split, in the order they are drawn."""
         return {"validation": self.validation_artists, "test": self.test_artists}
 
 
 def split_catalog(images: pd.DataFrame, rules: SplitRules) -> pd.DataFrame:
     """Give every image a split: "train", "validation", "test" or "excluded".
 
-    Artists of fewer than `min_images` images are excluded. An artist's stated split holds for all
-    their images. From the undecided artists, validation and then test artists are drawn, each only
-    if the source states none; the others are for training. Of each artist the first
-    `images_per_artist` images count, in the catalog's order, and the rest is excluded, as are
-    images that the source excludes.
+    Artists with fewer than `min_images` images are excluded, and so are an artist's images after
+    the first `images_per_artist`. A split stated for one image holds for its artist. Validation
+    and test artists are drawn from the rest if the source states none; the others train.
 
-    Raises InputError where a split that is stated or asked for gets fewer than two artists.
+    Raises InputError if a split that is stated or asked for gets fewer than two artists.
     """
     stated = set(images["split"]) - {"", EXCLUDED}
     if rules.folds and stated:
@@ -80,11 +76,10 @@ def split_catalog(images: pd.DataFrame, rules: SplitRules) -> pd.DataFrame:
 def continue_split(
     images: pd.DataFrame, known: Mapping[str, str], rules: SplitRules
 ) -> pd.DataFrame:
-    """Split a source for a model that was trained before, so that it is tested on unseen artists.
+    """Split a source for a trained model, so that it is tested on unseen artists.
 
-    Artists in ``known`` (name to split) keep the split they had when the model was trained,
-    however their names are spelled; all others are for the test. Raises InputError if fewer than
-    two artists are for the test.
+    Artists in ``known`` (name to split), however spelled, keep the split they had in training; all
+    others are for the test. Raises InputError if the test has fewer than two artists.
     """
     order = sorted(known, key=lambda name: known[name] == "train")  # of two spellings, train holds
     held = {fold_name(name): known[name] for name in order if known[name] != EXCLUDED}
@@ -94,7 +89,7 @@ def continue_split(
 
 
 def require_splits(images: pd.DataFrame, needed: Iterable[str]) -> None:
-    """Raise InputError naming the setting where a split that is needed has no artists."""
+    """Raise InputError naming the setting if a needed split has no artists."""
     present = set(images["split"])
     for split in needed:
         if split not in present:
@@ -104,9 +99,9 @@ def require_splits(images: pd.DataFrame, needed: Iterable[str]) -> None:
 
 
 def exclude_small_artists(images: pd.DataFrame, min_images: int) -> pd.DataFrame:
-    """Exclude artists left with fewer than `min_images` images once unusable ones are gone.
+    """Exclude artists left with fewer than `min_images` usable images.
 
-    Raises InputError where this leaves a split with fewer than two artists.
+    Raises InputError if this leaves a split with fewer than two artists.
     """
     is_used = images["split"] != EXCLUDED
     n_images = images["artist_name"].map(images.loc[is_used, "artist_name"].value_counts())
@@ -124,7 +119,7 @@ def exclude_small_artists(images: pd.DataFrame, min_images: int) -> pd.DataFrame
 def _divide(
     images: pd.DataFrame, rules: SplitRules, to_draw: dict[str, float], needed: set[str]
 ) -> pd.DataFrame:
-    """Give every image a split: as stated, or drawn for its artist; see `split_catalog`."""
+    """Give every image its artist's split, stated or drawn; see `split_catalog`."""
     used = images[images["split"] != EXCLUDED]
     by_artist = used.groupby("artist_name", sort=False)
     large = by_artist.size().loc[lambda n_images: n_images >= rules.min_images].index
@@ -139,7 +134,7 @@ def _divide(
 def _draw_splits(
     stated: "pd.Series[str]", to_draw: dict[str, float], rules: SplitRules
 ) -> "pd.Series[str]":
-    """Draw a split for the artists whose stated split is blank; the index is the artists."""
+    """Draw a split for each artist, the index, whose stated split is blank."""
     splits, seed = stated.copy(), rules.seed
     n_undecided = int((stated == "").sum())
     if rules.folds:
@@ -154,14 +149,14 @@ def _draw_splits(
 
 
 def _count(wanted: float, n_artists: int) -> int:
-    """Turn a share of the artists into a count that makes pairs; a count stays what it is."""
+    """Turn a share of the artists into a count, enough for pairs; a count stays."""
     if wanted >= 1:
         return int(wanted)
     return max(MIN_ARTISTS, math.floor(wanted * n_artists + 0.5))
 
 
 def _check_sizes(split_of: "pd.Series[str]", needed: set[str], min_images: int) -> None:
-    """Refuse a split in which no triplet could be formed."""
+    """Refuse a split without any triplet."""
     n_artists = split_of.value_counts()
     are_enough = len(split_of) >= MIN_ARTISTS * len(needed)
     for split in sorted(needed):

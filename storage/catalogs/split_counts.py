@@ -1,15 +1,15 @@
-"""The split in numbers."""
+"""How many artists and images a split has."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from storage.catalogs.checks import EXCLUDED
+from storage.catalogs.checks import EXCLUDED, SPLITS
 
 
 @dataclass(frozen=True, slots=True)
 class SplitCounts:
-    """How many artists and images a source has, and how many of them each split uses."""
+    """How many artists and images a source has, and how many each split uses."""
 
     artists_read: int
     artists_kept: int
@@ -23,7 +23,7 @@ class SplitCounts:
     test_images: int
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return the counts as one line."""
         return (
             f"{self.images_kept} of {self.images_read} images are used: {self.train_images} by "
             f"{self.train_artists} artists to train, {self.validation_images} by "
@@ -35,17 +35,13 @@ class SplitCounts:
 def count_split(images: pd.DataFrame) -> SplitCounts:
     """Count the artists and images of a catalog that `split_catalog` has split."""
     kept = images[images["split"] != EXCLUDED]
-    n_artists = kept.groupby("split")["artist_name"].nunique()
-    n_images = kept["split"].value_counts()
+    n_artists = kept.groupby("split")["artist_name"].nunique().reindex(SPLITS, fill_value=0)
+    n_images = kept["split"].value_counts().reindex(SPLITS, fill_value=0)
     return SplitCounts(
         artists_read=images["artist_name"].nunique(),
         artists_kept=kept["artist_name"].nunique(),
-        train_artists=int(n_artists.get("train", 0)),
-        validation_artists=int(n_artists.get("validation", 0)),
-        test_artists=int(n_artists.get("test", 0)),
         images_read=len(images),
         images_kept=len(kept),
-        train_images=int(n_images.get("train", 0)),
-        validation_images=int(n_images.get("validation", 0)),
-        test_images=int(n_images.get("test", 0)),
+        **{f"{split}_artists": int(count) for split, count in n_artists.items()},
+        **{f"{split}_images": int(count) for split, count in n_images.items()},
     )

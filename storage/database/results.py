@@ -34,6 +34,7 @@ from storage.database.tables import (
     Epoch,
     Model,
     Run,
+    RunProcess,
     SweepDifference,
     SweepTraining,
 )
@@ -253,6 +254,15 @@ def run_of_flow_run(session: Session, prefect_flow_run_id: str) -> Run | None:
     """Return the run that a flow run began or continued."""
     query = select(Run).where(Run.prefect_flow_run_id == prefect_flow_run_id)
     return session.scalars(query.order_by(Run.id.desc()).limit(1)).first()
+
+
+def run_taken_over(session: Session, prefect_flow_run_id: str) -> Run | None:
+    """Return the run that a flow run worked on before another flow run went on with it."""
+    worked_on = select(RunProcess.run_id).where(
+        RunProcess.prefect_flow_run_id == prefect_flow_run_id
+    )
+    taken = Run.prefect_flow_run_id != prefect_flow_run_id
+    return session.scalars(select(Run).where(Run.id.in_(worked_on), taken).limit(1)).first()
 
 
 def running_runs(session: Session) -> list[Run]:

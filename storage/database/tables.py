@@ -105,6 +105,7 @@ class RunProcess(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    prefect_flow_run_id: Mapped[str | None]
     started_at: Mapped[datetime] = mapped_column(default=utc_now)
     host: Mapped[str] = mapped_column(default=gethostname)
     device: Mapped[str]

@@ -1,1 +1,1 @@
-"""Datasets: a split catalog's images, decoded, cropped, packed to zip and unpacked to pixels."""
+"""Datasets: the images of a split catalog, cropped, packed into a zip and decoded to an array."""

@@ -1,4 +1,4 @@
-"""From a catalog to a dataset's folder: content-addressed names, crops, pixels, final catalog."""
+"""Builds a dataset's folder from a catalog: crops, pixels and the final catalog."""
 
 import hashlib
 import re
@@ -36,7 +36,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class CatalogFile:
-    """A catalog CSV, what it was made from, and the folder that its images lie beneath."""
+    """A catalog CSV, the source it was read from, and the folder with its images."""
 
     source: str
     root: Path
@@ -44,33 +44,31 @@ class CatalogFile:
 
 
 def keep_catalog(space: Workspace, source: str, root: Path, images: pd.DataFrame) -> CatalogFile:
-    """Write a catalog into the workspace under a name that tells its content."""
+    """Write a catalog into the workspace under a name that depends on its content."""
     stem = re.sub(r"[^\w-]+", "-", Path(source).stem).strip("-") or "catalog"
-    path = space.catalogs / f"{stem}-{uuid4().hex}.csv"  # its own, as others may be writing theirs
+    path = space.catalogs / f"{stem}-{uuid4().hex}.csv"  # others may write the same
     write_catalog(images, path)
     digest = hashlib.sha256(f"{root}\n".encode() + path.read_bytes()).hexdigest()[:12]
     return CatalogFile(source, root, path.replace(path.with_name(f"{stem}-{digest}.csv")))
 
 
 def dataset_of(space: Workspace, catalog: CatalogFile, rules: CropRules) -> Dataset:
-    """Where the dataset made from this catalog by these rules lies, or will lie."""
+    """Return the dataset of this catalog and these rules, whether it exists or not."""
     stem = catalog.path.stem.rsplit("-", 1)[0]
     return Dataset(space.datasets / f"{stem}-{dataset_key(catalog.root, catalog.path, rules)}")
 
 
 def source_images(catalog: CatalogFile) -> tuple[SourceImage, ...]:
-    """The images to crop: those that belong to a split, in the catalog's order.
+    """Return the images to crop: those in a split, in the catalog's order.
 
-    Raises InputError where two of them would have the same name among the crops.
+    Raises InputError if two crops would have the same name.
     """
     images = read_catalog(catalog.path)
-    chosen = images.loc[images["split"] != EXCLUDED, _SOURCE_COLUMNS]
+    columns = ["image_name", "file", "artist_name", "split"]
+    chosen = images.loc[images["split"] != EXCLUDED, columns]
     sources = tuple(SourceImage(*row) for row in chosen.itertuples(index=False))
     refuse_shared_entries(sources)
     return sources
-
-
-_SOURCE_COLUMNS = ["image_name", "file", "artist_name", "split"]
 
 
 def stage_shard(
@@ -80,9 +78,9 @@ def stage_shard(
     rules: CropRules,
     progress: Progress,
 ) -> tuple[Outcome, ...]:
-    """Crop the images of a shard for `build_dataset`; what is staged already is not made again.
+    """Crop the images of a shard for `build_dataset`, unless they are staged already.
 
-    `progress` counts on from the shards before.
+    `progress` continues from the shards before.
     """
     with ImageReader(catalog.root) as reader:
         return stage_crops(
@@ -104,11 +102,13 @@ def build_dataset(
 ) -> None:
     """Pack the staged crops of `source_images`, unpack their pixels, write the catalog last.
 
-    Raises InputError when more than ``rejected_share`` of the images cannot be used, or when too
-    few artists are left.
+    Raises InputError if more than ``rejected_share`` of the images cannot be used, or if too few
+    artists are left.
     """
     result = without_leaks(source_images(catalog), outcomes)
-    _write_rejected(dataset.rejected, result)
+    rejected = [(rejection.name, rejection.reason) for rejection in result.rejections]
+    with replacing(dataset.rejected) as partial:
+        pd.DataFrame(rejected, columns=["image_name", "reason"]).to_csv(partial, index=False)
     check_rejected(result, len(outcomes), rejected_share)
     pack_crops(result.crops, dataset.crops, rules)
     names = [crop.name for crop in result.crops]
@@ -118,7 +118,7 @@ def build_dataset(
 
 
 def _final_catalog(images: pd.DataFrame, result: CropResult) -> pd.DataFrame:
-    """The images without the rejected ones, with their hashes and places among the crops."""
+    """Return the usable images, with their hashes and places among the crops."""
     rejected = {rejection.name for rejection in result.rejections}
     kept = images[~images["image_name"].isin(rejected)]
     hashes = {crop.name: crop.sha256 for crop in result.crops}
@@ -128,9 +128,3 @@ def _final_catalog(images: pd.DataFrame, result: CropResult) -> pd.DataFrame:
         **{CROPPED: kept["image_name"].map(places).fillna("").astype("str")},
     )
     return exclude_small_artists(described, MIN_IMAGES)
-
-
-def _write_rejected(path: Path, result: CropResult) -> None:
-    rows = [(rejection.name, rejection.reason) for rejection in result.rejections]
-    with replacing(path) as partial:
-        pd.DataFrame(rows, columns=["image_name", "reason"]).to_csv(partial, index=False)

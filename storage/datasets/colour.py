@@ -1,4 +1,4 @@
-"""Pixels of any kind to 8-bit sRGB, as a viewer that heeds colour profiles shows them."""
+"""Converts pixels of any kind to 8-bit sRGB, following their colour profile."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 from storage.datasets.tiff import GREY_RANGE
 from storage.errors import InputError
 
-# Profiles that call themselves sRGB round differently. Up to so many levels, they are sRGB.
+# sRGB profiles round differently. Profiles within this many levels count as sRGB.
 SAME_WITHIN: Final = 2
 
 _PROFILED: Final = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}
@@ -37,13 +37,13 @@ def rgb(image: Image.Image) -> Image.Image:
 
 
 def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert opaque pixels to RGB, from the colours of an ICC profile where there is one.
+    """Convert opaque pixels to sRGB, following an ICC profile if there is one.
 
-    A profile that is broken or of another colour space than the image is ignored.
+    Broken profiles, and profiles of another colour space than the image's, are ignored.
     """
     if image.mode not in _PROFILED.values():
         image = image.convert("RGB")
-    transform = _transform(profile, image.mode) if profile else None
+    transform = _transform(profile, image.mode) if isinstance(profile, bytes) else None
     if transform is None:
         return image if image.mode == "RGB" else image.convert("RGB")
     return transform.apply(image.convert(transform.input_mode))
@@ -67,12 +67,12 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     return None if _changes_nothing(transform) else transform
 
 
-# A grey image may have a profile for colours, but not the reverse.
+# A grey image may have an RGB profile, but not the reverse.
 _SUITED: Final = (("RGB", "RGB"), ("L", "L"), ("L", "RGB"), ("CMYK", "CMYK"))
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Try the greys and a grid of colours."""
+    """Try all greys and a grid of colours."""
     if transform.input_mode == "CMYK":
         return False
     grid = np.stack(np.meshgrid(*[np.arange(0, 256, 15)] * 3), axis=-1).reshape(1, -1, 3)

@@ -1,4 +1,4 @@
-"""The square centre of one painting, from the bytes of its file to those of a JPEG."""
+"""Crops the square centre of a painting, from the bytes of its file to those of a JPEG."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,8 +11,8 @@ from storage.datasets.jpeg_holes import refuse_hole
 from storage.datasets.partial import Box, decode_part
 from storage.errors import InputError
 
-# Before exact resampling an image is shrunk by whole factors, which is fast, to no less than this
-# many times the size asked for, which keeps the result close. It is what Pillow's thumbnails use.
+# Images are first shrunk by whole factors, which is fast, to at least this many times the wanted
+# size, which keeps the result close to exact resampling. Pillow's thumbnails use the same value.
 REDUCING_GAP = 2.0
 
 
@@ -20,9 +20,8 @@ REDUCING_GAP = 2.0
 class CropRules:
     """How an image becomes a crop; the defaults are the reference's.
 
-    `size` is the side of the square in pixels. `short_side` is the length in pixels to which the
-    image's shorter side is resized first, None for no resizing. `quality` is that of the JPEG.
-    Raises InputError naming the setting.
+    `size` is the side of the square in pixels. The image's shorter side is first resized to
+    `short_side` pixels, unless None. `quality` is the JPEG's. Raises InputError naming the setting.
     """
 
     size: int = 224
@@ -30,7 +29,7 @@ class CropRules:
     quality: int = 75
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be a crop."""
+        """Refuse impossible rules."""
         if self.size < 1:
             raise InputError(f"crop_size is {self.size}: set it to 1 or more")
         if self.short_side is not None and self.short_side < self.size:
@@ -43,13 +42,13 @@ class CropRules:
 
 
 def crop(data: bytes, rules: CropRules) -> Image.Image:
-    """The centre of an image: sRGB, `rules.size` square, turned upright as its EXIF says.
+    """Return the centre of an image: sRGB, `rules.size` square, turned upright as its EXIF says.
 
-    Without resizing, an image that is too small is centred on black; with it, none is too small.
-    Whatever is transparent shows black too: neither is paint. Of several frames the first counts.
-    Raises InputError with a short reason, without the file's name, for anything that is not a
-    whole image of a known format, and where more than twice Pillow's `MAX_IMAGE_PIXELS` would have
-    to be decoded: of a larger JPEG, the middle or a reduced size can be.
+    Without resizing, an image that is too small is centred on black. Transparent parts are black
+    too, as neither is paint. The first of several frames is used.
+    Raises InputError with a short reason, without the file's name, for anything but a whole image
+    of a known format, and if more than twice Pillow's `MAX_IMAGE_PIXELS` had to be decoded; a
+    larger JPEG can be decoded in part or at a reduced size.
     """
     with decoding_errors():
         image = open_image(data)
@@ -61,17 +60,17 @@ def crop(data: bytes, rules: CropRules) -> Image.Image:
 
 
 def encode(image: Image.Image, quality: int) -> bytes:
-    """The image as JPEG bytes; the same bytes for the same pixels under the same Pillow."""
+    """Return the image as JPEG bytes, the same for the same pixels and Pillow version."""
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 
 def _centre(data: bytes, image: Image.Image, size: int) -> Image.Image:
-    """Cut as torchvision's CenterCrop does, decoding no more than that where it can be done.
+    """Crop as torchvision's CenterCrop does, decoding no more than the crop if possible.
 
-    Only what is cut out is converted to RGB, and it is so before black is put around it: zero is
-    white in CMYK, and any colour in a palette.
+    The crop is converted to RGB before it is padded with black, because zero is white in CMYK and
+    any colour in a palette.
     """
     part = decode_part(data, image, _middle(image, size))
     if part is None:
@@ -86,24 +85,24 @@ def _centre(data: bytes, image: Image.Image, size: int) -> Image.Image:
 
 
 def _middle(image: Image.Image, size: int) -> Box:
-    """The box of the image's middle, `size` square or less where the image is smaller."""
+    """Return the box of the image's middle: `size` square, or less in a smaller image."""
     left, top = (_offset(length, size) for length in image.size)
     return left, top, min(left + size, image.width), min(top + size, image.height)
 
 
 def _offset(length: int, size: int) -> int:
-    """Where a crop of `size` begins on a side of `length`: rounded half to even, as torchvision."""
+    """Return where a crop of `size` begins on a side of `length`, rounded as torchvision does."""
     return max(0, round((length - size) / 2))
 
 
 def _draft(image: Image.Image, short_side: int) -> None:
-    """Let a JPEG be decoded at a half, quarter or eighth where that is still more than enough."""
+    """Have a JPEG decoded at a half, quarter or eighth if that is large enough."""
     share = min(1.0, REDUCING_GAP * short_side / min(image.size))
     image.draft(None, (max(1, round(image.width * share)), max(1, round(image.height * share))))
 
 
 def _resized_centre(image: Image.Image, size: int, short_side: int) -> Image.Image:
-    """Resize and crop in one step, so that a long, thin image is never blown up as a whole."""
+    """Resize and crop in one step, so that a long, thin image is never enlarged as a whole."""
     side = min(image.size) * size / short_side
     left, top = ((length - side) / 2 for length in image.size)
     box = (left, top, left + side, top + side)

@@ -1,4 +1,4 @@
-"""Paintings to one zip of crops, on all cores, resumable and reproducible."""
+"""Crops paintings into one zip, on all cores, resumable and reproducible."""
 
 import hashlib
 import shutil
@@ -51,7 +51,7 @@ Outcome = Crop | Rejection
 
 @dataclass(frozen=True, slots=True)
 class CropResult:
-    """What became of every image, each part in the order the images were given."""
+    """The outcome for every image, each part in the order of the images."""
 
     crops: tuple[Crop, ...]
     rejections: tuple[Rejection, ...]
@@ -64,14 +64,13 @@ def stage_crops(
     rules: CropRules,
     progress: Callable[[int, int], None],
 ) -> tuple[Outcome, ...]:
-    """Crop images for the zip `target`; outcomes come in the order of the images.
+    """Crop images for the zip `target`; outcomes are in the order of the images.
 
-    `read(file)` gives a file's bytes; threads call it, several at once. Where it raises InputError
-    or OSError, or the bytes are no usable image, that image is rejected; a fault that can pass is
-    raised.
+    Threads call `read(file)` for a file's bytes. If it raises InputError or OSError, or the bytes
+    are no usable image, the image is rejected. A fault that may pass is raised.
 
-    Finished crops wait in the folder `target` + `.partial` for `pack_crops`: after an
-    interruption the next call decodes only what is missing there. One call per target at a time.
+    Finished crops wait in the folder `target` + `.partial` for `pack_crops`. After an interruption
+    the next call only crops what is missing. Only one call per target may run at a time.
     """
     staging = _staging(target)
     staging.mkdir(parents=True, exist_ok=True)
@@ -84,7 +83,7 @@ def stage_crops(
 
 
 def without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) -> CropResult:
-    """Part crops from rejections, copies being rejected as well, see `storage.datasets.leaks`."""
+    """Separate crops from rejections, and reject copies, see `storage.datasets.leaks`."""
     leaks = leak_reasons(
         Original(image.name, image.artist, image.split, made.sha256)
         for image, made in zip(images, outcomes, strict=True)
@@ -100,10 +99,9 @@ def without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) ->
 
 
 def pack_crops(crops: Sequence[Crop], target: Path, rules: CropRules) -> None:
-    """Write the staged crops into the zip `target`, in order; JPEGs are stored, not compressed.
+    """Write the staged crops into the zip `target`, in order and atomically, uncompressed.
 
-    The zip depends, to the byte, on images, rules and the versions of Pillow and nvImageCodec. It
-    appears, or is replaced, only when it is whole.
+    Its bytes depend only on the images, the rules and the versions of Pillow and nvImageCodec.
     """
     staging = _staging(target)
     with replacing(target) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
@@ -113,20 +111,17 @@ def pack_crops(crops: Sequence[Crop], target: Path, rules: CropRules) -> None:
 
 
 def discard_staged(target: Path) -> None:
-    """Remove the staged crops, once nothing more is to be made of them."""
+    """Remove the staged crops."""
     shutil.rmtree(_staging(target), ignore_errors=True)
 
 
 def entry_name(name: str) -> str:
-    """An image's name in the zip: its own, with .jpg after any other suffix."""
+    """Return an image's name in the zip: its own, with .jpg after any other suffix."""
     return name if name.lower().endswith((".jpg", ".jpeg")) else f"{name}.jpg"
 
 
 def check_rejected(result: CropResult, total: int, share: float) -> None:
-    """Raise InputError if more than `share` of the `total` images, or all of them, were rejected.
-
-    The line names the first few with their reasons, and the setting `rejected_share`.
-    """
+    """Raise InputError if more than `share` of the `total` images, or all of them, are rejected."""
     rejected = len(result.rejections)
     if not total:
         raise InputError("there are no images to crop")
@@ -142,7 +137,7 @@ def check_rejected(result: CropResult, total: int, share: float) -> None:
 
 
 def refuse_shared_entries(images: Sequence[SourceImage]) -> None:
-    """Raise InputError where two images would have the same name in the zip."""
+    """Raise InputError if two images would have the same name in the zip."""
     entries = Counter(entry_name(image.name) for image in images)
     for entry, count in entries.items():
         if count > 1:
@@ -152,10 +147,9 @@ def refuse_shared_entries(images: Sequence[SourceImage]) -> None:
 def _stage(
     image: SourceImage, read: Callable[[str], bytes], staging: Path, rules: CropRules
 ) -> Outcome:
-    """Make sure the image's crop lies in the staging folder.
+    """Crop an image into the staging folder unless its crop is there.
 
-    Reading and hashing cost little beside decoding, so they are done every time: a file that has
-    changed since an interruption is noticed, and its crop made anew.
+    The file is read and hashed every time, which is cheap, so that changed files are noticed.
     """
     try:
         data = read(image.file)
@@ -173,9 +167,9 @@ def _stage(
 
 
 def _write_staged(staged: Path, cropped: bytes) -> None:
-    """Write a crop after its own hash: one that is not whole, after a kill or a power cut, tells.
+    """Write a crop after its hash, which shows after a crash whether it is whole.
 
-    So that nobody waits for the disk, crop by crop.
+    This is faster than waiting for the disk after every crop.
     """
     try:
         staged.write_bytes(hashlib.sha256(cropped).digest() + cropped)
@@ -185,7 +179,7 @@ def _write_staged(staged: Path, cropped: bytes) -> None:
 
 
 def _is_staged(staged: Path) -> bool:
-    """Whether a crop is there, and whole."""
+    """Return whether a crop is there and whole."""
     try:
         _read_staged(staged)
     except (FileNotFoundError, InputError):
@@ -206,14 +200,14 @@ def _staging(target: Path) -> Path:
 
 
 def _staged_name(sha256: str, rules: CropRules) -> str:
-    """A name for everything a crop depends on, so that a stale one is never taken for it."""
+    """Name a crop after everything it depends on, so that a stale one is never used."""
     resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
     made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}-{DECODING}"
     return f"{sha256}-{made}.crop"
 
 
 def _constant_entry(name: str) -> ZipInfo:
-    """An entry with nothing of the day or the machine in it."""
+    """Return an entry that does not depend on the time or the machine."""
     entry = ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
     entry.create_system = 3  # Unix, whatever this is
     entry.external_attr = 0o100644 << 16  # an ordinary file that all may read

@@ -1,4 +1,4 @@
-"""A prepared dataset: the folder with its catalog, its crops and their pixels."""
+"""A prepared dataset: a folder with a catalog, crops and their pixels."""
 
 import hashlib
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ CROPPED = "crop"
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Where the parts of a prepared dataset lie. It is complete once its catalog is there."""
+    """The folder of a prepared dataset, complete once its catalog is there."""
 
     directory: Path
 
     @property
     def is_complete(self) -> bool:
-        """Whether it was made before."""
+        """Whether it is ready to use."""
         return self.catalog.exists()
 
     @property
     def lock(self) -> Path:
-        """Held by the run that makes it."""
+        """Held by the run that makes the dataset."""
         return self.directory / ".lock"
 
     @property
@@ -42,12 +42,12 @@ class Dataset:
 
     @property
     def rejected(self) -> Path:
-        """Every image that could not be used, and why."""
+        """The images that cannot be used, and why."""
         return self.directory / "rejected.csv"
 
     @property
     def crops(self) -> Path:
-        """The crops as JPEG in one zip."""
+        """The crops, JPEGs in one zip."""
         return self.directory / "crops.zip"
 
     @property
@@ -58,10 +58,10 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class SplitImages:
-    """The images of one split, in the catalog's order: N of them.
+    """The N images of one split, in the catalog's order.
 
-    ``rows`` are their places among the pixels; ``artists`` number the artists and ``labels`` the
-    values of one chosen column (-1: blank), both from 0 in order of first appearance.
+    ``rows`` are their places in the pixels; ``artists`` and ``labels`` number the artists and the
+    values of one chosen column (-1: blank) from 0, in order of first appearance.
     """
 
     names: tuple[str, ...]
@@ -77,7 +77,12 @@ def load_split(dataset: Dataset, split: str, label_column: str | None = None) ->
     images = images[(images["split"] == split) & (images[CROPPED] != "")]
     labels = np.full(len(images), -1, dtype=np.int64)
     if label_column is not None:
-        values = _column(images, label_column, dataset)
+        if label_column not in images.columns:
+            known = ", ".join(name for name in images.columns if name not in ("file", CROPPED))
+            raise InputError(
+                f"matched_on: {dataset.catalog} has no column {label_column!r}; it has {known}"
+            )
+        values = images[label_column]
         labels = pd.factorize(values.where(values.str.strip() != ""))[0].astype(np.int64)
     return SplitImages(
         names=tuple(images["image_name"]),
@@ -89,15 +94,14 @@ def load_split(dataset: Dataset, split: str, label_column: str | None = None) ->
 
 
 def has_column(dataset: Dataset, name: str) -> bool:
-    """Whether the catalog of a dataset has a column of that name."""
+    """Return whether a dataset's catalog has a column of that name."""
     return name in read_catalog(dataset.catalog).columns
 
 
 def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
-    """Name what a dataset is made from, so that only the very same is used again.
+    """Hash what a dataset is made from, so that only the very same is used again.
 
-    The files' sizes and times stand for their bytes: reading them all would cost as much as
-    cropping.
+    Sizes and times stand for the files' bytes, as reading them all costs as much as cropping.
     """
     digest = hashlib.sha256(f"{root}\n{rules} {DECODING}\n".encode())
     digest.update(catalog.read_bytes())
@@ -108,20 +112,13 @@ def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
 
 
 def content_hash(images: pd.DataFrame) -> str:
-    """Hash what a dataset holds: who painted what, in which split, and the bytes of each image."""
+    """Hash a dataset's content: each image's name, artist, split and bytes."""
     columns = images[["image_name", "artist_name", "split", "sha256"]]
     return hashlib.sha256(columns.to_csv(index=False).encode()).hexdigest()
 
 
-def _column(images: pd.DataFrame, name: str, dataset: Dataset) -> pd.Series:
-    if name not in images.columns:
-        known = ", ".join(column for column in images.columns if column not in ("file", CROPPED))
-        raise InputError(f"matched_on: {dataset.catalog} has no column {name!r}; it has {known}")
-    return images[name]
-
-
 def _stamp(root: Path, file: str) -> str:
-    """Size and time of the file, or of the zip that it lies in."""
+    """Return the size and time of a file, or of the zip that holds it."""
     path, _ = find_file(root, file)
     if not path.is_file():
         return f"{file} missing\n"

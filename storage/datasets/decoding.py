@@ -1,4 +1,4 @@
-"""An image file's bytes to pixels in RGB, or one line on why that cannot be."""
+"""Decodes an image file, or explains in one line why it cannot be decoded."""
 
 import math
 import struct
@@ -17,7 +17,7 @@ from storage.errors import InputError
 DECODING = 2
 """Raised whenever the same file would give other pixels; names of datasets depend on it."""
 
-# Named, so that no file can reach a format that starts another program (EPS runs Ghostscript).
+# Only these: other formats may start another program (EPS runs Ghostscript).
 FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "BMP", "WEBP", "JPEG2000", "AVIF", "PPM")
 
 
@@ -36,7 +36,7 @@ def open_image(data: bytes) -> Image.Image:
             raise
         image = JpegImageFile(BytesIO(data))
         if "progressive" in image.info or _is_impossible(image, len(data)):
-            raise  # the one has to be kept in memory as a whole, the other is a trap
+            raise  # progressive ones need memory for the whole
     _refuse_impossible_size(image, len(data))
     heed_tags(image)
     return image
@@ -59,10 +59,7 @@ def upright(image: Image.Image) -> Image.Image:
 
 @contextmanager
 def decoding_errors() -> Iterator[None]:
-    """Turn anything raised while Pillow decodes into InputError with a short reason.
-
-    Running out of memory is no fault of the file and stays what it is.
-    """
+    """Turn any error while Pillow decodes, except MemoryError, into InputError with a reason."""
     try:
         yield
     except (InputError, MemoryError):
@@ -81,10 +78,10 @@ def decoding_errors() -> Iterator[None]:
 
 @contextmanager
 def without_pillow_warnings() -> Iterator[None]:
-    """Keep Pillow's warnings about single files, such as a large size or odd EXIF, from the user.
+    """Silence Pillow's warnings about single files, such as a large size or odd EXIF.
 
-    What is usable is used and what is not is refused with a reason, so they say nothing more.
-    Warning filters belong to the whole process: enter this around a pool of threads, not in them.
+    Whatever cannot be used is rejected with a reason anyway. Warning filters belong to the whole
+    process: enter this around a pool of threads, not in them.
     """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -99,5 +96,5 @@ def _refuse_impossible_size(image: Image.Image, n_bytes: int) -> None:
 
 
 def _is_impossible(image: Image.Image, n_bytes: int) -> bool:
-    """Tell a JPEG too short for its size; it has at least a bit for each 8 x 8 pixels."""
+    """Return whether a JPEG is too short: it has at least a bit for each 8 x 8 pixels."""
     return image.format in ("JPEG", "MPO") and image.width * image.height > 64 * 8 * n_bytes

@@ -1,4 +1,4 @@
-"""What a frozen backbone sees in crops: kept once, shared by every run that needs it."""
+"""Features of crops from a frozen backbone, stored once for all runs."""
 
 import hashlib
 import shutil
@@ -17,23 +17,23 @@ Float32 = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class FeatureStore:
-    """The folder of one set of features: shards while they are made, then one array."""
+    """The folder of one set of features: shards at first, then one array."""
 
     directory: Path
 
     @property
     def is_complete(self) -> bool:
-        """Whether it was made before."""
+        """Whether it is ready to use."""
         return self.array.exists()
 
     @property
     def lock(self) -> Path:
-        """Held by the run that makes it."""
+        """Held by the run that makes the features."""
         return self.directory / ".lock"
 
     @property
     def array(self) -> Path:
-        """The features (N, D) float32 of the images, in their order."""
+        """The features (N, D) float32, in the order of the images."""
         return self.directory / "features.npy"
 
     def shard(self, number: int) -> Path:
@@ -42,23 +42,22 @@ class FeatureStore:
 
 
 def store_of(folder: Path, crops: Path, rows: npt.NDArray[np.int64], made_by: str) -> FeatureStore:
-    """Where the features of the crops in ``rows`` lie, or will lie.
+    """Return the store of features of the crops in ``rows``, whether it exists or not.
 
-    They are named by what they are made from: the zip of crops, the rows, and ``made_by``, which
-    tells the network and how images are warped.
+    Its name depends on the zip of crops, the rows, and ``made_by``: the network and the warp.
     """
     digest = hashlib.sha256(f"{sha256_of(crops)} {made_by}\n".encode() + rows.tobytes())
     return FeatureStore(folder / digest.hexdigest()[:16])
 
 
 def save_shard(path: Path, features: Float32) -> None:
-    """Write the features of one shard, all or nothing."""
+    """Write the features of one shard atomically."""
     with replacing(path) as partial, partial.open("wb") as file:
         np.save(file, features, allow_pickle=False)
 
 
 def pack_shards(store: FeatureStore, shards: Sequence[Path]) -> None:
-    """Join the shards, in their order, to the array; memory for one of them is enough."""
+    """Join the shards, in order, into the array, with one of them in memory at a time."""
     parts = [open_features(path) for path in shards]
     shape = (sum(len(part) for part in parts), parts[0].shape[1])
     with replacing(store.array) as partial:
@@ -72,9 +71,9 @@ def pack_shards(store: FeatureStore, shards: Sequence[Path]) -> None:
 
 
 def open_features(path: Path) -> Float32:
-    """The features in a file, (N, D): mapped, not loaded, and read-only; nothing is unpickled.
+    """Map the features in a file, (N, D), read-only; never unpickles.
 
-    Raises InputError where the file is missing or holds something else.
+    Raises InputError if the file is missing or holds something else.
     """
     try:
         features: Float32 = np.load(path, mmap_mode="r", allow_pickle=False)

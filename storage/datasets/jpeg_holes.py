@@ -1,8 +1,8 @@
-"""Holes in a JPEG's compressed data, which decoders fill with grey or noise and do not report.
+"""Finds holes in a JPEG's data, which decoders fill with grey or noise and do not report.
 
-A copy cut short, a bad sector or a sparse file leaves zeros or other data where the image was. The
-data itself shows it: a marker in the middle, restart markers that are missing, or a run of zeros
-that no encoder writes (ITU T.81, annexes B and F).
+An incomplete copy, a bad sector or a sparse file leaves zeros or other bytes in place of the image.
+They show as a marker in the middle of the data, missing restart markers, or a run of zeros that no
+encoder writes (ITU T.81, annexes B and F).
 """
 
 import math
@@ -26,13 +26,13 @@ _SEGMENT: Final = re.compile(rb"\xff+([^\x00\xff])")
 
 @dataclass(slots=True)
 class _Header:
-    """What the segments read so far say of the scans to come."""
+    """What the segments so far say about the next scan."""
 
     kind: int = 0
     frame: bytes = b""
     interval: int = 0
     zero_codes: dict[int, int] = field(default_factory=dict)
-    """The symbol whose code is all zeros, by a table's class and number."""
+    """By a Huffman table's class and number, the symbol whose code is all zeros."""
 
     def read(self, marker: int, body: bytes) -> None:
         """Take in a segment."""
@@ -46,7 +46,7 @@ class _Header:
                 body = body[17 + sum(body[1:17]) :]
 
     def restarts(self, markers: npt.NDArray[np.int64], data: bytes) -> int:
-        """Count the restart markers, numbered 0 to 7 in turn, that come before any other marker."""
+        """Count the restart markers, numbered 0 to 7 in turn, before any other marker."""
         if not self.interval:
             return 0
         for count, at in enumerate(markers):
@@ -55,9 +55,9 @@ class _Header:
         return len(markers)
 
     def forbids_zeros(self, scan: bytes) -> bool:
-        """Tell whether a long run of zeros is anything but a part without change.
+        """Return whether a long run of zeros in a scan can only be a hole.
 
-        Refinement of a progressive image is raw bits, which may all be zero.
+        Zeros may encode a flat part, and the raw bits that refine a progressive image may be zero.
         """
         if scan[-1] >> 4:
             return False
@@ -70,20 +70,20 @@ class _Header:
         return False
 
     def row_of(self, n_restarts: int) -> int:
-        """Find the first row of pixels decoded after so many restart markers."""
+        """Return the first row of pixels after so many restart markers."""
         columns, rows = self._unit()
         width = int.from_bytes(self.frame[3:5])
         return n_restarts * self.interval // -(-width // columns) * rows
 
     def restarts_wanted(self) -> int:
-        """Count the restart markers of a scan that holds the whole image."""
+        """Return how many restart markers a scan of the whole image has."""
         columns, rows = self._unit()
         height, width = (int.from_bytes(self.frame[at : at + 2]) for at in (1, 3))
         n_units = -(-width // columns) * -(-height // rows)
         return -(-n_units // self.interval) - 1 if self.interval else 0
 
     def _unit(self) -> tuple[int, int]:
-        """Width and height in pixels of what is coded together."""
+        """Return the width and height in pixels of a minimum coded unit."""
         if self.frame[5] == 1:
             return 8, 8
         sampling = self.frame[7::3]
@@ -91,16 +91,16 @@ class _Header:
 
 
 def refuse_hole(data: bytes, rows: float = math.inf) -> None:
-    """Raise InputError if a hole in a JPEG may have spoiled any of its first `rows` rows."""
+    """Raise InputError if a hole may have damaged any of a JPEG's first `rows` rows."""
     damaged = damaged_from(data)
     if damaged is not None and damaged < rows:
         raise InputError("damaged: part of the image's data is missing; fetch the file again")
 
 
 def damaged_from(data: bytes) -> int | None:
-    """Find the first row of pixels that a hole in a JPEG may have spoiled; None without a hole.
+    """Return the first row of pixels that a hole may have damaged; None without a hole.
 
-    Rows are told apart by restart markers only: without them, it is the first row of all.
+    Only restart markers show which rows are intact; without them, all may be damaged.
     """
     if not data.startswith(SOI):
         return None
@@ -117,7 +117,7 @@ def damaged_from(data: bytes) -> int | None:
         markers = markers[markers >= at]
         n_restarts = header.restarts(markers, data)
         if n_restarts == len(markers) or not header.kind:
-            break  # Pillow reports a missing end, and does not read other kinds
+            break  # Pillow reports a missing end
         end = int(markers[n_restarts])
         zeros = data.find(ZEROS, at, end)
         if zeros >= 0 and header.forbids_zeros(body):
@@ -126,13 +126,13 @@ def damaged_from(data: bytes) -> int | None:
         if data[end + 1] not in ((EOI, DNL) if is_only_scan else BETWEEN_SCANS):
             return header.row_of(n_restarts)
         if is_only_scan and n_restarts < header.restarts_wanted():
-            return 0  # eight lost in a row leave no trace of where they were
+            return 0  # eight missing in a row do not show where
         at = end
     return None
 
 
 def _markers(data: bytes) -> npt.NDArray[np.int64]:
-    """Find where markers are: a byte 255 followed by neither 0 nor another 255."""
+    """Return where markers are: a byte 255 before neither 0 nor another 255."""
     codes = np.frombuffer(data, np.uint8)
     at: npt.NDArray[np.int64] = np.flatnonzero(codes[:-1] == 0xFF)
     is_marker = (codes[at + 1] != 0) & (codes[at + 1] != 0xFF)

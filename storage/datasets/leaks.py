@@ -1,4 +1,4 @@
-"""Files that are the same to the byte, and so would make a score better or worse than it is."""
+"""Byte-identical files, which would falsify a score."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """An image's original file by its SHA-256, with the artist and split it stands under."""
+    """The SHA-256 of an image's original file, with its artist and split."""
 
     name: str
     artist: str
@@ -16,11 +16,10 @@ class Original:
 
 
 def leak_reasons(originals: Iterable[Original]) -> dict[str, str]:
-    """Why an image must not be used, by name, for each whose bytes another one has too.
+    """Return why images must not be used, by name, if others have the same bytes.
 
-    Under two artists one label is wrong, and in two splits the test would ask what training told:
-    all such images are refused, since nothing says which is right. Of the same bytes twice under
-    one artist in one split the first is kept.
+    Under two artists one label is wrong, and in two splits the test would contain training data:
+    all such images are refused. Of copies under one artist in one split, the first is used.
     """
     same_bytes: dict[str, list[Original]] = defaultdict(list)
     for original in originals:
@@ -34,7 +33,7 @@ def leak_reasons(originals: Iterable[Original]) -> dict[str, str]:
 
 
 def _reason(image: Original, twins: Sequence[Original]) -> str | None:
-    """Why `image`, one of `twins` of the same bytes, must not be used; None if it may."""
+    """Say why `image`, one of `twins` with the same bytes, must not be used; None if it may."""
     for other in twins:
         if other.artist != image.artist:
             return f"same bytes as {other.name} by {other.artist}: a leak between artists"

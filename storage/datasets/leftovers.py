@@ -1,4 +1,4 @@
-"""What killed runs left half-made among the datasets."""
+"""Removes what killed runs left unfinished among the datasets."""
 
 import shutil
 from datetime import UTC, datetime
@@ -11,9 +11,10 @@ from storage.workspace import RESUMABLE
 
 
 def remove_leftovers(datasets: Path) -> None:
-    """Remove half-written files of the datasets in a folder that no process is making.
+    """Remove half-written files of datasets that no process is making.
 
-    Whole crops of an unfinished dataset wait for a run that goes on, untouched for a week at most.
+    Finished crops of an unfinished dataset wait for a resumed run, up to a week after their last
+    change.
     """
     for directory in [path for path in datasets.glob("*") if path.is_dir()]:
         dataset = Dataset(directory)

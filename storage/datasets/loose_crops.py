@@ -1,4 +1,4 @@
-"""Crops of images that belong to no dataset: two to compare, or those that a pair file names."""
+"""Crops of images outside datasets: two to compare, or those of a pair file."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from storage.threads import in_threads
 
 @dataclass(frozen=True, slots=True)
 class LooseCrops:
-    """The usable images among those asked for: ``pixels`` (N, S, S, 3), ``names`` of length N."""
+    """The usable images among those given: ``pixels`` (N, S, S, 3) and N ``names``."""
 
     names: tuple[str, ...]
     pixels: npt.NDArray[np.uint8]
@@ -32,9 +32,9 @@ def crop_loose(
     rules: CropRules,
     progress: Callable[[int, int], None],
 ) -> LooseCrops:
-    """Crop images given as (name, file), through JPEG as those of a dataset go.
+    """Crop images given as (name, file), through JPEG like those of a dataset.
 
-    A fault of reading that can pass is raised; any other rejects its image.
+    A fault that may pass is raised; any other rejects its image.
     """
 
     def attempt(entry: tuple[str, str]) -> npt.NDArray[np.uint8] | str:
@@ -57,7 +57,7 @@ def crop_loose(
 
 
 def locate_images(root: Path, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Pair each name with its file under ``root``: as named, or in Kaggle's test folder or zip."""
+    """Pair each name with its file in ``root``, or in Kaggle's test folder or zip."""
     from storage.sources.kaggle import files_by_name  # takes pandas along
 
     listed = files_by_name(root, "test")

@@ -1,8 +1,8 @@
-"""Part of a JPEG decoded without the rest: nothing below it, and above and beside it no pixels.
+"""Decodes part of a JPEG without computing the pixels around it.
 
-A JPEG's bits can only be read from the start, but they need not all become pixels. Pillow has no
-way to leave any out; nvImageCodec has, and it is libjpeg-turbo as Pillow's own decoder is, so that
-the pixels are the same. Its GPU is not asked for: this works on any machine that has its wheel.
+A JPEG's bits can only be read from the start, but need not all become pixels. Pillow always
+decodes the whole. nvImageCodec need not, and uses libjpeg-turbo like Pillow, so its pixels are the
+same. No GPU is used.
 """
 
 import os
@@ -22,19 +22,19 @@ from storage.datasets.jpeg_holes import refuse_hole
 Box = tuple[int, int, int, int]
 
 END_OF_IMAGE = b"\xff\xd9"
-WORTH = 3  # times as many pixels in the image as in the part: with fewer, Pillow decodes it faster
-MARGIN = 16  # pixels: at its edges a part lacks the neighbours from which colours are interpolated
+WORTH = 3  # times the part's pixels: Pillow decodes smaller images faster
+MARGIN = 16  # pixels, from which colours at the part's edges are interpolated
 LARGE = 2**29  # bytes of pixels: of a larger image, nvImageCodec decodes the whole
 _loading = threading.Lock()
 _decoding_large = threading.Lock()  # one at a time, so that memory suffices
 
 
 def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None:
-    """The pixels of `image`, opened from `data`, inside `box` (left, top, right, bottom).
+    """Return the pixels of `image`, opened from `data`, inside `box` (left, top, right, bottom).
 
-    None where all of it has to be decoded or may as well be: anything but a plain, upright, whole
-    JPEG in RGB, a part that is not small, no nvImageCodec. Damage below the box stays unnoticed
-    where restart markers show that it is below. Raises InputError for a hole above.
+    Returns None if the whole should be decoded: for anything but a plain, upright, complete JPEG
+    in RGB, for a large part, and without nvImageCodec. Raises InputError for a hole in the data
+    that is not known to be below the box.
     """
     left, top, right, bottom = box
     is_small = WORTH * (right - left) * (bottom - top) <= image.width * image.height
@@ -47,7 +47,7 @@ def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None
     part = codec.CodeStream(data).get_sub_code_stream(
         region=codec.Region(above, first, below, last)
     )
-    # A decoder takes one call at a time. To make another costs less than to share one.
+    # A decoder takes one call at a time, and making one costs less than sharing it.
     decoder = codec.Decoder(
         max_num_cpu_threads=1,
         device_id=codec.NVIMGCODEC_DEVICE_CPU_ONLY,
@@ -63,7 +63,7 @@ def decode_part(data: bytes, image: Image.Image, box: Box) -> Image.Image | None
 
 
 def _is_plain(data: bytes, image: Image.Image) -> bool:
-    """Whether the image is stored as it is shown, line by line, and ends where it should."""
+    """Return whether the image is stored as shown, line by line, and complete."""
     return (
         image.format == "JPEG"
         and image.mode == "RGB"
@@ -82,7 +82,7 @@ def _is_upright(image: Image.Image) -> bool:
 
 @cache
 def _codec() -> ModuleType | None:
-    """The library, loaded when first needed, or None where it has no wheel."""
+    """Load nvImageCodec when first needed; None if it is not installed."""
     with _loading, _silence():
         try:
             from nvidia import nvimgcodec
@@ -93,7 +93,7 @@ def _codec() -> ModuleType | None:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep what the library writes to standard error, about codecs for GPUs, from the user."""
+    """Discard the library's messages about GPU codecs on standard error."""
     os.environ.setdefault("PYNVIMGCODEC_VERBOSITY", "0")
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

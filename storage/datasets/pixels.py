@@ -1,4 +1,4 @@
-"""The zip of crops decoded once into one array on disk, to be read in place from then on."""
+"""The crops decoded once into an array on disk, which is then read in place."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -24,13 +24,12 @@ def unpack_pixels(
     size: int,
     progress: Callable[[int, int], None],
 ) -> None:
-    """Decode the crops of the images `names`, in that order, from the zip `archive` to `target`.
+    """Decode the crops of the images `names`, in order, from the zip `archive` to `target`.
 
-    `target` becomes a .npy of uint8 RGB, shape (len(names), size, size, 3), and appears only when
-    it is whole. Decoding runs on all cores.
+    `target` becomes a .npy of uint8 RGB, shape (len(names), size, size, 3), written atomically.
 
-    Raises InputError where the zip, one of its entries or an entry's size is not as it should be,
-    and OSError, before anything is decoded, where the disk has no room.
+    Raises InputError if the zip, an entry or its size is wrong, and OSError, before anything is
+    decoded, if the disk is full.
     """
     with _opened(archive) as crops, replacing(target) as partial:
         _refuse_missing(crops, names, archive)
@@ -44,9 +43,9 @@ def unpack_pixels(
 
 
 def open_pixels(path: Path) -> npt.NDArray[np.uint8]:
-    """The array of `unpack_pixels`, shape (N, size, size, 3): mapped, not loaded, and read-only.
+    """Map the array of `unpack_pixels`, shape (N, size, size, 3), read-only.
 
-    Raises InputError where the file is missing or is not such an array; never unpickles.
+    Raises InputError if the file is missing or is not such an array; never unpickles.
     """
     try:
         pixels = np.lib.format.open_memmap(path, mode="r")
@@ -77,7 +76,7 @@ def _refuse_missing(crops: ZipFile, names: Sequence[str], archive: Path) -> None
 
 
 def _room_for(path: Path, shape: tuple[int, int, int, int]) -> np.memmap[Any, Any]:
-    """A new mapped array with its disk space taken: a full disk later would kill the process."""
+    """Map a new array, reserving its disk space: a full disk later would kill the process."""
     pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     if hasattr(os, "posix_fallocate"):  # not on macOS
         with path.open("rb+") as file:
@@ -86,7 +85,7 @@ def _room_for(path: Path, shape: tuple[int, int, int, int]) -> np.memmap[Any, An
 
 
 def _decode(crops: ZipFile, entry: str, size: int, archive: Path) -> npt.NDArray[np.uint8]:
-    """One crop, shape (size, size, 3)."""
+    """Decode one crop, shape (size, size, 3)."""
     try:
         image = Image.open(BytesIO(crops.read(entry)), formats=("JPEG",)).convert("RGB")
     except (OSError, BadZipFile) as error:

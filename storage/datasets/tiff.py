@@ -1,4 +1,4 @@
-"""TIFF files of which Pillow mistakes the pixels for others without noticing."""
+"""TIFF files whose pixels Pillow silently misreads."""
 
 from typing import Final
 
@@ -7,16 +7,16 @@ from PIL import Image, TiffImagePlugin
 from storage.errors import InputError
 
 GREY_RANGE: Final = "grey range"
-"""Key of an image's `info`: the values, of black and of white, of its 16-bit greys."""
+"""Key of an image's `info`: the 16-bit values of black and of white."""
 
 _GREYS_FROM_WHITE: Final = 0  # of the tag PhotometricInterpretation
 _PLANES: Final = 2  # of the tag PlanarConfiguration
 
 
 def heed_tags(image: Image.Image) -> None:
-    """Note in `image.info` which greys are black and white, where Pillow does not.
+    """Record in `image.info` which 16-bit greys are black and white.
 
-    Raises InputError where the pixels lie in separate planes and Pillow takes them for others.
+    Raises InputError if the pixels are in separate planes that Pillow misreads.
     """
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return

@@ -1,4 +1,4 @@
-"""Sources of paintings: whatever the user names is looked at and read into one kind of catalog."""
+"""Sources of paintings, each read into a catalog."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +17,7 @@ SAMPLE = "sample"
 
 
 def locate_source(source: str, gallery: Path, progress: Callable[[int, int], None]) -> Path:
-    """Where a source lies that the user named; the word ``sample`` has the gallery painted first.
-
-    `gallery` is the folder of the sample gallery.
-    """
+    """Return the path of a source; `sample` is painted into the folder `gallery` first."""
     if source != SAMPLE:
         return Path(full_name(source))
     write_gallery(gallery, GalleryPlan(), progress)
@@ -28,21 +25,21 @@ def locate_source(source: str, gallery: Path, progress: Callable[[int, int], Non
 
 
 def full_name(source: str) -> str:
-    """Name a source so that it is found from any folder."""
+    """Return the absolute path of a source; `sample` stays as it is."""
     return source if source == SAMPLE else str(Path(source).expanduser().absolute())
 
 
 def check_source(source: str) -> None:
-    """Raise InputError where what the user named is there not or is no source; reads no table."""
+    """Raise InputError if the path does not exist or is not a supported source."""
     if source != SAMPLE:
         _reader_of(locate_source(source, Path(), lambda *_: None))
 
 
 def read_source(source: Path, draw: KaggleDraw) -> Catalog:
-    """Read a catalog from `source`, finding out by looking what kind of source it is.
+    """Detect what kind of source this is and read its catalog; no image is opened.
 
-    `draw` is for Kaggle's data only. No image is opened, and none need be there.
-    Raises InputError where there is no such source, it is of no known kind, or a row is wrong.
+    `draw` is for Kaggle's data only. Raises InputError if the source does not exist or is not
+    supported, or if a row is wrong.
     """
     return _reader_of(source)(source, draw)
 
@@ -61,7 +58,6 @@ def _reader_of(source: Path) -> Callable[[Path, KaggleDraw], Catalog]:
         f"; if the paintings are in {zips[0].name}, unpack it and give its folder" if zips else ""
     )
     raise InputError(
-        f"{source}: not a source of paintings; give the word sample, a folder holding Kaggle's"
-        f" {KAGGLE_TABLE}, a folder with one sub-folder of images per artist, or a catalog"
-        f" ending in .csv{hint}"
+        f"{source}: not a source of paintings; give sample, a folder with Kaggle's {KAGGLE_TABLE},"
+        f" a folder with one sub-folder of images per artist, or a catalog ending in .csv{hint}"
     )

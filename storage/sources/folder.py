@@ -22,19 +22,18 @@ _ARTIST_OF_TITLE: Final = re.compile(r"([^\W\d_]+(?:-[^\W_]+)+)_.")  # claude-mo
 
 
 def holds_artist_folders(folder: Path) -> bool:
-    """Tell whether any sub-folder holds an image, at any depth; HEIC images are explained later."""
+    """Return whether any sub-folder holds an image, at any depth, even one in HEIC."""
     return any(
         name.lower().endswith((*IMAGE_SUFFIXES, ".heic", ".heif")) for name in _files(folder)
     )
 
 
 def read_artist_folders(folder: Path) -> Catalog:
-    """Take each sub-folder's name for an artist, and "Artist/file.jpg" for the image's name.
+    """Take each sub-folder for an artist, with images called "Artist/file.jpg", sorted.
 
-    Images in deeper folders are by the same artist. Everything is sorted, so that every system
-    lists the images alike. The catalog's notes count the files that are left out; hidden ones are
-    not mentioned. Raises InputError for a name that cannot be used, and where the folders are
-    plainly no artists.
+    Images in deeper folders are by the same artist. The catalog's notes count the files left out,
+    except hidden ones. Raises InputError for names that cannot be used, and if the folders are
+    clearly not artists.
     """
     images: list[str] = []
     left_out: dict[str, list[str]] = defaultdict(list)
@@ -54,7 +53,7 @@ def read_artist_folders(folder: Path) -> Catalog:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    """Yield what the artists' folders hold, but for hidden files and folders, as `Artist/…`."""
+    """Yield the files and linked folders in artists' folders as `Artist/…`, except hidden ones."""
     for artist in folder.iterdir():
         if artist.is_dir() and not artist.name.startswith("."):
             for place, folders, files in os.walk(artist, onerror=_refuse_unreadable):
@@ -74,7 +73,7 @@ def _artist(name: str) -> str:
 
 
 def _fault(folder: Path, name: str) -> str | None:
-    """Say, as what is counted, why a file is left out."""
+    """Say why a file is left out, as a plural to count; None if it is not."""
     path = folder / name
     if path.is_dir():
         return "links to folders"
@@ -86,16 +85,16 @@ def _fault(folder: Path, name: str) -> str | None:
 
 
 def _refuse_splits(folder: Path, images: Iterable[str]) -> None:
-    """Refuse folders called like the splits of other programs, or like Kaggle's parts."""
+    """Refuse folders called `train` or `test`, or `train_1` like Kaggle's parts."""
     for artist in map(_artist, images):
         if _SPLIT.fullmatch(artist):
             raise InputError(f"{folder}: the folder {artist!r} is a split, not an artist; {_CURE}")
 
 
 def _refuse_styles(folder: Path, images: Iterable[str]) -> None:
-    """Refuse folders per style or genre, whose files are called `claude-monet_sunrise.jpg`.
+    """Refuse one folder per style or genre, with files like `claude-monet_sunrise.jpg`.
 
-    In such a folder nearly all names begin with an artist's, and at least two artists come twice.
+    Nearly all names in such a folder begin with an artist's, and at least two artists recur.
     """
     by_folder: dict[str, list[str]] = defaultdict(list)
     for name in images:
@@ -111,7 +110,7 @@ def _refuse_styles(folder: Path, images: Iterable[str]) -> None:
 
 
 def _notes(folder: Path, images: list[str], left_out: Mapping[str, list[str]]) -> Iterator[str]:
-    """Tell what of the folder is not used, or may be used otherwise than it was meant."""
+    """Yield a line on whatever is left out, or may not be used as intended."""
     if left_out:
         counted = [
             f"{len(names)} {reason} ({_shown(names[0])}{', …' if len(names) > 1 else ''})"
@@ -137,5 +136,5 @@ def _notes(folder: Path, images: list[str], left_out: Mapping[str, list[str]]) -
 
 
 def _shown(name: str) -> str:
-    """Write a name that may not be UTF-8, its other bytes as `\\xe9`."""
+    """Return a printable name, with bytes that are not UTF-8 as `\\xe9`."""
     return os.fsencode(name).decode(errors="backslashreplace")

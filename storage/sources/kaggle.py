@@ -1,4 +1,4 @@
-"""Kaggle's *Painter by Numbers* as a source, its groups of artists read as the reference did."""
+"""Kaggle's *Painter by Numbers* as a source, with groups of artists as the reference has them."""
 
 import unicodedata
 from dataclasses import dataclass
@@ -16,17 +16,14 @@ from storage.image_files import list_images
 
 KAGGLE_TABLE: Final = "all_data_info.csv"
 REPLACEMENTS: Final = "replacements_for_corrupted_files"
-# No artists' names. The reference drops them from the group train_and_test alone: its own result
-# still has "1" and "II" from train_only, of one image each.
+# Not artists. The reference drops them from train_and_test alone: its result still has "1" and
+# "II" from train_only, with one image each.
 JUNK_LABELS: Final = ("II", "1", "Hadis-i Şerîf", "Hadis-i Şerîfler")
 
 
 @dataclass(frozen=True, slots=True)
 class KaggleDraw:
-    """How many artists of the group train_and_test to draw, and how many images of each.
-
-    `images_per_artist` is 0 for all of them, as in the rules of a split.
-    """
+    """How many artists of train_and_test to draw, and how many images of each; 0 for all."""
 
     artists: int = 500
     images_per_artist: int = 10
@@ -34,7 +31,7 @@ class KaggleDraw:
 
 
 def kaggle_table(folder: Path) -> Path:
-    """Find Kaggle's table of all images in a folder, unpacked or as Kaggle delivers it."""
+    """Return the path of Kaggle's table of all images, unpacked or zipped as Kaggle delivers it."""
     unpacked, zipped = folder / KAGGLE_TABLE, folder / f"{KAGGLE_TABLE}.zip"
     return zipped if zipped.is_file() and not unpacked.is_file() else unpacked
 
@@ -42,11 +39,10 @@ def kaggle_table(folder: Path) -> Path:
 def read_kaggle(folder: Path, draw: KaggleDraw) -> Catalog:
     """Read `all_data_info.csv`: test_only is the test set, the rest is still to be split.
 
-    Of train_and_test only what Kaggle had in its training set is used, and of that a random draw
-    of artists and of each one's images. Images are looked for in the folders `train` and `test`
-    and in Kaggle's zip files; a file among Kaggle's replacements of corrupt ones comes first. An
-    image found nowhere keeps the place where it would be, `train/123.jpg`.
-    Raises InputError naming the row of whatever cannot be used.
+    From the part of train_and_test that Kaggle trained on, artists and images of each are drawn.
+    Images are looked for in the folders `train` and `test` and in Kaggle's zip files, first among
+    its replacements for corrupt files. An image found nowhere stays at `train/123.jpg`.
+    Raises InputError naming a wrong row.
     """
     table = kaggle_table(folder)
     images = _read_rows(table)
@@ -58,7 +54,7 @@ def read_kaggle(folder: Path, draw: KaggleDraw) -> Catalog:
 
 
 def _read_rows(table: Path) -> pd.DataFrame:
-    """Read every row, under the catalog's names of columns and with the split of its group."""
+    """Read every row, with the catalog's column names and its group's split."""
     required = ("artist", "artist_group", "in_train", "new_filename")
     images = read_csv_table(table, required)
     images["in_train"] = images["in_train"].str.capitalize()  # spreadsheets write TRUE
@@ -78,7 +74,7 @@ def _check_words(images: pd.DataFrame, table: Path, column: str, known: tuple[st
 
 
 def _is_drawn_from(images: pd.DataFrame) -> "pd.Series[bool]":
-    """Tell the rows among which artists are drawn; the junk labels are compared in NFC."""
+    """Mark the rows from which artists are drawn; junk labels are compared in NFC."""
     composed = {name: unicodedata.normalize("NFC", name) for name in images["artist_name"].unique()}
     return (
         (images["artist_group"] == "train_and_test")
@@ -88,7 +84,7 @@ def _is_drawn_from(images: pd.DataFrame) -> "pd.Series[bool]":
 
 
 def _draw_rows(images: pd.DataFrame, rules: KaggleDraw) -> "pd.Index[int]":
-    """Draw artists, then images of each; give the rows."""
+    """Draw artists, then images of each; return the rows."""
     artists = draw_names(
         images["artist_name"], rules.artists, seed=rules.seed, purpose="kaggle artists"
     )
@@ -101,7 +97,7 @@ def _draw_rows(images: pd.DataFrame, rules: KaggleDraw) -> "pd.Index[int]":
 
 
 def _locate(folder: Path, images: pd.DataFrame) -> list[str]:
-    """Say for each image where it lies; its `in_train` says in which of Kaggle's two sets."""
+    """Find each image's file; `in_train` says in which of Kaggle's two sets it is."""
     found = {"train": files_by_name(folder, "train"), "test": files_by_name(folder, "test")}
     pools = images["in_train"].map({"True": "train", "False": "test"})
     return [
@@ -111,9 +107,9 @@ def _locate(folder: Path, images: pd.DataFrame) -> list[str]:
 
 
 def files_by_name(folder: Path, pool: str) -> dict[str, str]:
-    """Find the files of one of Kaggle's two sets, what comes later standing over what came before.
+    """Map the files of one of Kaggle's sets, train or test, by name; replacements come first.
 
-    Kaggle gave the training set also in parts, `train_1.zip` to `train_9.zip`.
+    Kaggle also gives the training set in parts, `train_1.zip` to `train_9.zip`.
     """
     parts = sorted(
         path.name for ending in (".zip", "") for path in folder.glob(f"{pool}_[0-9]{ending}")

@@ -1,4 +1,4 @@
-"""Writes the sample gallery to disk as Kaggle's Painter by Numbers is written, to try it all on."""
+"""Writes the sample gallery to disk in the layout of Kaggle's Painter by Numbers."""
 
 import csv
 import hashlib
@@ -14,7 +14,7 @@ from storage.errors import InputError
 from storage.locks import wait_lock
 from storage.sources.gallery.paintings import GalleryPlan, Painting, paint_gallery, random_stream
 
-EDITION = 1  # raised whenever the same plan would give other pictures than before
+EDITION = 1  # raised whenever the same plan gives other pictures
 PLAN_FILE = "plan.json"
 ALL_COLUMNS = (
     "artist", "date", "genre", "pixelsx", "pixelsy", "size_bytes", "source", "style", "title",
@@ -31,11 +31,11 @@ def _silently(done: int, total: int) -> None:
 def write_gallery(
     folder: Path, plan: GalleryPlan, progress: Callable[[int, int], None] = _silently
 ) -> None:
-    """Write the gallery of the plan into `folder`, or do nothing where it is there already.
+    """Write the gallery of the plan into `folder`, unless it is there already.
 
-    The folder appears complete or not at all, and replaces a gallery of another plan; of several
-    processes one paints and the others wait. InputError is raised where it holds anything else.
-    `progress` is told the pictures done and their total.
+    The folder appears only when complete, and replaces a gallery of another plan. One process
+    paints while others wait. Raises InputError if the folder holds anything else.
+    `progress` is called with the pictures done and their total.
     """
     with wait_lock(folder.with_name(f".{folder.name}.lock")):
         if _written_plan(folder) != _as_json(plan):
@@ -67,14 +67,14 @@ def _written_plan(folder: Path) -> str | None:
 def _write_pictures(
     gallery: Path, plan: GalleryPlan, progress: Callable[[int, int], None]
 ) -> list[Painting]:
-    """Write `train/` and `test.zip`; return the paintings in the order of their files' names."""
+    """Write `train/` and `test.zip`; return the paintings in the order of their numbers."""
     (gallery / "train").mkdir(parents=True)
     done: list[Painting] = []
     with zipfile.ZipFile(gallery / "test.zip", "w") as archive:
         for painting in paint_gallery(plan):
             if painting.in_train:
                 (gallery / "train" / painting.filename).write_bytes(painting.jpeg)
-            else:  # ZipInfo dates every member 1980, where a mere name would be dated today
+            else:  # a ZipInfo is dated 1980, a name alone would be dated today
                 archive.writestr(zipfile.ZipInfo(f"test/{painting.filename}"), painting.jpeg)
             done.append(painting)
             progress(len(done), plan.paintings)
@@ -82,7 +82,7 @@ def _write_pictures(
 
 
 def _write_tables(gallery: Path, paintings: list[Painting], plan: GalleryPlan) -> None:
-    """Write Kaggle's three CSV files; only `all_data_info.csv` says who painted what."""
+    """Write Kaggle's three CSV files; only `all_data_info.csv` names the artists."""
     train = [painting for painting in paintings if painting.in_train]
     test = [painting for painting in paintings if painting.group == "test_only"]
     _write_csv(gallery / "all_data_info.csv", ALL_COLUMNS, map(_all_data_row, paintings))
@@ -114,7 +114,7 @@ def _train_row(painting: Painting) -> tuple[object, ...]:
 
 
 def _pair_rows(test: list[Painting], plan: GalleryPlan) -> Iterable[tuple[object, ...]]:
-    """Yield pairs of pictures to judge; chance makes about half of them by one artist."""
+    """Yield pairs of pictures to judge, about half of them by the same artist."""
     rng = random_stream(plan, 0, 1)
     for index in range(plan.pairs):
         first = test[rng.integers(len(test))]

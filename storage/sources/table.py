@@ -7,11 +7,10 @@ from storage.catalogs.csv_table import read_csv_table
 
 
 def read_table(path: Path) -> Catalog:
-    """Read the columns `artist_name` and `image_name`; the latter is relative to the CSV's folder.
+    """Read the columns `artist_name` and `image_name`, a path relative to the CSV's folder.
 
-    A column `split` is obeyed. A column `file`, which written catalogs have, says where the image
-    lies if that is not where its name says. All other columns are kept.
-    Raises InputError naming the row of whatever cannot be used.
+    The column `split` is obeyed. `file`, which written catalogs have, is the image's path if it
+    differs from its name. All other columns are kept. Raises InputError naming a wrong row.
     """
     images = read_csv_table(path, required=("artist_name", "image_name"))
     for column in ("split", "file"):

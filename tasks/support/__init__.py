@@ -1,1 +1,1 @@
-"""What every task leans on: retries, progress, turns on a device, the end of dead runs."""
+"""What every task uses: runs and settings, retries, progress, devices, the end of dead runs."""

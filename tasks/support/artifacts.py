@@ -1,20 +1,19 @@
-"""What Prefect's UI shows of a run: there to be looked at, so that no run ends for want of it."""
+"""What Prefect's UI shows of a run; no run fails because it cannot be shown."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
-from prefect import get_client, get_run_logger
-from prefect.runtime import flow_run
+from prefect import get_run_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 RETRIES = 2
-"""For some seconds; a server that is away for longer is not waited for."""
+"""They take some seconds; a server that is away for longer is not waited for."""
 
 
 @contextmanager
 def if_server_answers() -> Iterator[None]:
-    """Publish in the block; where Prefect's server is away, a line of the log says so instead."""
+    """Publish in the block; if Prefect's server is away, a line of the log says so instead."""
     try:
         with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: RETRIES}):
             yield
@@ -22,9 +21,3 @@ def if_server_answers() -> Iterator[None]:
         get_run_logger().warning(
             "Not shown in Prefect's UI, its server does not answer (%s)", type(error).__name__
         )
-
-
-def name_flow_run(name: str) -> None:
-    """Name the current flow run by what is known only after it has begun."""
-    with if_server_answers(), get_client(sync_client=True) as client:
-        client.update_flow_run(flow_run.id, name=name)

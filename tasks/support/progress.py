@@ -1,4 +1,4 @@
-"""Progress of steps that take long: a bar in the terminal, an artifact in Prefect's UI."""
+"""Progress of long steps: a bar in the terminal, an artifact in Prefect's UI."""
 
 import re
 import time
@@ -15,16 +15,16 @@ from tqdm import tqdm
 from tasks.support.artifacts import if_server_answers
 
 SECONDS = 5.0
-"""A step must last as long to get an artifact, which is then brought up to date as often."""
+"""How long a step must last to get an artifact, and how often that is updated."""
 PATIENCE_SECONDS = 60.0
-"""So long a server that did not answer is left alone."""
+"""How long a server that did not answer is left alone."""
 
 
 class ProgressArtifact:
-    """A progress artifact of the current run, created once it turns out to be worth one."""
+    """A progress artifact of the current run, created once the step has lasted a while."""
 
     def __init__(self, title: str) -> None:
-        """Titles that differ by a number only share a key, under which their history builds up."""
+        """Titles that differ only by a number share a key, which collects their history."""
         self._title = title
         self._key = re.sub("[^a-z]+", "-", f"progress {title}".lower()).strip("-")
         self._id: UUID | None = None
@@ -32,7 +32,7 @@ class ProgressArtifact:
         self._next = time.monotonic() + SECONDS if is_in_run else inf
 
     def show(self, done: int, total: int) -> None:
-        """Bring it up to date, if it is time for that or all is done."""
+        """Update it, if it is time for that or all is done."""
         is_last = done >= total and self._id is not None
         if total == 0 or not (is_last or time.monotonic() >= self._next):
             return
@@ -40,7 +40,7 @@ class ProgressArtifact:
         percent = 100 * done / total
         with if_server_answers():
             if self._id is None:
-                # Its type allows for a coroutine, which only code that is one itself gets.
+                # By its type it may return a coroutine, but it does so only inside one.
                 self._id = cast(UUID, create_progress_artifact(percent, self._key, self._title))
             else:
                 update_progress_artifact(self._id, percent)
@@ -49,10 +49,7 @@ class ProgressArtifact:
 
 @contextmanager
 def progress_bar(title: str, unit: str = "image") -> Iterator[Callable[[int, int], None]]:
-    """Yield what a long function calls with (done, total).
-
-    The bar is silent where output is no terminal.
-    """
+    """Yield a function to call with (done, total); without a terminal the bar is silent."""
     artifact = ProgressArtifact(title)
     with tqdm(desc=title, unit=unit, disable=None, leave=False) as bar:
 

@@ -37,10 +37,23 @@ NoneInWords = BeforeValidator(lambda value: None if value == "none" else value)
 """An optional setting is unset by null, and by none as people write it."""
 
 
+def _setting(
+    default: Any,
+    description: str,
+    *,
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+) -> Any:
+    """A setting with its bounds, which its type may have already."""
+    return Field(default=default, description=description, ge=ge, gt=gt, le=le, lt=lt)
+
+
 def _warp(default: float, name: str, description: str) -> Any:
     """A setting of the warp, which knows its own bounds."""
     low, high = BOUNDS[name]
-    return Field(default=default, ge=low, le=high, description=description)
+    return _setting(default, description, ge=low, le=high)
 
 
 def _from_anywhere(weights: str) -> str:
@@ -56,80 +69,60 @@ class EvaluationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    images_per_artist: int = Field(
-        default=10, ge=0, le=1_000_000, description="Images used of each artist; 0: all."
+    images_per_artist: int = _setting(10, "Images used of each artist; 0: all.", ge=0, le=1_000_000)
+    rejected_share: Share = _setting(
+        0.05, "A run stops if more than this share of the images is unusable."
     )
-    rejected_share: Share = Field(
-        default=0.05, description="A run stops if more than this share of the images is unusable."
+    test_triplets: Triplets = _setting(6_000, "Triplets drawn once for the test.")
+    matched_on: Annotated[str | None, NoneInWords] = _setting(
+        None, "Column whose value a matched negative shares with its anchor; null: none."
     )
-    test_triplets: Triplets = Field(default=6_000, description="Triplets drawn once for the test.")
-    matched_on: Annotated[str | None, NoneInWords] = Field(
-        default=None,
-        description="Column whose value a matched negative shares with its anchor; null: none.",
-    )
-    resamples: int = Field(
-        default=1_000,
-        ge=100,
-        le=100_000,
-        description="How often artists are resampled for a 95 % interval.",
+    resamples: int = _setting(
+        1_000, "How often artists are resampled for a 95 % interval.", ge=100, le=100_000
     )
     device: str = Field(
         default="auto",
         pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
         description="auto, cpu, cuda, cuda:1 and so on; auto: the accelerator if there is one.",
     )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="float32",
-        description="Precision of the network's products; auto: bfloat16 where it is fast.",
+    precision: Literal["auto", "float32", "bfloat16"] = _setting(
+        "float32", "Precision of the network's products; auto: bfloat16 where it is fast."
     )
 
 
 class Settings(EvaluationSettings):
     """What a run is made with; the defaults are the reference method's."""
 
-    seed: Seed = Field(default=0, description="Seed of every random draw of a run.")
+    seed: Seed = _setting(0, "Seed of every random draw of a run.")
 
     # Catalog and split
-    kaggle_artists: Artists = Field(
-        default=500, description="Artists drawn from Kaggle's group train_and_test for training."
+    kaggle_artists: Artists = _setting(
+        500, "Artists drawn from Kaggle's group train_and_test for training."
     )
-    validation_artists: CountOrShare = Field(
-        default=190, description="Artists drawn for validation: a count, or a share below 1."
+    validation_artists: CountOrShare = _setting(
+        190, "Artists drawn for validation: a count, or a share below 1."
     )
-    test_artists: CountOrShare = Field(
-        default=91,
-        description="Artists drawn for the test, unless the source names them: a count or share.",
+    test_artists: CountOrShare = _setting(
+        91, "Artists drawn for the test, unless the source names them: a count or share."
     )
-    split_seed: Annotated[Seed | None, NoneInWords] = Field(
-        default=None, description="Seed of the split alone; null: the seed."
+    split_seed: Annotated[Seed | None, NoneInWords] = _setting(
+        None, "Seed of the split alone; null: the seed."
     )
-    folds: int = Field(
-        default=0,
-        ge=0,
-        le=100,
-        description="Number of parts of the artists, each the test once; 0: no folds.",
+    folds: int = _setting(
+        0, "Number of parts of the artists, each the test once; 0: no folds.", ge=0, le=100
     )
-    fold: int = Field(default=1, ge=1, le=100, description="The part that is the test; with folds.")
+    fold: int = _setting(1, "The part that is the test; with folds.", ge=1, le=100)
 
     # Crops
-    crop_size: int = Field(
-        default=224, ge=32, le=1024, description="Side of the square crop in pixels."
-    )
+    crop_size: int = _setting(224, "Side of the square crop in pixels.", ge=32, le=1024)
     resize_short_side: Annotated[Annotated[int, Field(ge=32, le=10_000)] | None, NoneInWords] = (
-        Field(
-            default=None,
-            description="Shorter side in pixels, to resize to before cropping; null: do not.",
-        )
+        _setting(None, "Shorter side in pixels, to resize to before cropping; null: do not.")
     )
-    jpeg_quality: int = Field(default=75, ge=1, le=95, description="JPEG quality of the crops.")
+    jpeg_quality: int = _setting(75, "JPEG quality of the crops.", ge=1, le=95)
 
     # Triplets
-    train_triplets: Triplets = Field(
-        default=30_000, description="Triplets drawn anew for every epoch."
-    )
-    validation_triplets: Triplets = Field(
-        default=6_000, description="Triplets drawn once for validation."
-    )
+    train_triplets: Triplets = _setting(30_000, "Triplets drawn anew for every epoch.")
+    validation_triplets: Triplets = _setting(6_000, "Triplets drawn once for validation.")
 
     # Network
     backbone: str = Field(
@@ -142,36 +135,24 @@ class Settings(EvaluationSettings):
         min_length=1,
         description="Where the backbone starts: pretrained, none, or a file of weights.",
     )
-    train_backbone: bool = Field(
-        default=True, description="Train the backbone too; false: freeze it and train the head."
+    train_backbone: bool = _setting(
+        True, "Train the backbone too; false: freeze it and train the head."
     )
-    features: FeatureKind = Field(
-        default="map",
-        description="What the head gets: the last feature map, or statistics of several.",
+    features: FeatureKind = _setting(
+        "map", "What the head gets: the last feature map, or statistics of several."
     )
-    head: HeadKind = Field(default="flatten", description="Layers between features and embedding.")
-    heads: int = Field(
-        default=1, ge=1, le=100, description="Heads side by side, each trained by its own loss."
-    )
-    normalised: bool = Field(default=False, description="Scale every embedding to length 1.")
-    mirrored: bool = Field(
-        default=False, description="Embed a picture as the mean of itself and its mirror image."
-    )
-    hidden_size: Width = Field(default=256, description="Width of the hidden layer of the head.")
-    embedding_size: Width = Field(default=64, description="Length of an embedding.")
-    backbone_dropout: Dropout = Field(
-        default=0.25, description="Dropout between the backbone and the head."
-    )
-    head_dropout: Dropout = Field(
-        default=0.30, description="Dropout between the layers of the head."
-    )
+    head: HeadKind = _setting("flatten", "Layers between features and embedding.")
+    heads: int = _setting(1, "Heads side by side, each trained by its own loss.", ge=1, le=100)
+    normalised: bool = _setting(False, "Scale every embedding to length 1.")
+    mirrored: bool = _setting(False, "Embed a picture as the mean of itself and its mirror image.")
+    hidden_size: Width = _setting(256, "Width of the hidden layer of the head.")
+    embedding_size: Width = _setting(64, "Length of an embedding.")
+    backbone_dropout: Dropout = _setting(0.25, "Dropout between the backbone and the head.")
+    head_dropout: Dropout = _setting(0.30, "Dropout between the layers of the head.")
 
     # Warp
-    warped_copies: int = Field(
-        default=0,
-        ge=0,
-        le=100,
-        description="Warped copies of each training image; with a frozen backbone.",
+    warped_copies: int = _setting(
+        0, "Warped copies of each training image; with a frozen backbone.", ge=0, le=100
     )
     rotation: float = _warp(15.0, "rotation", "First rotation, in degrees either way.")
     vertical_flip: float = _warp(0.5, "vertical_flip", "Probability of a flip upside down.")
@@ -184,65 +165,47 @@ class Settings(EvaluationSettings):
     perspective: float = _warp(0.2, "perspective", "Probability of a change of perspective.")
 
     # Training
-    epochs: int = Field(default=20, ge=1, le=100_000, description="Epochs at most.")
-    patience: int = Field(
-        default=0,
-        ge=0,
-        le=100_000,
-        description="Stop after this many epochs without a better validation; 0: never.",
+    epochs: int = _setting(20, "Epochs at most.", ge=1, le=100_000)
+    patience: int = _setting(
+        0, "Stop after this many epochs without a better validation; 0: never.", ge=0, le=100_000
     )
-    choose_epoch_by: Criterion = Field(
-        default="triplet_accuracy", description="Validation metric by which the epoch is chosen."
+    choose_epoch_by: Criterion = _setting(
+        "triplet_accuracy", "Validation metric by which the epoch is chosen."
     )
-    sampler: SamplerName = Field(
-        default="triplets",
-        description="What a batch is made of: triplets, or artists with some images each.",
+    sampler: SamplerName = _setting(
+        "triplets", "What a batch is made of: triplets, or artists with some images each."
     )
-    batch_size: int = Field(
-        default=200, ge=2, le=100_000, description="Triplets in a batch; sampler triplets."
+    batch_size: int = _setting(200, "Triplets in a batch; sampler triplets.", ge=2, le=100_000)
+    artists_per_batch: int = _setting(32, "Artists in a batch; sampler artists.", ge=2, le=10_000)
+    images_per_batch_artist: int = _setting(
+        4, "Images of each artist in a batch; sampler artists.", ge=2, le=1_000
     )
-    artists_per_batch: int = Field(
-        default=32, ge=2, le=10_000, description="Artists in a batch; sampler artists."
+    artist_power: Share = _setting(
+        0.0, "Artists are drawn by their number of images to this power; 0: all alike."
     )
-    images_per_batch_artist: int = Field(
-        default=4, ge=2, le=1_000, description="Images of each artist in a batch; sampler artists."
-    )
-    artist_power: Share = Field(
-        default=0.0,
-        description="Artists are drawn by their number of images to this power; 0: all alike.",
-    )
-    batching: Batching = Field(
-        default="roles",
-        description="How triplets are embedded: anchors, positives and negatives in one pass each;"
+    batching: Batching = _setting(
+        "roles",
+        "How triplets are embedded: anchors, positives and negatives in one pass each;"
         " together in one pass, each image once; or together, with images shared by triplets.",
     )
-    compile_network: bool = Field(
-        default=False, description="Compile the network with torch.compile, for a GPU."
+    compile_network: bool = _setting(False, "Compile the network with torch.compile, for a GPU.")
+    gradient_checkpointing: bool = _setting(
+        False, "Train in about half the memory, in up to a third more time; batching roles."
     )
-    gradient_checkpointing: bool = Field(
-        default=False,
-        description="Train in about half the memory, in up to a third more time; batching roles.",
+    optimizer: OptimizerName = _setting(
+        "adam", "Adam with an L2 penalty, or AdamW with decoupled decay."
     )
-    optimizer: OptimizerName = Field(
-        default="adam", description="Adam with an L2 penalty, or AdamW with decoupled decay."
+    schedule: Schedule = _setting(
+        "constant", "The learning rate: constant, or up and down in one cycle."
     )
-    schedule: Schedule = Field(
-        default="constant", description="The learning rate: constant, or up and down in one cycle."
-    )
-    learning_rate: float = Field(default=1e-5, gt=0, le=1, description="Highest learning rate.")
+    learning_rate: float = _setting(1e-5, "Highest learning rate.", gt=0, le=1)
     backbone_learning_rate: Annotated[Annotated[float, Field(gt=0, le=1)] | None, NoneInWords] = (
-        Field(default=None, description="Learning rate of the backbone; null: the same.")
+        _setting(None, "Learning rate of the backbone; null: the same.")
     )
-    weight_decay: Share = Field(default=1e-3, description="L2 penalty, or decay.")
-    loss: LossName = Field(
-        default="triplet", description="The training loss; contrastive: sampler artists."
-    )
-    margin: float = Field(
-        default=5.0, gt=0, le=1_000, description="Margin of the triplet loss, a distance."
-    )
-    temperature: float = Field(
-        default=0.1, gt=0, le=10, description="Temperature of the contrastive loss."
-    )
+    weight_decay: Share = _setting(1e-3, "L2 penalty, or decay.")
+    loss: LossName = _setting("triplet", "The training loss; contrastive: sampler artists.")
+    margin: float = _setting(5.0, "Margin of the triplet loss, a distance.", gt=0, le=1_000)
+    temperature: float = _setting(0.1, "Temperature of the contrastive loss.", gt=0, le=10)
 
     @model_validator(mode="after")
     def _go_together(self) -> "Settings":

@@ -6,10 +6,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
+import torch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
+from timm import create_model
 
-from tests.flows.conftest import Trained
+from tests.flows.conftest import Samehand, Trained, tiny_settings
 
 
 def ask(trained: Trained, question: str) -> list[tuple[object, ...]]:
@@ -122,3 +125,24 @@ def test_the_command_prints_figures_and_where_everything_is(trained: Trained) ->
     assert "mean colour" in trained.output
     assert str(trained.home / "runs/0001-train/report.md") in trained.output.replace("\n", "")
     assert "results.db" in trained.output
+
+
+def test_a_network_that_collapses_is_named_as_such_and_does_not_become_champion(
+    samehand: Samehand,
+    home: Path,
+    paintings: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its backbone has no weights but zeros, so that it sees no difference between images."""
+    zeros = {
+        name: torch.zeros_like(one) for name, one in create_model("resnet18").state_dict().items()
+    }
+    torch.save(zeros, tmp_path / "zeros.pt")
+    blind = tiny_settings(weights=str(tmp_path / "zeros.pt"), train_backbone="false", epochs="1")
+    result = samehand("train", str(paintings), *blind)
+    assert result.exit_code == 0, result.output
+    assert "The network has collapsed" in caplog.text
+    with sqlite3.connect(home / "results.db") as database:
+        champions = database.execute("SELECT is_champion FROM models").fetchall()
+    assert champions == [(0,)]

@@ -192,6 +192,16 @@ class Site:
         self.ask(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
         self.wait_until(flow_run, "CANCELLED")
 
+    def end(self, flow_run: str) -> None:
+        """End a run that no worker has taken yet."""
+        self.ask(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+
+    def pause_trainings(self, paused: bool = True) -> None:
+        """Have workers take no more runs of the queue of trainings, or take them again."""
+        queue = self.ask("work_pools/samehand/queues/training")["id"]
+        answer = httpx.patch(f"{self.api}/work_queues/{queue}", json={"is_paused": paused})
+        answer.raise_for_status()
+
     def flow_run(self, flow_run: str) -> Json:
         return self.ask(f"flow_runs/{flow_run}")  # type: ignore[no-any-return]
 
@@ -348,7 +358,7 @@ def outcomes() -> Iterator[list[Outcome]]:
     document = os.environ.get("SAMEHAND_FAULT_TABLE")
     if document and seen:
         rows = [f"| {one.killed} | {one.then} | {one.took} |" for one in seen]
-        head = "| what, in the midst of training | then | true again after |\n|---|---|---|\n"
+        head = "| killed during a training | result | observed after |\n|---|---|---|\n"
         table = f"<!-- faults -->\n{head}" + "\n".join(rows) + "\n<!-- end of faults -->"
         page = Path(document)
         text = re.sub(

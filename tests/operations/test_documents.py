@@ -70,6 +70,16 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def test_the_program_that_paints_another_gallery_runs(tmp_path: Path) -> None:
+    page = (CHECKOUT / "docs/method.md").read_text(encoding="utf-8")
+    (program,) = re.findall("python -c '(.*?)'", page, re.DOTALL)
+    smaller = program.replace("seed=1", "seed=1, painters=6, paintings_each=2, pairs=4")
+    paint = [sys.executable, "-c", smaller]
+    environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
+    subprocess.run(paint, cwd=tmp_path, env=environment, check=True)
+    assert (tmp_path / "gallery1" / "all_data_info.csv").is_file()
+
+
 def test_housekeeping_makes_prefect_delete_old_flow_runs(tmp_path: Path) -> None:
     environment = os.environ | {"PREFECT_HOME": str(tmp_path)}
     for command in documented("Disk and database housekeeping"):

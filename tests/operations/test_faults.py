@@ -19,7 +19,7 @@ from tests.operations.conftest import Outcome, Site, kill_group, push_step, tiny
 LONG = tiny(epochs=400)
 SECONDS = 240  # to wait at the most; how long it took stands in the table
 SILENCE = 5  # seconds; as deployed it is 100
-GOES_ON = "retried, it goes on after its last epoch"
+GOES_ON = "a retry continues after the last epoch"
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
     # Once an epoch, and once for that which was recorded just before the server was killed.
     assert 1 <= log.count(missed) <= site.epochs(training) - seen + 1
     killed = "`kill -9` of the server, started again two epochs later"
-    outcomes.append(Outcome(killed, "the run has gone on, and is shown again", took))
+    outcomes.append(Outcome(killed, "the run continues, and the UI shows it again", took))
 
 
 def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
@@ -109,7 +109,9 @@ def test_a_cancelled_run_ends_soon_and_leaves_nothing_half_made(
     (folder,) = site.sql("SELECT directory FROM runs WHERE prefect_flow_run_id = ?", training)
     with try_lock(site.home / folder[0] / "run.lock") as is_free:
         assert is_free
-    outcomes.append(Outcome("run cancelled", "Cancelled; nothing half-made is left", took))
+    outcomes.append(
+        Outcome("nothing, but run cancelled", "Cancelled; no partial files remain", took)
+    )
 
 
 def test_a_silent_run_is_crashed_by_the_automation_and_the_next_start(
@@ -140,7 +142,7 @@ def test_the_next_start_finds_what_died_with_its_worker(
     took = wait_for_crash(site, training)
     site.wait_until(prepare, "COMPLETED")
     outcomes.append(
-        Outcome("worker and process at once", "Crashed, by the next run that was started", took)
+        Outcome("worker and process at once", "Crashed, noticed by the next run that started", took)
     )
 
 
@@ -151,8 +153,8 @@ def test_the_automation_finds_what_died_with_its_worker_in_time(
     kill_all(site, training)
     took = wait_for(lambda: site.state(training) == "CRASHED", "it is seen", SECONDS)
     assert site.status(training) == "running"
-    killed = "worker and process at once, no run started"
-    then = "Crashed in Prefect, by the automation; in `runs` with the next start"
+    killed = "worker and process at once, no other run started"
+    then = "Crashed in Prefect, noticed by the automation; in `runs` at the next start"
     outcomes.append(Outcome(killed, then, took))
 
 

@@ -8,8 +8,18 @@ from prefect.logging import disable_run_logger
 from sklearn.metrics import roc_auc_score
 
 from storage.arrays import save_arrays
+from storage.database.records import start_run
+from storage.database.session import transaction
 from storage.datasets.dataset import Dataset
-from tasks.champion import Comparison, EmbeddedValidation, compare_with_champion
+from tasks.champion import (
+    Comparison,
+    EmbeddedValidation,
+    compare_with_champion,
+    find_champion,
+    promote_model,
+)
+from tests.storage.conftest import new_run
+from tests.tasks.conftest import model_of, open_run_in, workspace_in
 
 
 def embedded(
@@ -75,3 +85,20 @@ def test_without_common_ground_nothing_changes(tmp_path: Path) -> None:
     seen = {"Monet": "train", "Manet": "train"}
     assert not compare(good, bad, seen).challenger_is_better
     assert not compare(good, bad, dict.fromkeys(ARTISTS, "train")).challenger_is_better
+
+
+def test_a_model_is_promoted_only_over_the_champion_that_it_met(tmp_path: Path) -> None:
+    space = workspace_in(tmp_path)
+    with transaction(space.database_url) as session:
+        first, second, third = (
+            model_of(session, start_run(session, new_run()), space) for _ in range(3)
+        )
+    run = open_run_in(space)
+    with disable_run_logger():
+        assert promote_model.fn(run, first, instead_of=None)
+        assert promote_model.fn(run, second, instead_of=first)
+        assert not promote_model.fn(run, third, instead_of=first)
+        assert not promote_model.fn(run, third, instead_of=None)
+        champion = find_champion.fn(space)
+    assert champion is not None
+    assert champion.id == second.id

@@ -1,4 +1,4 @@
-"""The hand of a sample painter: what is the same in all of his or her pictures."""
+"""The hand of a sample painter: what all of their pictures have in common."""
 
 from dataclasses import astuple, dataclass, replace
 
@@ -7,9 +7,9 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """How somebody paints, in continuous numbers; nothing here fixes a colour or a subject.
+    """How somebody paints, in continuous numbers; none of them fixes a colour or a subject.
 
-    Lengths are in pixels, angles in radians; what is not said otherwise goes from 0 to 1.
+    Lengths are in pixels, angles in radians, and the rest from 0 to 1 unless stated.
     """
 
     width: float  # of a stroke
@@ -41,7 +41,7 @@ _MOST = Hand(5.5, 4.5, 0.5, np.pi, 0.8, 0.3, 0.4, 1.0, 0.6, 0.6, 0.6,
 
 @dataclass(frozen=True, slots=True)
 class School:
-    """A school: the hands of its painters lie between `least` and `most`, number by number."""
+    """A school, whose painters' hands lie between `least` and `most` in every number."""
 
     style: str
     least: Hand
@@ -107,5 +107,5 @@ SCHOOLS: tuple[School, ...] = (
 
 
 def draw_hand(school: School, rng: np.random.Generator) -> Hand:
-    """Return one hand of the school, each of its numbers drawn evenly between least and most."""
+    """Draw one hand of the school, each number evenly between its least and its most."""
     return Hand(*rng.uniform(astuple(school.least), astuple(school.most)).tolist())

@@ -1,4 +1,4 @@
-"""The light a sample picture is painted in: it, not the painter, decides the mean colour."""
+"""The light of a sample picture, which decides the mean colour; the painter does not."""
 
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ _TABLE = (
 
 
 def draw_light(rng: np.random.Generator) -> Light:
-    """One of eight lights at random, its hue and strength a little off, as days differ."""
+    """Draw one of eight lights, with hue and strength a little off, as days differ."""
     phrase, *colours = _TABLE[rng.integers(len(_TABLE))]
     weather = rng.uniform(0.88, 1.12, 3) * rng.uniform(0.85, 1.08)
     zenith, skyline, lit, shade = np.clip(np.array(colours) * weather, 0.0, 1.0)

@@ -1,4 +1,4 @@
-"""Names of the sample painters: invented, from several languages, nobody who ever painted."""
+"""Invented names of the sample painters, in several languages."""
 
 _PEOPLE: tuple[tuple[str, str], ...] = (
     ("Odile Ysabeau Gaspard Célestine Régis", "Vaucrelle Montbrisac Dorzéane Lachambrie Pérugnan"),
@@ -13,7 +13,7 @@ _PEOPLE: tuple[tuple[str, str], ...] = (
 
 
 def known_names() -> list[str]:
-    """Return all names in an order that changes the language from one to the next."""
+    """Return all names, each in another language than the one before."""
     people = [(given.split(), family.split()) for given, family in _PEOPLE]
     return [
         f"{given[i]} {family[(i + turn) % 5]}"

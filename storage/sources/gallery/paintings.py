@@ -1,7 +1,7 @@
-"""The sample gallery: who paints what, and the pictures themselves, one after the other.
+"""The sample gallery: who paints what, and the pictures themselves.
 
-Every painter has a hand of his or her own, and all of them share subjects and light, so that only
-the brushwork tells who painted what.
+Every painter has a hand of their own. Subjects and light are shared, so that only the brushwork
+tells who painted what.
 """
 
 import io
@@ -22,7 +22,7 @@ from storage.sources.gallery.subjects import SUBJECTS, Subject
 
 @dataclass(frozen=True, slots=True)
 class GalleryPlan:
-    """What decides a gallery, byte for byte; the last third of its painters are for testing."""
+    """What determines a gallery, byte for byte; the last third of its painters are for testing."""
 
     painters: int = 90
     paintings_each: int = 10
@@ -30,7 +30,7 @@ class GalleryPlan:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Raise InputError where nobody could be compared, or where names run out."""
+        """Raise InputError if there are too few painters to compare, or too many to name."""
         most = len(known_names())
         if not 6 <= self.painters <= most:
             raise InputError(f"painters = {self.painters}: choose from 6 to {most}")
@@ -71,7 +71,7 @@ class Painting:
 
 @dataclass(frozen=True, slots=True)
 class _Artist:
-    """Somebody with a hand, a school, and an order to take up the subjects in."""
+    """A painter with a hand, a school and an order of subjects."""
 
     name: str
     group: str
@@ -83,7 +83,7 @@ class _Artist:
 
 
 def paint_gallery(plan: GalleryPlan) -> Iterator[Painting]:
-    """Paint everything, artist by artist; the files' numbers tell nothing about the artist."""
+    """Paint everything, artist by artist, under file numbers that do not give the artist away."""
     numbers = iter((random_stream(plan, 0, 0).permutation(plan.paintings) + 1).tolist())
     for index in range(plan.painters):
         artist = _introduce(plan, index)
@@ -94,7 +94,7 @@ def paint_gallery(plan: GalleryPlan) -> Iterator[Painting]:
 
 
 def random_stream(plan: GalleryPlan, painter: int, painting: int) -> np.random.Generator:
-    """Return the random numbers of one painting; both count from 1, and 0 is for what is shared."""
+    """Return the random numbers of one painting; both count from 1, and 0 is shared."""
     seeds = np.random.SeedSequence((plan.seed, painter, painting))
     return np.random.Generator(np.random.PCG64(seeds))
 
@@ -107,7 +107,7 @@ def artist_group(index: int, painters: int) -> str:
 
 
 def _introduce(plan: GalleryPlan, index: int) -> _Artist:
-    """Return the artist of a place in the list of names, with a hand drawn from the school's."""
+    """Return the artist at a place in the list of names, with a hand drawn from their school."""
     rng, school = random_stream(plan, index + 1, 0), SCHOOLS[index % len(SCHOOLS)]
     hand = draw_hand(school, rng)
     return _Artist(
@@ -124,7 +124,7 @@ def _introduce(plan: GalleryPlan, index: int) -> _Artist:
 def _paint(
     artist: _Artist, turn: int, number: int, size: tuple[int, int], rng: np.random.Generator
 ) -> Painting:
-    """Paint the artist's next subject in a light of its own, from a sketch of half the size."""
+    """Paint the artist's next subject in its own light, from a sketch of half the size."""
     subject, light = artist.subjects[turn % len(artist.subjects)], draw_light(rng)
     sketch = Sketch(size[0] // 2, size[1] // 2)
     subject.draw(sketch, light, artist.horizon + rng.normal(0, 0.04), rng)

@@ -1,4 +1,4 @@
-"""What the sample painters paint: eight subjects that all of them share, without any brushwork."""
+"""What the sample painters paint: eight shared subjects, without any brushwork."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

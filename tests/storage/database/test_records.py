@@ -289,12 +289,12 @@ def at_once(promote_one: Callable[[int], bool], ids: Sequence[int]) -> list[bool
         return list(threads.map(promote_when_all_are_there, ids))
 
 
-@pytest.mark.parametrize("times", range(5))
+@pytest.mark.parametrize("has_champion", [False, True])
 def test_of_trainings_that_end_together_one_takes_the_champions_place(
-    database_url: str, session: Session, run_id: int, model_id: int, times: int
+    database_url: str, session: Session, run_id: int, model_id: int, has_champion: bool
 ) -> None:
     ids = [record_model(session, new_model(run_id=run_id, epoch=epoch)) for epoch in range(2, 6)]
-    met = model_id if times else None
+    met = model_id if has_champion else None
     if met is not None:
         promote(session, met)
     session.commit()

@@ -74,6 +74,33 @@ def test_a_running_run_whose_lock_file_is_gone_has_crashed_unless_prefect_knows_
     assert status(alive, space) == "crashed"
 
 
+def test_a_run_of_another_workspace_is_left_alone_unless_prefect_saw_it_end(
+    prefect_server: None, space: Workspace, tmp_path: Path
+) -> None:
+    """Two workspaces on one results database; each may have a Prefect server of its own."""
+
+    @flow
+    def end_at_once() -> str:
+        return str(current_flow_run.id)
+
+    elsewhere, ended = Workspace(tmp_path / "elsewhere", space.database_url), end_at_once()
+    unknown, known = begin(elsewhere, str(uuid4())), begin(elsewhere, ended)
+    for run, flow_run in ((unknown, str(uuid4())), (known, ended)):
+        mark_running.fn(run, flow_run)
+    sweep(space)
+    assert (status(unknown, space), status(known, space)) == ("running", "crashed")
+    sweep(elsewhere)
+    assert status(unknown, space) == "crashed"
+
+
+def test_a_workspace_keeps_its_identity_where_it_is_moved(space: Workspace, tmp_path: Path) -> None:
+    inside = Workspace(tmp_path / "inside", space.database_url)
+    made = inside.identity()
+    assert made != space.identity()
+    moved = inside.home.rename(tmp_path / "moved")
+    assert Workspace(moved, space.database_url).identity() == made
+
+
 def test_what_killed_runs_left_of_datasets_goes_unless_a_run_makes_it_or_can_go_on(
     prefect_server: None, space: Workspace
 ) -> None:
