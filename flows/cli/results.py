@@ -79,10 +79,10 @@ def runs(session: "Session") -> "pd.DataFrame":
 
 @table("name", "value")
 def run(session: "Session", run: Number) -> "pd.DataFrame":
-    """Print all that is recorded of a run, with its settings."""
+    """Print all that is recorded of a run, its settings and processes too."""
     from storage.database import questions, results
 
-    return questions.describe_run(results.find_run(session, run))
+    return questions.describe_run(session, results.find_run(session, run))
 
 
 @table(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased
 from storage.database import views
 from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
 from storage.database.results import frame, has_same_files, threshold_of
-from storage.database.tables import Artist, Dataset, Image, Model, RejectedImage, Run
+from storage.database.tables import Artist, Dataset, Image, Model, RejectedImage, Run, RunProcess
 from storage.errors import InputError
 
 METRICS = (
@@ -190,15 +190,17 @@ def baselines(session: Session, evaluation_id: int) -> pd.DataFrame:
     return frame(session, select(*columns).where(of_evaluation).order_by(Baseline.id))
 
 
-def describe_run(run: Run) -> pd.DataFrame:
-    """Return all that is recorded of a run, its settings too, one value a row."""
+def describe_run(session: Session, run: Run) -> pd.DataFrame:
+    """Return all that is recorded of a run and of the processes that worked on it, by name."""
     values = {column.name: getattr(run, column.name) for column in Run.__table__.columns}
-    nested = {
-        f"{name}.{key}": value
-        for name in ("settings", "library_versions")
-        for key, value in values.pop(name).items()
-    }
-    rows = [(name, value) for name, value in (values | nested).items() if value is not None]
+    settings, libraries = values.pop("settings"), values.pop("library_versions")
+    values |= {f"settings.{name}": value for name, value in settings.items()}
+    values |= {f"library_versions.{name}": value for name, value in libraries.items()}
+    processes = select(RunProcess).where(RunProcess.run_id == run.id).order_by(RunProcess.id)
+    for number, process in enumerate(session.scalars(processes), 1):
+        for name in ("started_at", "host", "device", "precision", "code_version"):
+            values[f"process_{number}.{name}"] = getattr(process, name)
+    rows = [(name, value) for name, value in values.items() if value is not None]
     return pd.DataFrame(rows, columns=["name", "value"], dtype=object)
 
 
