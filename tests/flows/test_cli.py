@@ -156,6 +156,14 @@ def test_hints_name_a_command_that_works(
     assert this_command() == again
 
 
+def test_a_tilde_in_the_workspace_is_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SAMEHAND_HOME", "~/paintings")
+    assert workspace().home == tmp_path / "paintings"
+
+
 def test_this_machine_is_asked_without_a_proxy() -> None:
     environment = {
         "HTTP_PROXY": "http://proxy:1",
