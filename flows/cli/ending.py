@@ -183,7 +183,10 @@ def _end_in_prefect(
 
 
 def _end_tasks(client: "SyncPrefectClient", flow_run_ids: list[UUID], end: End) -> None:
-    """End the task runs that Prefect still shows as running."""
+    """End the task runs that Prefect still shows as running.
+
+    It hears of them late: one that begins at this very moment may stay as it is.
+    """
     from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
     from prefect.states import Cancelled, Crashed
 
