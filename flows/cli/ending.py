@@ -65,6 +65,7 @@ class Ending:
         for number in ENDS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
+        sys.unraisablehook = _tell_errors
         # C writes here at once, even while the main thread is in a call that takes long.
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         threading.Thread(target=self._watch, args=[reader], daemon=True).start()
@@ -141,6 +142,12 @@ class Ending:
                     _end_in_prefect(client, flow_run_id, end, status)
                 known = statuses
             _end_tasks(client, ids, end)
+
+
+def _tell_errors(lost: "sys.UnraisableHookArgs") -> None:
+    """Leave out signals that Prefect raised where nothing can be raised: the thread heard them."""
+    if isinstance(lost.exc_value, Exception):
+        sys.__unraisablehook__(lost)
 
 
 def _inner_runs(client: "SyncPrefectClient", flow_run_id: UUID) -> list[UUID]:

@@ -2,7 +2,9 @@
 
 import atexit
 import os
+import re
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from urllib.error import HTTPError
 
 LOOPBACK = ("127.0.0.1", "localhost")
 STARTUP_SECONDS = 180  # a fresh Prefect home on a small machine takes a minute
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 10
 STOP_SECONDS = 5
 
 # Ends when its standard input does. That is a pipe from samehand, which the system closes however
@@ -63,8 +65,8 @@ class TemporaryServer:
         while not answers(self.url, seconds=1):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.log.seek(0)
-                *_, last = self.log.read().decode(errors="replace").splitlines() or [""]
-                raise ServerError(f"Prefect's temporary server did not start: {last}")
+                cause = cause_in(self.log.read().decode(errors="replace"))
+                raise ServerError(f"Prefect's temporary server did not start: {cause}")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -124,9 +126,20 @@ def answers(url: str, seconds: float) -> bool:
         urllib.request.urlopen(f"{url}/health", timeout=seconds).close()
     except HTTPError:
         return True
-    except OSError:
-        return False
+    except OSError as error:  # Prefect may know the certificate
+        return isinstance(getattr(error, "reason", None), ssl.SSLError)
     return True
+
+
+def cause_in(log: str) -> str:
+    """Return the line of a server's log that says why it ended: its last error, or its last line.
+
+    >>> cause_in("starting\\nsqlite3.OperationalError: unable to open database file\\nExiting.")
+    'sqlite3.OperationalError: unable to open database file'
+    """
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(\w+\.)*\w+(Error|Exception): ", line)]
+    return (errors or lines or ["it ended without a message"])[-1]
 
 
 def bypass_proxies(environment: MutableMapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 
 from storage.database import views
 from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
-from storage.database.results import frame, threshold_of
+from storage.database.results import frame, has_same_files, threshold_of
 from storage.database.tables import Artist, Dataset, Image, Model, RejectedImage, Run
 from storage.errors import InputError
 
@@ -37,6 +37,7 @@ METRICS = (
 DISTANCES = (0, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2)
 """Where a calibration is shown, in thresholds."""
 SUGGESTED = 5
+ALIKE = 0.7
 
 
 def hardest_of_artist(session: Session, evaluation_id: int, name: str, limit: int) -> pd.DataFrame:
@@ -94,7 +95,7 @@ def find_name(names: Sequence[str], wanted: str, none: str) -> str:
         some = ", ".join(sorted(found)[:SUGGESTED]) + (", …" if len(found) > SUGGESTED else "")
         raise InputError(f"{wanted!r} is part of {len(found)} names: {some}; give more of it")
     parts = {name: {plain[name], *re.split(r"[\W_]+", plain[name])} for name in names}
-    alike = {*get_close_matches(asked, set().union(*parts.values()), SUGGESTED)}
+    alike = {*get_close_matches(asked, set().union(*parts.values()), SUGGESTED, ALIKE)}
     meant = [name for name in names if parts[name] & alike][:SUGGESTED]
     raise InputError(
         f"{none} {wanted!r}" + (f"; did you mean {', '.join(meant)}?" if meant else "")
@@ -122,15 +123,10 @@ def changes(session: Session, before: Evaluation, after: Evaluation) -> pd.DataF
         was, now = getattr(before, metric), getattr(after, metric)
         if was is not None or now is not None:
             rows.append((metric, was, now, None if None in (was, now) else now - was))
-    if before.split == after.split and _has_same_files(session, before, after):
+    is_scored = before.split is None  # then files go by their names alone
+    if before.split == after.split and (is_scored or has_same_files(session, before, after)):
         rows.append(("flipped_pairs", None, None, _count_flipped(session, before.id, after.id)))
     return pd.DataFrame(rows, columns=["metric", "before", "after", "difference"])
-
-
-def _has_same_files(session: Session, before: Evaluation, after: Evaluation) -> bool:
-    """Whether two datasets hold the same files, maybe in two places; scored files go by names."""
-    one, other = (session.get_one(Dataset, each.dataset_id) for each in (before, after))
-    return before.split is None or one.content_hash == other.content_hash
 
 
 def _count_flipped(session: Session, before: int, after: int) -> int | None:

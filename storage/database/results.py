@@ -289,6 +289,12 @@ def last_evaluation(
     return session.scalars(_evaluations_of(model_id, split, *there)).first()
 
 
+def has_same_files(session: Session, one: Evaluation, other: Evaluation) -> bool:
+    """Return whether two evaluations are of the same files, wherever these lie."""
+    hashes = [session.get_one(Dataset, each.dataset_id).content_hash for each in (one, other)]
+    return hashes[0] == hashes[1]
+
+
 def evaluation_before_run(session: Session, model_id: int, run_id: int) -> Evaluation | None:
     """Return the latest complete test evaluation of a model by another run of the same source."""
     source = select(Run.source).where(Run.id == run_id).scalar_subquery()

@@ -75,7 +75,7 @@ def _rivals(
 
 
 def _earlier(session: Session, name: str, row: Evaluation, evaluation: Evaluation) -> Contender:
-    is_same = row.dataset_id == evaluation.dataset_id
+    is_same = results.has_same_files(session, row, evaluation)
     name = name if is_same else f"{name}, on other paintings"
     return _contender(session, name, row)
 

@@ -1,6 +1,7 @@
 """The command line: a user's mistake is one line and exit status 2; answers come in three forms."""
 
 import csv
+import doctest
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
@@ -17,9 +19,14 @@ import yaml
 from PIL import Image
 from typer.testing import Result
 
+from flows import prefect_plugin
+from flows.cli import printing, server
 from flows.cli.compare import compare_images
 from flows.cli.printing import readable
+from flows.cli.running import this_command
 from flows.environment import workspace
+from storage import csv_cells
+from storage.database import questions
 from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
 
 
@@ -135,6 +142,37 @@ def test_a_file_of_pairs_is_not_overwritten_by_its_scores(
     assert pairs.read_text().endswith("0,a.png,b.png\n")
 
 
+@pytest.mark.parametrize("module", [csv_cells, prefect_plugin, printing, questions, server])
+def test_the_examples_are_right(module: ModuleType) -> None:
+    outcome = doctest.testmod(module)
+    assert outcome.attempted > 0
+    assert outcome.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "again"), [("-c", "samehand"), ("/opt/venv/bin/samehand", "/opt/venv/bin/samehand")]
+)
+def test_hints_name_a_command_that_works(
+    typed: str, again: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", [typed])
+    assert this_command() == again
+
+
+def test_this_machine_is_asked_without_a_proxy() -> None:
+    environment = {
+        "HTTP_PROXY": "http://proxy:1",
+        "no_proxy": "intern",
+        "ALL_PROXY": "socks5://p:1",
+    }
+    server.bypass_proxies(environment)
+    assert environment == {
+        "HTTP_PROXY": "http://proxy:1",
+        "NO_PROXY": "127.0.0.1,localhost",
+        "no_proxy": "intern,127.0.0.1,localhost",
+    }
+
+
 def test_the_version_is_printed(samehand: Samehand) -> None:
     assert samehand("--version").stdout == f"samehand {version('samehand')}\n"
 
@@ -159,7 +197,7 @@ def test_a_faulty_table_is_one_line_before_anything_starts(
 def test_a_prefect_server_that_is_away_is_one_line_with_a_remedy(tmp_path: Path) -> None:
     nobody = "http://127.0.0.1:9/api"
     done = subprocess.run(
-        [str(Path(sys.executable).parent / "samehand"), "train"],
+        [sys.executable, "-c", "from flows.cli import main; main()", "train"],
         env=environment_of(tmp_path / "home") | {"PREFECT_API_URL": nobody},
         capture_output=True,
         text=True,

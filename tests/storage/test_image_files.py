@@ -62,9 +62,7 @@ def test_many_threads_read_one_archive_at_once(tmp_path: Path) -> None:
         ("n" * 300, "longer than 255 bytes"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_its_reason(
-    tmp_path: Path, file: str, reason: str
-) -> None:
+def test_unreadable_files_are_named_with_a_reason(tmp_path: Path, file: str, reason: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "circle.jpg").symlink_to("circle.jpg")
     zipped(tmp_path / "train.zip", {"1.jpg": b"one"})
@@ -107,7 +105,7 @@ def test_a_member_whose_name_is_utf_8_without_saying_so_is_found(tmp_path: Path)
     assert read_image(tmp_path, "train.zip/café.jpg") == b"one"
 
 
-def test_of_two_members_that_differ_in_case_each_is_found_by_its_own_name(tmp_path: Path) -> None:
+def test_members_that_differ_only_in_case_are_found_by_their_exact_names(tmp_path: Path) -> None:
     zipped(tmp_path / "a.zip", {"1.jpg": b"one", "1.JPG": b"two"})
     assert read_image(tmp_path, "a.zip/1.JPG") == b"two"
     with pytest.raises(InputError, match=r"1\.Jpg: there is no such file in the zip file a\.zip"):
@@ -130,7 +128,7 @@ def test_a_part_of_a_split_zip_file_is_explained(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="a file of Linux alone")
-def test_an_error_of_input_and_output_is_not_the_images_fault() -> None:
+def test_an_input_output_error_is_not_the_images_fault() -> None:
     with pytest.raises(UnavailableError, match="Input/output error"):
         read_image(Path("/proc/self"), "mem")
 

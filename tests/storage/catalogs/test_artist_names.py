@@ -4,7 +4,7 @@ import pytest
 from storage.catalogs.artist_names import fold_name, is_nobody, tidy_artist_names
 
 
-def test_names_are_composed_and_lose_the_blanks_around_them() -> None:
+def test_names_are_composed_and_stripped() -> None:
     names = pd.Series(["Paul Ce\u0301zanne", " Fyodor Solntsev", "Paul C\u00e9zanne "], dtype="str")
     assert tidy_artist_names(names[:2]).tolist() == ["Paul C\u00e9zanne", "Fyodor Solntsev"]
 
@@ -67,10 +67,10 @@ def test_different_artists_stay_different(one: str, other: str) -> None:
         *("nan", "N/A", "None", "null", "Various Artists", "Unidentified", "Anonyme", "佚名"),
     ],
 )
-def test_a_name_of_nobody_is_told_from_an_artists(name: str) -> None:
+def test_names_that_mean_unknown_are_recognised(name: str) -> None:
     assert is_nobody(name)
 
 
 @pytest.mark.parametrize("name", ["Nan Goldin", "Anon Pairot", "Nona", "Master of Frankfurt", "?"])
-def test_an_artist_is_somebody(name: str) -> None:
+def test_names_of_artists_do_not_mean_unknown(name: str) -> None:
     assert not is_nobody(name)

@@ -75,7 +75,7 @@ def test_an_artist_in_two_splits_is_refused_with_both_rows() -> None:
     assert "row 4: the artist 'Monet' is in test here and in train in row 2" in message
 
 
-def test_excluded_images_are_beside_any_split() -> None:
+def test_excluded_images_may_stand_beside_any_split() -> None:
     rows = [("Monet", "1.jpg", "excluded"), ("Monet", "2.jpg", "test"), ("Monet", "3.jpg", "")]
     catalog = build_catalog(Path(), images_of(*rows), SOURCE)
     assert catalog.images["split"].tolist() == ["excluded", "test", ""]
@@ -109,7 +109,7 @@ def test_images_by_nobody_are_excluded_and_counted() -> None:
     )
 
 
-def test_spellings_of_a_single_image_each_stop_nothing_and_stay_two_artists() -> None:
+def test_spellings_with_one_image_each_are_allowed_and_stay_apart() -> None:
     rows = [("Evening", "1.jpg", ""), ("Evening ", "2.jpg", ""), ("evening", "3.jpg", "")]
     images = build_catalog(Path(), images_of(*rows), SOURCE).images
     assert images["artist_name"].tolist() == ["Evening", "Evening ", "evening"]
@@ -144,7 +144,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 @settings(max_examples=40, deadline=None)  # two shared cores keep no time
 @given(titles=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8))
-def test_whatever_is_written_is_read_back(
+def test_written_catalogs_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, titles: list[tuple[str, str]]
 ) -> None:
     path = tmp_path_factory.mktemp("catalog") / "catalog.csv"
@@ -157,7 +157,7 @@ def test_whatever_is_written_is_read_back(
     pd.testing.assert_frame_equal(read_catalog(path), expected)
 
 
-def test_a_catalog_edited_into_disorder_is_refused(tmp_path: Path) -> None:
+def test_a_badly_edited_catalog_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "catalog.csv"
     write_catalog(images_of(("Monet", "1.jpg", "")), path)
     lines = path.read_bytes().splitlines()

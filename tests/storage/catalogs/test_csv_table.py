@@ -30,7 +30,7 @@ def test_line_ends_of_every_system_are_read(tmp_path: Path, newline: str) -> Non
     assert table.to_numpy().tolist() == [["1", "2"], ["3", "4"]]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_column(tmp_path: Path) -> None:
     assert list(read_csv_table(written(tmp_path, b"\xef\xbb\xbfa,b\n1,2\n"))) == ["a", "b"]
 
 
@@ -60,9 +60,7 @@ def test_columns_without_a_name_are_left_out(tmp_path: Path) -> None:
         ("a,b\n1,2\n".encode("utf-16"), "line 1: not UTF-8"),
     ],
 )
-def test_what_cannot_be_read_without_doubt_is_refused(
-    tmp_path: Path, content: str | bytes, message: str
-) -> None:
+def test_doubtful_files_are_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
     path = written(tmp_path, content)
     with pytest.raises(InputError, match=message) as refusal:
         read_csv_table(path, required=("a", "b"))
@@ -70,6 +68,6 @@ def test_what_cannot_be_read_without_doubt_is_refused(
     assert "\n" not in str(refusal.value)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.csv: cannot be read \(No such file"):
         read_csv_table(tmp_path / "none.csv")

@@ -8,7 +8,7 @@ def test_a_rank_is_the_hash_of_seed_purpose_and_name() -> None:
     assert draw_rank(7, "test", "Zoë") == hashlib.sha256("7:test:Zoë".encode()).hexdigest()
 
 
-def test_a_known_draw_comes_out_as_ever() -> None:
+def test_a_known_draw_never_changes() -> None:
     names = ["Abel", "Bea", "Cyd", "Dov", "Eve"]
     assert draw_names(names, 2, seed=0, purpose="validation") == ["Bea", "Cyd"]  # by sha256sum
 

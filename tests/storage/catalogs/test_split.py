@@ -188,7 +188,7 @@ def test_a_stated_split_of_artists_that_are_too_small_is_refused() -> None:
 
 
 @pytest.mark.parametrize("wanted", [-1, 1.5, float("nan"), float("inf")])
-def test_numbers_of_artists_that_mean_nothing_are_refused(wanted: float) -> None:
+def test_impossible_numbers_of_artists_are_refused(wanted: float) -> None:
     with pytest.raises(InputError, match="test_artists"):
         SplitRules(0, wanted)
 
@@ -292,7 +292,7 @@ def test_the_first_images_of_each_artist_are_tested() -> None:
     assert images["split"].tolist() == expected
 
 
-def test_a_source_of_unseen_artists_alone_is_all_for_the_test() -> None:
+def test_a_source_of_unseen_artists_only_is_all_tested() -> None:
     images = continue_split(catalog_of([*"XXYYZZ"]), KNOWN, SplitRules(2, 2))
     assert images["split"].tolist() == ["test"] * 6
 
@@ -302,7 +302,7 @@ def test_a_source_without_unseen_artists_is_refused() -> None:
         continue_split(catalog_of([*"ABCDABCD", *"EE"]), KNOWN, SplitRules(2, 2))
 
 
-def test_where_no_setting_could_help_more_artists_are_asked_for() -> None:
+def test_if_no_setting_helps_the_message_asks_for_more_artists() -> None:
     with pytest.raises(InputError, match=r"of the 5 artists .* 2 are needed; add artists$"):
         split_catalog(catalog_of([*"ABCDEABCDE"]), SplitRules(2, 2))
 
@@ -323,7 +323,7 @@ def test_a_share_of_few_artists_is_two_of_them() -> None:
 
 
 @pytest.mark.parametrize("folds", [2, 3, 4])
-def test_folds_part_the_artists_and_each_is_the_test_once(folds: int) -> None:
+def test_folds_divide_the_artists_and_each_is_tested_once(folds: int) -> None:
     names = [f"artist {number}" for number in range(13)]
     catalog = catalog_of([name for name in names for _ in range(2)])
     tested: list[str] = []
@@ -337,12 +337,12 @@ def test_folds_part_the_artists_and_each_is_the_test_once(folds: int) -> None:
 
 
 @pytest.mark.parametrize("fold", [0, 4])
-def test_a_fold_that_there_is_not_is_refused(fold: int) -> None:
+def test_a_fold_out_of_range_is_refused(fold: int) -> None:
     with pytest.raises(InputError, match=r"^fold is .*; give one of the 3 folds"):
         SplitRules(2, 2, folds=3, fold=fold)
 
 
-def test_folds_are_refused_where_the_source_names_its_splits() -> None:
+def test_folds_are_refused_if_the_source_names_its_splits() -> None:
     catalog = catalog_of(["A", "A", "B", "B"]).assign(split="train")
     with pytest.raises(InputError, match=r"^folds: the source names its own splits"):
         split_catalog(catalog, SplitRules(2, 2, folds=2))

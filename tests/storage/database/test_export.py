@@ -1,17 +1,19 @@
 """Exported pairs are those of `pair_results`; questions of an artist and an image find theirs."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Evaluation
 from storage.database.export import export_pairs
 from storage.database.pair_rows import PairColumns
-from storage.database.questions import hardest_of_artist, pairs_of_image
+from storage.database.questions import find_name, hardest_of_artist, pairs_of_image
 from storage.database.records import complete_evaluation, write_pairs
 from storage.database.results import pairs
 from storage.errors import InputError
@@ -77,6 +79,46 @@ def test_the_pairs_of_an_image_are_on_either_side(judged: Session, evaluation_id
     assert pairs_of_image(judged, evaluation_id, "found.jpg", 10)["pair_index"].tolist() == [2]
     with pytest.raises(InputError, match=r"no image 'x\.jpg'"):
         pairs_of_image(judged, evaluation_id, "x.jpg", 10)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        ("Claude Monet", "Claude Monet"),
+        ("claude monet", "Claude Monet"),
+        ("MONET", "Claude Monet"),
+        ("e\u0301douard", "\u00c9douard Manet"),  # as macOS writes it
+        ("a/34", "a/34.jpg"),
+        ("34", "a/34.jpg"),  # the whole name without its end goes before a part
+        ("134", "a/134.jpg"),
+    ],
+)
+def test_a_name_is_found_by_a_part_that_no_other_has(wanted: str, found: str) -> None:
+    names = ["Claude Monet", "\u00c9douard Manet", "Rosa Bonheur", "a/34.jpg", "a/134.jpg"]
+    assert find_name(names, wanted, "there is no") == found
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        ("an", "'an' is part of 2 names: Anna Ancher, Manet; give more of it"),
+        ("Anker", "there is no 'Anker'; did you mean Anna Ancher?"),
+        ("xyz", "there is no 'xyz'"),
+    ],
+)
+def test_a_name_that_is_not_found_is_told_with_what_is_like_it(wanted: str, told: str) -> None:
+    with pytest.raises(InputError, match=re.escape(told)):
+        find_name(["Manet", "Anna Ancher"], wanted, "there is no")
+
+
+def test_a_formula_in_an_exported_name_is_text(
+    judged: Session, evaluation_id: int, tmp_path: Path
+) -> None:
+    judged.execute(text("UPDATE artists SET name = '=cmd()' WHERE name = 'Vermeer'"))
+    export_pairs(judged, evaluation_id, tmp_path / "pairs.csv")
+    assert set(pd.read_csv(tmp_path / "pairs.csv")["artist_a"]) == {"'=cmd()", "Hals"}
+    export_pairs(judged, evaluation_id, tmp_path / "pairs.parquet")
+    assert set(pd.read_parquet(tmp_path / "pairs.parquet")["artist_a"]) == {"=cmd()", "Hals"}
 
 
 def test_who_is_in_no_pair_is_told_by_the_split(

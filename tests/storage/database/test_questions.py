@@ -28,6 +28,7 @@ from storage.database.records import (
     write_pairs,
 )
 from storage.database.tables import Epoch, SweepDifference, SweepTraining
+from storage.errors import InputError
 
 PAGE = Path("docs/results.md").read_text(encoding="utf-8")
 QUESTIONS = {
@@ -161,6 +162,45 @@ def test_what_changed_is_told_metric_by_metric(session: Session, values: dict[st
     assert (len(found), flipped["metric"], flipped["difference"]) == (3, "flipped_pairs", 3)
     same = changes(session, before, before).to_dict("records")
     assert same[2]["difference"] == 0
+
+
+def test_the_same_files_in_another_place_are_the_same_paintings(
+    session: Session, values: dict[str, Any], run_id: int, model_id: int
+) -> None:
+    before, after = (session.get_one(Evaluation, values[name]) for name in ("before", "evaluation"))
+    copies = {
+        "datasets": "id + 1000, 'elsewhere', content_hash, crops_hash, catalog_path, created_at",
+        "images": "id + 1000, dataset_id + 1000, NULL, filename, split",
+    }
+    columns = {
+        "datasets": "id, source, content_hash, crops_hash, catalog_path, created_at",
+        "images": "id, dataset_id, artist_id, filename, split",
+    }
+    for table, copy in copies.items():
+        session.execute(text(f"INSERT INTO {table} ({columns[table]}) SELECT {copy} FROM {table}"))
+    session.execute(
+        text(
+            "UPDATE pair_predictions SET image_a_id = image_a_id + 1000,"
+            " image_b_id = image_b_id + 1000 WHERE evaluation_id = :evaluation"
+        ),
+        {"evaluation": after.id},
+    )
+    after.dataset_id += 1000
+    session.flush()
+    flipped = changes(session, before, after).to_dict("records")[-1]
+    assert (flipped["metric"], flipped["difference"]) == ("flipped_pairs", 3)
+    session.execute(text("UPDATE datasets SET content_hash = 'other' WHERE id > 1000"))
+    session.expire_all()
+    assert "flipped_pairs" not in set(changes(session, before, after)["metric"])
+
+
+def test_a_scored_file_is_not_compared_with_a_test(
+    session: Session, values: dict[str, Any]
+) -> None:
+    test = session.get_one(Evaluation, values["before"])
+    scored = Evaluation(id=9, dataset_id=test.dataset_id, split=None)
+    with pytest.raises(InputError, match=f"evaluation 9 is a scored file and {test.id} is not"):
+        changes(session, test, scored)
 
 
 def test_evaluations_of_other_images_share_no_pairs_that_flip(

@@ -27,6 +27,7 @@ from storage.datasets.building import (
 )
 from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset, dataset_key, load_split
+from storage.datasets.decoding import DECODING
 from storage.errors import InputError
 from storage.shards import shards_of
 from storage.sources import KaggleDraw, read_source
@@ -126,7 +127,7 @@ def test_pixels_hashes_and_zip_are_those_of_the_files(space: Workspace, root: Pa
     assert rejected(dataset) == {}
 
 
-def test_what_cannot_be_used_is_told_with_its_reason_and_left_out(
+def test_unusable_images_are_reported_with_a_reason_and_left_out(
     space: Workspace, root: Path
 ) -> None:
     (root / "Artist 0" / "0.jpg").write_bytes(b"no picture")
@@ -191,7 +192,7 @@ def test_too_many_rejected_images_leave_no_catalog(space: Workspace, root: Path)
 @pytest.mark.parametrize(
     "calls", [5, 18, 20, 36], ids=["crops", "crops-end", "pixels", "pixels-end"]
 )
-def test_what_was_interrupted_goes_on(space: Workspace, root: Path, calls: int) -> None:
+def test_an_interrupted_build_is_resumed(space: Workspace, root: Path, calls: int) -> None:
     catalog = keep(space, root)
     dataset = dataset_of(space, catalog, RULES)
     with pytest.raises(KeyboardInterrupt):
@@ -295,6 +296,15 @@ def test_the_key_stays_until_what_the_dataset_is_made_from_changes(
     assert len(set(keys)) == len(keys)
 
 
+def test_a_decoder_that_gives_other_pixels_changes_the_key(
+    space: Workspace, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog = keep(space, root)
+    before = dataset_key(root, catalog.path, RULES)
+    monkeypatch.setattr("storage.datasets.dataset.DECODING", DECODING + 1)
+    assert dataset_key(root, catalog.path, RULES) != before
+
+
 def test_files_of_excluded_images_do_not_count_for_the_key(space: Workspace, root: Path) -> None:
     catalog = keep(space, root, SplitRules(0, 2, images_per_artist=2))
     before = dataset_key(root, catalog.path, RULES)
@@ -303,7 +313,7 @@ def test_files_of_excluded_images_do_not_count_for_the_key(space: Workspace, roo
     assert dataset_key(root, catalog.path, RULES) == before
 
 
-def test_a_zip_that_changes_changes_the_key_of_what_lies_in_it(
+def test_the_key_changes_with_the_zip_that_holds_the_images(
     space: Workspace, tmp_path: Path
 ) -> None:
     names = ["art.zip/1.jpg", "art.zip/2.jpg"]

@@ -115,7 +115,7 @@ def test_profiled_colours_become_srgb(
 
 
 @pytest.mark.parametrize("size", [64, 300])
-def test_a_profiled_jpeg_is_converted_whether_it_is_decoded_in_part_or_whole(size: int) -> None:
+def test_a_profiled_jpeg_is_converted_when_decoded_in_part_or_whole(size: int) -> None:
     profile = rgb_profile(PROPHOTO, 1.8)
     options: dict[str, Any] = {"quality": 95, "icc_profile": profile}
     plain = file_of(picture(size), "JPEG", quality=95)

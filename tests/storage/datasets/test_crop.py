@@ -66,7 +66,7 @@ def test_encoding_is_what_pillow_saves_by_default() -> None:
     assert encode(crop(data, CropRules()), CropRules().quality) == by_pillow
 
 
-def test_what_the_original_says_beside_its_pixels_does_not_reach_the_crop() -> None:
+def test_metadata_of_the_original_does_not_reach_the_crop() -> None:
     plain = file_of(noise(40, 40), "JPEG")
     commented = file_of(noise(40, 40), "JPEG", comment=b"scanned by A. N. Other", dpi=(300, 300))
     assert encode(crop(commented, SMALL), 75) == encode(crop(plain, SMALL), 75)
@@ -109,7 +109,7 @@ def test_an_image_stored_turned_is_cropped_upright(orientation: int) -> None:
     np.testing.assert_array_equal(pixels_of(cropped), reference(file_of(noise(61, 48)), 32))
 
 
-def test_unreadable_exif_does_not_cost_the_image() -> None:
+def test_an_image_with_unreadable_exif_is_used() -> None:
     exif = Image.Exif()
     exif[0x0112] = 1
     whole = file_of(noise(48, 48), "WEBP", lossless=True, exif=exif)
@@ -179,7 +179,7 @@ def test_pixels_of_unknown_range_are_refused(pixels: npt.NDArray[Any], reason: s
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP"])
-def test_of_several_frames_the_first_counts(kind: str) -> None:
+def test_the_first_of_several_frames_is_used(kind: str) -> None:
     frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "lime", "blue")]
     data = file_of(frames[0], kind, save_all=True, append_images=frames[1:])
     red, green, blue = pixels_of(crop(data, SMALL))[16, 16]
@@ -222,7 +222,7 @@ HALF = {kind: file_of(noise(60, 60), kind) for kind in ("JPEG", "PNG", "BMP", "T
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.parametrize("short_side", [None, 40])
-def test_a_file_that_is_no_whole_image_is_refused_with_a_short_reason(
+def test_incomplete_images_are_refused_with_a_short_reason(
     data: bytes, reason: str, short_side: int | None
 ) -> None:
     with without_pillow_warnings(), pytest.raises(InputError, match=reason) as refusal:
@@ -246,7 +246,7 @@ def test_a_bomb_is_refused_before_it_is_decoded() -> None:
 
 
 @pytest.mark.parametrize("short_side", [None, 40])
-def test_of_a_jpeg_too_large_to_decode_its_middle_is_cropped(
+def test_the_middle_of_a_jpeg_too_large_to_decode_is_cropped(
     monkeypatch: pytest.MonkeyPatch, short_side: int | None
 ) -> None:
     data, rules = file_of(noise(800, 600), "JPEG"), CropRules(size=32, short_side=short_side)
@@ -265,7 +265,7 @@ def test_of_a_jpeg_too_large_to_decode_its_middle_is_cropped(
     ],
     ids=["progressive", "PNG", "CMYK"],
 )
-def test_what_is_too_large_and_has_to_be_decoded_whole_is_refused(
+def test_large_images_that_must_be_decoded_whole_are_refused(
     monkeypatch: pytest.MonkeyPatch, data: bytes, short_side: int | None
 ) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 800 * 600 // 2 - 1)

@@ -286,7 +286,7 @@ def test_a_file_changed_during_an_interruption_is_cropped_anew(tmp_path: Path) -
     ]
 
 
-def test_an_older_zip_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+def test_the_old_zip_stays_until_the_new_one_is_complete(tmp_path: Path) -> None:
     images, target = gallery(tmp_path / "in", 20), tmp_path / "crops.zip"
     target.write_bytes(b"older")
     interrupted(images, tmp_path / "in", target, after=5)
@@ -295,13 +295,13 @@ def test_an_older_zip_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
     assert len(entries(target)) == 20
 
 
-def test_an_error_of_the_disk_is_no_rejection(tmp_path: Path) -> None:
+def test_disk_errors_are_not_rejections(tmp_path: Path) -> None:
     (tmp_path / "crops.zip.partial").write_bytes(b"a file where the staging folder must be")
     with pytest.raises(OSError, match=r"crops\.zip\.partial"):
         write_crops(gallery(tmp_path, 3), reader(tmp_path), tmp_path / "crops.zip", RULES, quiet)
 
 
-def test_a_disk_that_takes_no_more_is_told_with_the_folder(tmp_path: Path) -> None:
+def test_a_failed_write_of_a_crop_names_the_folder(tmp_path: Path) -> None:
     (tmp_path / "1.png").write_bytes(jpeg(1))
     program = (
         "import resource, sys; from pathlib import Path\n"
@@ -343,7 +343,7 @@ stage_crops(images, read, target, CropRules(size=32), lambda done, total: None)
 
 
 @pytest.mark.parametrize("kill_after", [1, 30])
-def test_a_killed_process_leaves_no_zip_and_the_next_one_ends_its_work(
+def test_after_a_kill_there_is_no_zip_and_the_next_process_finishes(
     tmp_path: Path, kill_after: int
 ) -> None:
     folder, target = tmp_path / "in", tmp_path / "crops.zip"
@@ -379,7 +379,7 @@ def test_as_many_rejections_as_allowed_pass(crops: int, rejections: int, share: 
     check_rejected(result_of(crops, rejections), crops + rejections, share)
 
 
-def test_too_many_rejections_are_told_in_one_line() -> None:
+def test_too_many_rejections_are_reported_in_one_line() -> None:
     with pytest.raises(InputError) as refusal:
         check_rejected(result_of(95, 5), 100, 0.04)
     assert str(refusal.value) == (

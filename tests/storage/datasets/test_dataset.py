@@ -53,14 +53,14 @@ def test_labels_number_the_values_of_a_column_and_blanks_are_minus_one(dataset: 
     assert load_split(dataset, "test", "style").labels.tolist() == [0, -1, 1, 0, -1]
 
 
-def test_a_column_that_is_not_there_is_named_with_those_that_are(dataset: Dataset) -> None:
+def test_a_missing_column_is_named_with_the_existing_ones(dataset: Dataset) -> None:
     known = "image_name, artist_name, split, style, sha256"
     fault = rf"^matched_on: .*catalog\.csv has no column 'genre'; it has {known}$"
     with pytest.raises(InputError, match=fault):
         load_split(dataset, "test", "genre")
 
 
-def test_the_split_of_nobody_is_empty(dataset: Dataset) -> None:
+def test_a_split_without_artists_is_empty(dataset: Dataset) -> None:
     images = load_split(dataset, "validation", "style")
     assert (images.names, images.rows.shape, images.labels.shape) == ((), (0,), (0,))
 

@@ -29,7 +29,7 @@ def test_shards_are_joined_in_their_order_and_gone_after_that(tmp_path: Path) ->
     assert list(store.directory.rglob("*.npy")) == [store.array]
 
 
-def test_features_are_mapped_and_cannot_be_changed(tmp_path: Path) -> None:
+def test_features_are_mapped_read_only(tmp_path: Path) -> None:
     save_shard(tmp_path / "features.npy", np.zeros((2, 3), np.float32))
     features = open_features(tmp_path / "features.npy")
     assert isinstance(features, np.memmap)
@@ -54,7 +54,7 @@ def test_a_store_is_named_by_crops_rows_and_what_makes_it(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "content", [None, b"", b"not an array", np.zeros(3, np.float32), np.zeros((2, 3))]
 )
-def test_what_is_not_features_is_refused(tmp_path: Path, content: object) -> None:
+def test_a_file_without_features_is_refused(tmp_path: Path, content: object) -> None:
     path = tmp_path / "features.npy"
     if isinstance(content, np.ndarray):
         np.save(path, content)

@@ -66,7 +66,7 @@ def test_a_hole_in_a_progressive_jpeg_is_refused(fill: str) -> None:
 
 
 @pytest.mark.parametrize("fill", FILLS)
-def test_restart_markers_tell_the_rows_above_a_hole(fill: str) -> None:
+def test_restart_markers_show_which_rows_are_intact(fill: str) -> None:
     data = jpeg(painted(700, 600), restart_marker_rows=1)
     row = damaged_from(with_hole(data, fill, 0.75))
     assert row is not None
@@ -89,7 +89,7 @@ def test_a_part_that_was_cut_out_is_noticed_by_its_restart_markers() -> None:
 @pytest.mark.parametrize("optimize", [False, True])
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_large_flat_parts_are_no_holes(
+def test_large_flat_parts_are_not_holes(
     colour: str, optimize: bool, progressive: bool, mode: str
 ) -> None:
     image = Image.new("RGB", (2000, 1500), colour)
@@ -112,7 +112,7 @@ def test_whole_files_have_no_hole(
         assert damaged_from(jpeg(image, subsampling=subsampling, **restarts)) is None
 
 
-def test_what_stands_around_the_data_is_no_hole() -> None:
+def test_thumbnails_and_trailing_bytes_are_not_holes() -> None:
     thumbnail = jpeg(painted(60, 60))
     data = jpeg(painted(300, 200), exif=b"Exif\0\0" + thumbnail, comment=bytes(300))
     assert damaged_from(data) is None

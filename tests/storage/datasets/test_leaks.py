@@ -30,7 +30,7 @@ def test_same_bytes_in_two_splits_refuse_both() -> None:
     }
 
 
-def test_of_copies_by_one_artist_in_one_split_the_first_is_kept() -> None:
+def test_the_first_copy_by_one_artist_in_one_split_is_used() -> None:
     reasons = leak_reasons([Original(name, "Goya", "train", "00") for name in ("c", "a", "b")])
     assert reasons == {"a": "same bytes as c: a duplicate", "b": "same bytes as c: a duplicate"}
 
@@ -46,7 +46,7 @@ originals = st.lists(
 
 
 @given(originals)
-def test_what_is_kept_has_no_two_of_the_same_bytes_and_nothing_contested(
+def test_used_images_are_all_different_and_uncontested(
     given_originals: list[Original],
 ) -> None:
     refused = leak_reasons(given_originals)

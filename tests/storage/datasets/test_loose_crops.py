@@ -44,7 +44,7 @@ def test_pixels_are_the_centre_seen_through_a_jpeg() -> None:
         np.testing.assert_array_equal(crops.pixels[seed], np.asarray(Image.open(buffer)))
 
 
-def test_what_cannot_be_used_is_named_with_its_reason_and_the_rest_kept(tmp_path: Path) -> None:
+def test_unusable_images_are_named_with_a_reason_and_the_rest_is_used(tmp_path: Path) -> None:
     (tmp_path / "good.png").write_bytes(png(1))
     (tmp_path / "last.png").write_bytes(png(2))
     (tmp_path / "torn.png").write_bytes(png(3)[:300])
@@ -61,7 +61,7 @@ def test_what_cannot_be_used_is_named_with_its_reason_and_the_rest_kept(tmp_path
     assert reasons["text"] == "not an image, or of an unknown format"
 
 
-def test_an_error_of_the_system_tells_what_happened_and_not_where() -> None:
+def test_a_system_error_is_described_without_its_path() -> None:
     def read(file: str) -> bytes:
         raise PermissionError(13, "Permission denied", "/secret/place")
 

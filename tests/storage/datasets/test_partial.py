@@ -42,7 +42,7 @@ def part_of(data: bytes, box: tuple[int, int, int, int]) -> npt.NDArray[np.int64
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
 @pytest.mark.parametrize("quality", [50, 95])
 @pytest.mark.parametrize(("width", "height"), [(333, 517), (701, 450), (129, 128)])
-def test_a_part_is_that_of_the_whole(
+def test_a_part_equals_that_of_the_whole_image(
     width: int, height: int, quality: int, subsampling: str
 ) -> None:
     data = jpeg(painted(width, height), quality=quality, subsampling=subsampling)
@@ -82,7 +82,7 @@ def turned() -> bytes:
     ],
     ids=["grey", "CMYK", "progressive", "no end", "truncated", "turned"],
 )
-def test_whatever_is_not_plain_is_left_to_pillow(data: bytes) -> None:
+def test_unusual_jpegs_are_left_to_pillow(data: bytes) -> None:
     assert part_of(data, (100, 80, 132, 112)) is None
 
 

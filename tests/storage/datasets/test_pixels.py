@@ -49,7 +49,7 @@ def test_rows_are_the_named_entries_as_pillow_decodes_them(tmp_path: Path) -> No
     assert sorted(path.name for path in tmp_path.iterdir()) == ["crops.zip", "pixels.npy"]
 
 
-def test_what_was_cropped_is_unpacked_under_the_names_of_the_catalog(tmp_path: Path) -> None:
+def test_crops_are_unpacked_in_the_order_of_the_catalog(tmp_path: Path) -> None:
     images = [SourceImage(f"Goya/{n}.png", str(n), "Goya", "train") for n in range(3)]
 
     def read(file: str) -> bytes:
@@ -99,7 +99,7 @@ def test_no_names_make_an_empty_array(tmp_path: Path) -> None:
         ({"b.jpg": picture(0)}, r"1 crops missing, first a\.jpg"),
     ],
 )
-def test_a_zip_that_is_not_as_expected_is_named_and_leaves_nothing(
+def test_an_unexpected_zip_is_named_and_leaves_nothing(
     tmp_path: Path, entries: dict[str, bytes], problem: str
 ) -> None:
     archive = archive_of(tmp_path / "crops.zip", entries)
@@ -118,7 +118,7 @@ def test_a_flipped_bit_in_the_zip_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"PK half a zip"])
-def test_what_is_no_zip_is_refused(tmp_path: Path, content: bytes | None) -> None:
+def test_a_file_that_is_not_a_zip_is_refused(tmp_path: Path, content: bytes | None) -> None:
     archive = tmp_path / "crops.zip"
     if content is not None:
         archive.write_bytes(content)

@@ -92,7 +92,7 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("bits", [8, 12, 16])
 @pytest.mark.parametrize("planar", [1, 2])
-def test_no_layout_is_taken_for_another(layout: str, bits: int, planar: int) -> None:
+def test_every_layout_is_read_correctly_or_refused(layout: str, bits: int, planar: int) -> None:
     samples, photometric, extra = LAYOUTS[layout]
     planes = np.random.default_rng(0).integers(0, 2**bits, (samples, SIDE, SIDE))
     if extra == 2:
@@ -126,7 +126,7 @@ def test_12_bit_greys_are_scaled() -> None:
     assert np.abs(np.asarray(crop(data, CropRules(size=SIDE))) - expected).max() <= 0.51
 
 
-def test_separate_planes_of_16_bits_are_refused_with_a_remedy() -> None:
+def test_16_bit_separate_planes_are_refused_with_a_remedy() -> None:
     planes = np.random.default_rng(0).integers(0, 65536, (3, SIDE, SIDE))
     data = tiff(planes, order="<", bits=16, photometric=RGB, planar=2)
     with pytest.raises(InputError, match="16-bit TIFF in separate planes: save it with"):

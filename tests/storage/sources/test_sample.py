@@ -67,7 +67,7 @@ write_gallery(Path(sys.argv[1]), GalleryPlan(painters=9, paintings_each=4, pairs
 """
 
 
-def test_of_two_processes_one_paints(gallery: Path, tmp_path: Path) -> None:
+def test_only_one_of_two_processes_paints(gallery: Path, tmp_path: Path) -> None:
     folder = tmp_path / "sample"
     command = [sys.executable, "-c", PAINT, str(folder)]
     painters = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
@@ -113,7 +113,7 @@ def test_every_image_opens_and_is_as_the_table_says(gallery: Path) -> None:
         assert len(file) == float(row["size_bytes"])
 
 
-def test_no_image_is_there_without_a_row(gallery: Path) -> None:
+def test_every_image_has_a_row(gallery: Path) -> None:
     rows = table(gallery, "all_data_info.csv")
     with zipfile.ZipFile(gallery / "test.zip") as archive:
         tested = archive.namelist()
@@ -124,12 +124,12 @@ def test_no_image_is_there_without_a_row(gallery: Path) -> None:
     assert len({row["new_filename"] for row in rows}) == len(rows)
 
 
-def test_a_picture_smaller_than_any_crop_is_among_them(gallery: Path) -> None:
+def test_one_picture_is_smaller_than_any_crop(gallery: Path) -> None:
     rows = table(gallery, "all_data_info.csv")
     assert min(min(float(row["pixelsx"]), float(row["pixelsy"])) for row in rows) < 64
 
 
-def test_groups_say_who_trains_and_who_is_tested(gallery: Path) -> None:
+def test_groups_decide_who_trains_and_who_is_tested(gallery: Path) -> None:
     trained: dict[str, set[str]] = defaultdict(set)
     painters: dict[str, set[str]] = defaultdict(set)
     for row in table(gallery, "all_data_info.csv"):

@@ -53,13 +53,15 @@ def read(source: Path, draw: KaggleDraw = KaggleDraw()) -> Catalog:  # noqa: B00
 # What a source is
 
 
-def test_a_source_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_source_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none: there is no such file or folder"):
         read(tmp_path / "none")
 
 
 @pytest.mark.parametrize("kind", ["empty folder", "images without artists", "other file"])
-def test_what_is_no_source_is_refused_with_the_kinds_there_are(tmp_path: Path, kind: str) -> None:
+def test_an_unsupported_source_is_refused_with_the_supported_kinds(
+    tmp_path: Path, kind: str
+) -> None:
     source = tmp_path / kind
     if kind == "other file":
         source.write_text("artist_name,image_name\n", encoding="utf-8")
@@ -141,7 +143,7 @@ def test_files_that_are_left_out_are_counted_and_lost_artists_named(tmp_path: Pa
     )
 
 
-def test_a_source_of_unreadable_images_alone_says_so(tmp_path: Path) -> None:
+def test_a_source_without_readable_images_says_so(tmp_path: Path) -> None:
     (tmp_path / "Monet").mkdir()
     (tmp_path / "Monet" / "1.heic").touch()
     with pytest.raises(InputError, match=r"left out 1 \.heic files .*no image .* by Monet"):
@@ -164,14 +166,14 @@ def test_names_that_are_not_utf_8_are_counted_and_the_rest_is_used(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", ["train", "Test", "train_1", "testing", "training-2"])
-def test_folders_called_like_splits_are_no_artists(tmp_path: Path, name: str) -> None:
+def test_folders_named_like_splits_are_refused(tmp_path: Path, name: str) -> None:
     paint(tmp_path / "Monet" / "1.jpg")
     paint(tmp_path / name / "2.jpg")
     with pytest.raises(InputError, match=f"the folder '{name}' is a split, not an artist; give"):
         read(tmp_path)
 
 
-def test_folders_of_styles_are_no_artists(tmp_path: Path) -> None:
+def test_folders_per_style_are_refused(tmp_path: Path) -> None:
     for style in ("Impressionism", "Cubism"):
         for artist in ("claude-monet", "pablo-picasso", "vincent-van-gogh"):
             for title in ("sunrise-1872", "the-sea"):
@@ -181,7 +183,7 @@ def test_folders_of_styles_are_no_artists(tmp_path: Path) -> None:
     assert "give one folder per artist, or a catalog CSV with the columns" in str(e.value)
 
 
-def test_artists_whose_files_have_names_in_two_parts_are_artists(tmp_path: Path) -> None:
+def test_artists_whose_file_names_contain_underscores_are_accepted(tmp_path: Path) -> None:
     for name in ("claude-monet_1", "claude-monet_2", "hay-stack_a", "1890_x", "1890_y", "sea_a"):
         paint(tmp_path / "Monet" / f"{name}.jpg")
     for number in range(4):
@@ -263,7 +265,7 @@ def test_a_zipped_table_is_read(tmp_path: Path) -> None:
 # Kaggle's folder
 
 
-def test_kaggles_own_delivery_is_read_zipped_as_it_is(tmp_path: Path) -> None:
+def test_kaggles_zipped_download_is_read(tmp_path: Path) -> None:
     folder = write_kaggle(
         tmp_path,
         kaggle_row("Monet", "train_only", "True", "1.png"),
@@ -284,7 +286,7 @@ def test_kaggles_own_delivery_is_read_zipped_as_it_is(tmp_path: Path) -> None:
         assert [reader.read(file) for file in catalog.images["file"]] == expected
 
 
-def test_one_zip_of_everything_is_to_be_unpacked(tmp_path: Path) -> None:
+def test_a_zip_of_the_whole_source_is_refused_with_a_hint(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "painter-by-numbers.zip", "w") as archive:
         archive.writestr("all_data_info.csv.zip", b"")
     for source in (tmp_path, tmp_path / "painter-by-numbers.zip"):
