@@ -50,7 +50,10 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
+        temporary = self.root / "tmp"  # the lock of the device, which other tests use too
+        temporary.mkdir(exist_ok=True)
         return environment_of(self.home) | {
+            "TMPDIR": str(temporary),
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",

@@ -29,7 +29,10 @@ def training(site: Site, paintings: Path) -> str:
     One that an earlier test has left running serves again: a start takes long.
     """
     site.ensure_up()
-    running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+    running = {
+        "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+        "deployments": {"name": {"any_": ["train-flow"]}},
+    }
     runs = [run["id"] for run in site.ask("flow_runs/filter", running)]
     run = str(runs[0]) if runs else site.run("train-flow", source=str(paintings), settings=LONG)
     site.wait_for_epoch(run, 2)
