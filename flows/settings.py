@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError, WithJsonSchema
 
 from flows.errors import SettingsError
 from flows.presets import PRESETS, PresetName, preset_name
-from tasks.support.settings import EvaluationSettings, Settings
+from tasks.settings import EvaluationSettings, Settings
 
 __all__ = [
     "PRESETS",
