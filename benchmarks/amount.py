@@ -1,4 +1,4 @@
-"""How much work is measured: a GPU is given enough that starting it does not count."""
+"""How much work a benchmark does: enough that starting a GPU does not count."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Amount:
 
 
 def amount_on(device: str) -> Amount:
-    """What takes milliseconds at the least on this kind of device; batches as the reference's."""
+    """Return work of milliseconds or more on this kind of device, in the reference's batches."""
     if torch.device(device).type == "cuda":
         return Amount(
             side=8192, copied=1 << 32, convolved=256, batch=200, steps=5, with_compiled=True

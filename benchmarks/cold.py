@@ -1,4 +1,4 @@
-"""Whole commands, each in a fresh process: what is imported and opened counts."""
+"""Time whole commands, each in a fresh process that imports and opens everything anew."""
 
 import os
 import subprocess
@@ -65,7 +65,7 @@ def time_commands(environment: Mapping[str, str], commands: Sequence[str], round
 
 
 def time_resumed(environment: Mapping[str, str], train: Sequence[str], rounds: int) -> Row:
-    """Time from the command until a training that was stopped draws the triplets to go on with."""
+    """Time a resumed training from its command until it draws the next triplets."""
     seconds = []
     run_until_second_epoch(environment, *train)
     for _ in range(rounds):

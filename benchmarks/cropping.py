@@ -1,4 +1,4 @@
-"""Cropping full-size JPEGs: only what the crop needs is decoded, on as many cores as there are."""
+"""Cropping full-size JPEGs: decode only what the crop needs, on all cores."""
 
 import io
 import os
@@ -68,7 +68,7 @@ def crop_ours(file: bytes) -> bytes:
 
 
 def read_bits(file: bytes) -> None:
-    """Read all bits of a JPEG, of which no part can be passed over, and compute next to nothing."""
+    """Read all bits of a JPEG, none of which can be skipped, and compute next to nothing."""
     image = Image.open(io.BytesIO(file))
     image.draft("RGB", (1, 1))
     image.load()

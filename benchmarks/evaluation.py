@@ -1,4 +1,4 @@
-"""Judging a network on kept triplets: each image embedded once, or anew for every triplet."""
+"""Judge a network on fixed triplets: embed each image once, or again for every triplet."""
 
 from collections.abc import Callable
 from functools import partial

@@ -1,4 +1,4 @@
-"""Embedding crops on the CPU: a kept network as it is exported, against torch."""
+"""Embed crops on the CPU: the exported network against torch."""
 
 from collections.abc import Iterator
 from functools import partial

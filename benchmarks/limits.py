@@ -1,4 +1,4 @@
-"""How fast this device computes and copies: what no training or evaluation can go beyond."""
+"""How fast this device computes and copies: the limit of any training or evaluation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -77,7 +77,7 @@ def begin(
 
 
 def split_of(share: float) -> tuple[pd.DataFrame, Callable[[dict[str, int]], PairColumns]]:
-    """Ten images an artist, whose pairs are as many as Kaggle's."""
+    """Return a split of ten images an artist that has as many pairs as Kaggle's."""
     count = round(6_634 * share**0.5)
     names = [f"{number}.jpg" for number in range(count)]
     artists = np.arange(count) // 10

@@ -22,7 +22,7 @@ class Peak:
 
 
 def apart(work: Callable[..., Any], *arguments: Any) -> Any:
-    """What ``work`` returns in a process that does nothing else."""
+    """Return what ``work`` returns in a process that does nothing else."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         measured = pool.apply(work, arguments)
         pool.close()
@@ -31,7 +31,7 @@ def apart(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def peak_memory() -> float:
-    """Gigabytes that this process has taken at most, pages of mapped files included."""
+    """Return the most gigabytes this process has used, pages of mapped files included."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # it takes torch along, and each measurement of pairs is a pr
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure; ``ratio`` says how many times better it is than what it stands beside."""
+    """One figure; ``ratio`` says how many times better it is than what it is compared with."""
 
     what: str
     value: float

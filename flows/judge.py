@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.prepare import Prepared
-from flows.settings import is_from_preset
+from flows.settings import preset_values
 from storage.reports.report import Report
 from tasks.batches import SplitTriplets, draw_split_triplets
 from tasks.embedding import describe_by_features, describe_by_mean_colour, embed_split
@@ -30,8 +30,8 @@ class Judged:
 def draw_test_triplets(run: OpenRun, prepared: Prepared) -> SplitTriplets:
     """Draw the triplets that judge the model and the baselines."""
     count, matched_on = run.settings.test_triplets, run.settings.matched_on
-    is_optional = is_from_preset(run.preset, "matched_on", matched_on)
-    return draw_split_triplets(run, prepared.dataset, "test", count, matched_on, is_optional)
+    is_presets_own = matched_on == preset_values(run.preset)["matched_on"]  # nobody asked for it
+    return draw_split_triplets(run, prepared.dataset, "test", count, matched_on, is_presets_own)
 
 
 def judge_on_test(

@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError, WithJsonSchema
 
 from flows.errors import SettingsError
 from flows.presets import PRESETS, PresetName, preset_name
-from tasks.support.settings import EvaluationSettings, Settings
+from tasks.settings import EvaluationSettings, Settings
 
 __all__ = [
     "PRESETS",
@@ -19,7 +19,6 @@ __all__ = [
     "PresetName",
     "Settings",
     "check_evaluation_settings",
-    "is_from_preset",
     "preset_name",
     "preset_values",
     "resolve",
@@ -54,11 +53,6 @@ def check_evaluation_settings(overrides: Mapping[str, Any]) -> None:
     Raises SettingsError naming the first that is unknown, out of bounds, or not for it to choose.
     """
     _checked(EvaluationSettings, overrides)
-
-
-def is_from_preset(preset: str, setting: str, value: JsonValue) -> bool:
-    """Return whether a setting has the value that its preset gives it: nobody asked for it."""
-    return bool(preset_values(preset)[setting] == value)
 
 
 def preset_values(preset: str) -> dict[str, Any]:

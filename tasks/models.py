@@ -15,8 +15,8 @@ from storage.errors import InputError
 from storage.files import sha256_of
 from storage.run_folder import exported_beside
 from storage.workspace import Workspace
+from tasks.settings import Settings
 from tasks.support.run import OpenRun
-from tasks.support.settings import Settings
 from tasks.support.step import step
 
 

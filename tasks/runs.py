@@ -11,8 +11,8 @@ from storage.errors import InputError
 from storage.locks import try_lock
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
+from tasks.settings import Settings
 from tasks.support.run import OpenRun
-from tasks.support.settings import Settings
 from tasks.support.step import step
 from tasks.support.versions import code_version, library_versions
 

@@ -86,7 +86,8 @@ def store_scores(
         model.calibration,
         rejected_share,
     )
-    content_hash = _content_hash(pairs, embeddings)
+    content = sha256_of(pairs).encode() + embeddings.tobytes()
+    content_hash = hashlib.sha256(content).hexdigest()
     evaluation = _open_evaluation(run, model, content_hash, scoring.names)
     faults = Faults()
     try:
@@ -157,7 +158,7 @@ def _open_evaluation(
             session,
             source=run.source,
             content_hash=content_hash,
-            images=_unsigned_images(names),
+            images=pd.DataFrame({"image_name": names, "artist_name": None, "split": "test"}),
             rejected=pd.DataFrame(columns=["image_name", "reason"]),
         )
         records.attach_dataset(session, run.id, dataset_id)
@@ -168,12 +169,3 @@ def _open_evaluation(
             return OpenEvaluation(there.id, records.count_pairs(session, there.id), ids)
         begun = Evaluation(run_id=run.id, model_id=model.id, dataset_id=dataset_id, split=None)
         return OpenEvaluation(records.start_evaluation(session, begun), 0, ids)
-
-
-def _unsigned_images(names: list[str]) -> pd.DataFrame:
-    """Return images whose artists are unknown."""
-    return pd.DataFrame({"image_name": names, "artist_name": None, "split": "test"})
-
-
-def _content_hash(pairs: Path, embeddings: np.ndarray) -> str:
-    return hashlib.sha256(sha256_of(pairs).encode() + embeddings.tobytes()).hexdigest()

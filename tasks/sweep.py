@@ -22,9 +22,9 @@ from storage.workspace import Workspace
 from tasks.batches import read_triplets
 from tasks.embedding import read_embeddings
 from tasks.report import embedded
+from tasks.settings import Settings
 from tasks.support.artifacts import if_server_answers
 from tasks.support.run import OpenRun
-from tasks.support.settings import Settings
 from tasks.support.step import step
 
 

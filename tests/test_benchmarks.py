@@ -45,14 +45,14 @@ def test_limits() -> None:
     assert len(rows) == 7
 
 
-def test_a_gpu_is_given_the_references_batches_and_enough_to_be_busy_for_a_millisecond() -> None:
+def test_a_gpu_gets_the_references_batches_and_a_millisecond_of_work() -> None:
     amount = amount_on("cuda")
     assert amount.batch == Recipe().batch_size
     assert 2 * amount.side**3 > 1e12  # operations, of which an H200 does 1e15 a second
     assert 2 * amount.copied > 5e9  # bytes, and 5e12
 
 
-def test_operations_are_those_of_resnet18() -> None:
+def test_the_operations_counted_are_those_of_resnet18() -> None:
     # Torchvision's own page says 1.81 billion multiply-adds, 0.5 million of them in what is left
     # out here, and each is two operations; the head's are 2 x (25,088 x 256 + 256 x 64).
     head = 2 * (25_088 * 256 + 256 * 64)
@@ -133,7 +133,7 @@ def test_memory() -> None:
     assert plain - checkpointed > 0.08
 
 
-def test_results_are_kept_a_table_in_place_of_its_like(tmp_path: Path) -> None:
+def test_a_new_table_replaces_the_stored_one(tmp_path: Path) -> None:
     machine = this_machine("cpu")
     for value in (1.0, 2.0):
         table = Table("one", "work", (Row("what", value, "s"),))

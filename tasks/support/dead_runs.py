@@ -1,8 +1,9 @@
 """Dead runs: those whose process was killed before it could record how it ended."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from prefect import get_run_logger
+from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Crashed
 
 from storage.database import records, results
@@ -30,12 +31,13 @@ def end_dead_runs(space: Workspace) -> None:
         running = results.running_runs(session)
     ours = space.identity()
     for run in running:
+        state = _state_in_prefect(run)
         if run.workspace not in (None, ours):
-            if _has_ended_in_prefect(run):
+            if state is not None and state.is_final():
                 _end(run, space)
             continue
         lock = RunFolder(space.home / run.directory).lock
-        if lock.exists() or not _goes_on_in_prefect(run):
+        if lock.exists() or state is None or state.is_final():
             with try_lock(lock) as is_dead:
                 if is_dead:
                     _end(run, space)
@@ -48,28 +50,23 @@ def _end(run: Run, space: Workspace) -> None:
     with transaction(space.database_url) as session:
         if session.get_one(Run, run.id).status != "running":
             return
-    status = _end_in_prefect(run.prefect_flow_run_id)
+    status = _end_in_prefect(run)
     with transaction(space.database_url) as session:
         records.finish_run(session, run.id, status, REASON)
     get_run_logger().warning("Run %d had died: %s", run.id, status)
 
 
-def _end_in_prefect(flow_run_id: str | None) -> Literal["cancelled", "crashed"]:
+def _end_in_prefect(run: Run) -> Literal["cancelled", "crashed"]:
     """End a flow run that Prefect believes to be running; its state tells how it ended."""
-    if flow_run_id is None or (state := state_of(flow_run_id)) is None:
+    state = _state_in_prefect(run)
+    if run.prefect_flow_run_id is None or state is None:
         return "crashed"
     is_cancelled = state.is_cancelling() or state.is_cancelled()
     if state.is_running() or state.is_cancelling():
         end = Cancelled if is_cancelled else Crashed
-        set_state(flow_run_id, end(message=REASON))
+        set_state(run.prefect_flow_run_id, end(message=REASON))
     return "cancelled" if is_cancelled else "crashed"
 
 
-def _goes_on_in_prefect(run: Run) -> bool:
-    state = None if run.prefect_flow_run_id is None else state_of(run.prefect_flow_run_id)
-    return state is not None and not state.is_final()
-
-
-def _has_ended_in_prefect(run: Run) -> bool:
-    state = None if run.prefect_flow_run_id is None else state_of(run.prefect_flow_run_id)
-    return state is not None and state.is_final()
+def _state_in_prefect(run: Run) -> State[Any] | None:
+    return None if run.prefect_flow_run_id is None else state_of(run.prefect_flow_run_id)

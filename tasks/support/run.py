@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from model.compute import Compute
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
-from tasks.support.settings import Settings
+from tasks.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What happens after a training run: it is evaluated again, it scores pairs, it is resumed."""
+"""After a training run: evaluate its model again, score pairs, resume it."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ from tests.flows.conftest import Samehand, Trained, environment_of, tiny_setting
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 
 
-def test_the_same_paintings_evaluated_again_give_the_same_figures(
+def test_evaluating_the_same_paintings_again_gives_the_same_figures(
     samehand: Samehand, in_copy: Trained, paintings: Path
 ) -> None:
     result = samehand("evaluate")
@@ -52,7 +52,7 @@ def grown(paintings: Path, tmp_path: Path) -> Path:
     return folder
 
 
-def test_grown_paintings_are_a_new_version_beside_which_the_old_one_is_evaluated_too(
+def test_changed_paintings_are_evaluated_in_their_new_and_their_old_version(
     samehand: Samehand, in_copy: Trained, grown: Path
 ) -> None:
     with sqlite3.connect(in_copy.database) as database:
@@ -88,7 +88,7 @@ def test_an_evaluation_on_another_source_is_not_compared_with_the_last_one(
 
 
 @pytest.mark.parametrize(("tolerance", "status"), [("0.5", 0), ("0.001", 1)])
-def test_a_fall_beyond_the_tolerance_fails_the_run_and_is_an_event(
+def test_a_fall_beyond_the_tolerance_fails_the_run_and_emits_an_event(
     samehand: Samehand, in_copy: Trained, tolerance: str, status: int
 ) -> None:
     with sqlite3.connect(in_copy.database) as database:
@@ -116,7 +116,7 @@ UPDATE models SET is_champion = false; UPDATE models SET is_champion = true WHER
 """
 
 
-def test_a_flow_tried_again_goes_on_with_its_model_whoever_is_champion_by_then(
+def test_a_retried_flow_keeps_its_model_when_the_champion_changes(
     prefect_server: None, in_copy: Trained
 ) -> None:
     from flows.evaluate import evaluate_flow
@@ -149,7 +149,7 @@ def events_named(name: str) -> list[object]:
     return []
 
 
-def test_a_champion_whose_checkpoint_is_gone_is_named_before_anything_starts(
+def test_a_missing_checkpoint_is_reported_before_anything_starts(
     samehand: Samehand, in_copy: Trained
 ) -> None:
     with sqlite3.connect(in_copy.database) as database:
@@ -161,7 +161,7 @@ def test_a_champion_whose_checkpoint_is_gone_is_named_before_anything_starts(
     assert sorted(folder.name for folder in (in_copy.home / "runs").iterdir()) == ["0001-train"]
 
 
-def test_pairs_of_a_file_are_scored_into_database_and_submission(
+def test_scores_of_a_file_of_pairs_are_in_the_database_and_the_submission(
     samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
 ) -> None:
     pairs = tmp_path / "pairs.csv"
@@ -190,7 +190,7 @@ def test_pairs_of_a_file_are_scored_into_database_and_submission(
     assert {row[2] for row in stored} == {None}
 
 
-def test_a_pair_that_names_a_missing_image_leaves_no_submission(
+def test_a_pair_with_a_missing_image_leaves_no_submission(
     samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
 ) -> None:
     pairs = tmp_path / "pairs.csv"
@@ -205,7 +205,7 @@ def test_a_pair_that_names_a_missing_image_leaves_no_submission(
     assert status == "failed"
 
 
-def test_a_run_killed_twice_and_resumed_ends_as_one_never_killed(
+def test_a_run_killed_twice_and_resumed_ends_with_the_same_figures(
     samehand: Samehand,
     home: Path,
     paintings: Path,
@@ -285,7 +285,7 @@ def _ask(database: Path, question: str) -> list[tuple[object, ...]]:
             return []
 
 
-def test_rows_that_cannot_be_scored_are_left_out_and_named_up_to_a_share(
+def test_few_unusable_rows_are_listed_and_many_stop_the_scoring(
     samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
 ) -> None:
     pairs = tmp_path / "pairs.csv"
@@ -312,7 +312,7 @@ def test_rows_that_cannot_be_scored_are_left_out_and_named_up_to_a_share(
 
 
 @pytest.mark.parametrize("upto", [6, -1])
-def test_a_stopped_scoring_goes_on_after_what_it_has_stored(
+def test_a_stopped_scoring_continues_after_its_stored_pairs(
     samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path, upto: int
 ) -> None:
     pairs = tmp_path / "pairs.csv"

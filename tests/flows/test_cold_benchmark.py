@@ -8,7 +8,7 @@ from benchmarks.cold import time_commands, time_resumed
 from tests.flows.conftest import Trained, environment_of, tiny_settings
 
 
-def test_commands_are_timed_in_processes_of_their_own(trained: Trained) -> None:
+def test_each_command_is_timed_in_its_own_process(trained: Trained) -> None:
     table = time_commands({"SAMEHAND_HOME": str(trained.home)}, ["compare"], rounds=1)
     assert [row.what for row in table.rows] == ["python with torch", "samehand compare"]
     by_torch, compare = table.rows
@@ -17,7 +17,7 @@ def test_commands_are_timed_in_processes_of_their_own(trained: Trained) -> None:
     assert compare.note == f"{compare.value / by_torch.value:.2f} of torch's time"
 
 
-def test_a_resumed_training_is_timed_until_it_goes_on(
+def test_a_resumed_training_is_timed_until_it_continues(
     paintings: Path, tmp_path: Path, prefect_api: str
 ) -> None:
     environment = {

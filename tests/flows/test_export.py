@@ -27,7 +27,7 @@ def exported(samehand: Samehand, in_trained: Trained, tmp_path: Path) -> Path:
     return file
 
 
-def test_the_file_says_all_that_has_to_be_known(exported: Path, in_trained: Trained) -> None:
+def test_the_file_holds_all_that_its_user_needs(exported: Path, in_trained: Trained) -> None:
     with sqlite3.connect(in_trained.database) as database:
         number, sha256, threshold, slope = database.execute(
             "SELECT id, sha256, threshold, calibration_slope FROM models"
@@ -48,7 +48,7 @@ def test_the_file_says_all_that_has_to_be_known(exported: Path, in_trained: Trai
     }
 
 
-def test_the_network_is_the_one_that_the_workspace_keeps(
+def test_the_exported_network_is_the_one_in_the_workspace(
     exported: Path, in_trained: Trained
 ) -> None:
     (kept,) = in_trained.home.glob("runs/*/checkpoints/*.onnx")
@@ -60,7 +60,7 @@ def test_the_network_is_the_one_that_the_workspace_keeps(
     np.testing.assert_array_equal(ours, theirs)
 
 
-def test_the_card_says_what_the_database_holds(exported: Path, in_trained: Trained) -> None:
+def test_the_card_agrees_with_the_database(exported: Path, in_trained: Trained) -> None:
     card = exported.with_suffix(".md").read_text()
     with sqlite3.connect(in_trained.database) as database:
         ((source, content),) = database.execute("SELECT source, content_hash FROM datasets")
@@ -104,7 +104,7 @@ def test_the_cards_program_gives_the_verdict_of_compare(
     assert verdict.strip() == ("same artist" if answer["same_artist"] else "two artists")
 
 
-def test_a_file_that_is_there_is_replaced_and_nothing_is_left_beside_it(
+def test_an_existing_file_is_replaced_and_nothing_else_is_left(
     samehand: Samehand, in_trained: Trained, tmp_path: Path
 ) -> None:
     file = tmp_path / "hand.onnx"
@@ -127,7 +127,7 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["folder.onnx"]
 
 
-def test_a_model_that_was_kept_as_a_checkpoint_alone_is_exported_when_it_is_wanted(
+def test_compare_exports_a_model_that_has_only_a_checkpoint(
     samehand: Samehand, in_copy: Trained, paintings: Path
 ) -> None:
     images = [str(paintings / artist / "0.png") for artist in ("Artist 1", "Artist 7")]
@@ -139,7 +139,7 @@ def test_a_model_that_was_kept_as_a_checkpoint_alone_is_exported_when_it_is_want
     assert kept.is_file()
 
 
-def test_a_model_whose_files_are_gone_is_one_line(
+def test_a_model_without_files_is_a_one_line_mistake(
     samehand: Samehand, in_copy: Trained, tmp_path: Path
 ) -> None:
     for file in in_copy.home.glob("runs/*/checkpoints/*"):

@@ -1,5 +1,6 @@
 """A mistake of a user in the log of a deployment: a line of the step, one of the flow."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,9 +29,12 @@ def test_a_mistake_is_logged_without_a_traceback(
     prefect_server: None,
     home: Path,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
     call: Callable[[], object],
     told: str,
 ) -> None:
+    for name in ("prefect.flow_runs", "prefect.task_runs"):  # without the command line's filters
+        monkeypatch.setattr(logging.getLogger(name), "filters", [])
     with pytest.raises(InputError, match=told):
         call()
     assert [record for record in caplog.records if record.exc_info] == []

@@ -14,7 +14,7 @@ from tasks.prepare import SplitCatalog
 RUNS = 3
 
 
-def test_of_runs_that_need_the_same_crops_one_makes_them(
+def test_one_of_several_runs_makes_the_crops_that_all_need(
     prefect_server: None, home: Path, paintings: Path
 ) -> None:
     def prepare(_run: int) -> SplitCatalog | Prepared:

@@ -50,7 +50,10 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
+        temporary = self.root / "tmp"  # the lock of the device, which other tests use too
+        temporary.mkdir(exist_ok=True)
         return environment_of(self.home) | {
+            "TMPDIR": str(temporary),
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PREFECT_WORKER_QUERY_SECONDS": "2",
             "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
@@ -81,7 +84,7 @@ class Site:
         wait_for(self.has_worker, "the worker is online", 240)
 
     def ensure_up(self) -> None:
-        """Bring up again what an earlier test has left down."""
+        """Restart what an earlier test stopped."""
         if "server" not in self.processes:
             self.start_server()
         if "worker" not in self.processes:
@@ -146,7 +149,7 @@ class Site:
         )
 
     def run_documented(self, command: Sequence[str]) -> str:
-        """Run a command as it is written, which must end well; returns what it printed."""
+        """Run a documented command, which must succeed; return what it printed."""
         done = self.command(*command)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
@@ -262,7 +265,7 @@ class Site:
         return self.log("worker").count("prefect.flow_runs.worker - Check whether the flow run")
 
     def engines(self, flow_run: str = "") -> list[int]:
-        """The processes that flow runs of this site go on in."""
+        """Return the processes of this site's flow runs."""
         ours = f"PREFECT_API_URL={self.api}".encode()
         wanted = f"PREFECT__FLOW_RUN_ID={flow_run}".encode()
         found = []
@@ -277,7 +280,7 @@ class Site:
 
 
 def documented(section: str) -> list[list[str]]:
-    """The commands that a section of the document for operators tells people to type."""
+    """Return the commands of a section of docs/operating.md."""
     return [shlex.split(line, comments=True) for line in lines_of(section, "sh")]
 
 
@@ -288,7 +291,7 @@ def push_step(name: str) -> Json:
 
 
 def lines_of(section: str, language: str) -> list[str]:
-    """What the blocks of a section of the document for operators hold."""
+    """Return the lines of a section's blocks in docs/operating.md."""
     page = (CHECKOUT / "docs/operating.md").read_text(encoding="utf-8")
     (body,) = [part for part in page.split("\n## ") if part.startswith(section)]
     blocks = re.findall(f"```{language}\n(.*?)```", body, re.DOTALL)
@@ -325,7 +328,7 @@ PLAIN = ("null", "true", "false")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was killed, and how it went on."""
+    """What was killed, and what happened then."""
 
     killed: str
     then: str
@@ -379,7 +382,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A server with everything deployed as the papers say, and a worker."""
+    """A server with everything deployed as documented, and a worker."""
     site = Site(tmp_path_factory.mktemp("site"), free_port())
     port = site.port
     server, address, pool, deploy, worker, *_ = documented("One machine")

@@ -49,7 +49,7 @@ def artifact(site: Site, run: str, key: str) -> str:
     return str(site.ask("artifacts/filter", body)[0]["id"])
 
 
-def test_the_page_of_a_run_says_what_ran_and_how_it_ended(
+def test_a_runs_page_shows_what_ran_and_how_it_ended(
     site: Site, trained_run: str, paintings: Path
 ) -> None:
     page = browse(site, f"runs/flow-run/{trained_run}", "--dump-dom")
@@ -58,7 +58,7 @@ def test_the_page_of_a_run_says_what_ran_and_how_it_ended(
     assert "Artifacts" in page
 
 
-def test_the_report_is_there_with_its_pictures(site: Site, trained_run: str) -> None:
+def test_the_report_is_shown_with_its_pictures(site: Site, trained_run: str) -> None:
     path = f"artifacts/artifact/{artifact(site, trained_run, 'report')}"
     page = browse(site, path, "--dump-dom")
     for words in ("trained network", "untrained network", "mean colour", "equal error rate"):
@@ -72,7 +72,7 @@ def test_the_report_is_there_with_its_pictures(site: Site, trained_run: str) -> 
     assert white > 0.1  # the plots' paper; the page itself is dark
 
 
-def test_the_curve_is_kept_after_every_epoch(site: Site, trained_run: str) -> None:
+def test_the_curve_is_published_after_every_epoch(site: Site, trained_run: str) -> None:
     body = {"artifacts": {"flow_run_id": {"any_": [trained_run]}}}
     keys = [one["key"] for one in site.ask("artifacts/filter", body)]
     assert keys.count("accuracy-by-epoch") == keys.count("loss-by-epoch") == 2

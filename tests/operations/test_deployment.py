@@ -40,14 +40,14 @@ KNOWN_KEYS = {
 }
 
 
-def test_tests_of_one_site_run_in_one_worker(request: pytest.FixtureRequest) -> None:
+def test_tests_that_share_a_site_run_in_one_process(request: pytest.FixtureRequest) -> None:
     """Where they do not, each worker sets up a site of its own, and the suite takes far longer."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         assert request.node.nodeid.endswith("@site")
 
 
 @pytest.mark.parametrize("written", DEPLOYMENTS, ids=lambda written: str(written["name"]))
-def test_the_server_shows_what_the_file_says(site: Site, written: dict[str, Any]) -> None:
+def test_the_server_agrees_with_prefect_yaml(site: Site, written: dict[str, Any]) -> None:
     shown = site.deployment(written["name"])
     assert written.keys() <= KNOWN_KEYS
     for key in ("name", "description", "tags", "entrypoint", "parameters"):
@@ -64,7 +64,7 @@ def test_the_server_shows_what_the_file_says(site: Site, written: dict[str, Any]
     assert shown["enforce_parameter_schema"]
 
 
-def test_the_schedule_is_the_files_and_its_next_run_can_be_seen(site: Site) -> None:
+def test_the_schedule_is_that_of_prefect_yaml_and_plans_a_run(site: Site) -> None:
     (written,) = [one["schedules"] for one in DEPLOYMENTS if "schedules" in one]
     shown = site.deployment("evaluate-flow")
     (schedule,) = shown["schedules"]
@@ -78,14 +78,14 @@ def test_the_schedule_is_the_files_and_its_next_run_can_be_seen(site: Site) -> N
     wait_for(lambda: bool(site.ask("flow_runs/filter", planned)), "a night is planned", 90)
 
 
-def test_so_many_trainings_go_on_at_once_as_the_file_says(site: Site) -> None:
+def test_the_queue_of_trainings_has_the_limit_of_prefect_yaml(site: Site) -> None:
     options = push_step("flows.deployment.limit_queue")
     queue = site.ask(f"work_pools/{options['pool']}/queues/{options['queue']}")
     assert queue["concurrency_limit"] == options["limit"] == 2
     assert site.deployment("train-flow")["work_queue_name"] == options["queue"]
 
 
-def test_the_automation_for_silent_runs_comes_with_the_deployment_once(site: Site) -> None:
+def test_deploying_twice_leaves_one_automation_for_silent_runs(site: Site) -> None:
     (ours,) = [one for one in site.ask("automations/filter", {}) if one["name"] == SILENT_RUNS]
     options = push_step("flows.deployment.watch_for_silence")
     assert ours["trigger"]["within"] == options["seconds"]
@@ -104,7 +104,7 @@ def test_a_deployment_runs_by_its_full_name(site: Site) -> None:
     assert "'source': 'sample', 'preset': 'demo'" in done.stdout
 
 
-def test_a_name_that_fits_no_deployment_or_several_is_refused(site: Site) -> None:
+def test_an_unknown_or_ambiguous_deployment_is_refused(site: Site) -> None:
     unknown = site.prefect("deployment", "run", "nonsense")
     assert unknown.returncode == 1
     assert "Deployment 'nonsense' not found!" in unknown.stdout + unknown.stderr
@@ -117,7 +117,7 @@ def test_a_name_that_fits_no_deployment_or_several_is_refused(site: Site) -> Non
     httpx.delete(f"{site.api}/deployments/{twin['id']}").raise_for_status()
 
 
-def test_other_commands_of_prefect_are_as_they_were(site: Site) -> None:
+def test_other_commands_of_prefect_are_unchanged(site: Site) -> None:
     bare = site.prefect("deployment", "inspect", "train-flow")
     assert bare.returncode == 1
     assert "Invalid deployment name" in bare.stdout + bare.stderr
@@ -131,7 +131,7 @@ def test_other_commands_of_prefect_are_as_they_were(site: Site) -> None:
         ({"preset": "finest"}, "'finest' is not one of"),
     ],
 )
-def test_wrong_parameters_are_refused_before_anything_starts(
+def test_wrong_parameters_are_refused_before_a_run_is_created(
     site: Site, parameters: dict[str, Any], reason: str
 ) -> None:
     """Ask the server, as the UI's form and `prefect deployment run` do."""
@@ -150,7 +150,7 @@ def test_the_server_listens_on_loopback_and_sends_nothing_out(site: Site) -> Non
     assert "telemetry" not in (site.root / "server.log").read_text(encoding="utf-8").lower()
 
 
-def test_the_commands_of_every_day_work_as_they_are_written(site: Site) -> None:
+def test_the_documented_everyday_commands_work(site: Site) -> None:
     flow_run = site.run("prepare-flow", source="nowhere")
     site.wait_until(flow_run, "FAILED")
     assert site.status(flow_run) == "failed"
@@ -161,7 +161,7 @@ def test_the_commands_of_every_day_work_as_they_are_written(site: Site) -> None:
     assert [one["active"] for one in schedules] == [True]
 
 
-def test_runs_start_and_are_cancelled_as_it_is_written(site: Site) -> None:
+def test_the_documented_commands_start_and_cancel_runs(site: Site) -> None:
     *_, plain, with_parameters = documented("One machine")
     (cancel,) = [one for one in documented("Day by day") if "cancel" in one]
     started = started_by(site, plain)
@@ -186,7 +186,7 @@ def started_by(site: Site, command: list[str]) -> str:
     return str(flow_run)
 
 
-def test_the_automation_that_is_written_pauses_what_found_the_champion_worse(
+def test_the_documented_automation_pauses_the_nightly_evaluation(
     site: Site, tmp_path: Path
 ) -> None:
     (create,) = [one for one in documented("Day by day") if "automation" in one]
@@ -210,7 +210,7 @@ def test_the_automation_that_is_written_pauses_what_found_the_champion_worse(
     httpx.patch(f"{site.api}/deployments/{deployment}", json={"paused": False}).raise_for_status()
 
 
-def test_systemd_takes_the_units_and_they_start_what_the_papers_type(tmp_path: Path) -> None:
+def test_the_documented_systemd_units_are_valid(tmp_path: Path) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("there is no systemd-analyze on this machine")

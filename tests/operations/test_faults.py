@@ -29,14 +29,17 @@ def training(site: Site, paintings: Path) -> str:
     One that an earlier test has left running serves again: a start takes long.
     """
     site.ensure_up()
-    running = {"flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}}}
+    running = {
+        "flow_runs": {"state": {"type": {"any_": ["RUNNING"]}}},
+        "deployments": {"name": {"any_": ["train-flow"]}},
+    }
     runs = [run["id"] for run in site.ask("flow_runs/filter", running)]
     run = str(runs[0]) if runs else site.run("train-flow", source=str(paintings), settings=LONG)
     site.wait_for_epoch(run, 2)
     return run
 
 
-def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
+def test_a_run_continues_without_the_server_and_reappears_when_it_is_back(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
     lease = take_lease(site)
@@ -59,7 +62,7 @@ def test_a_run_goes_on_without_the_server_and_is_shown_again_once_that_is_back(
     outcomes.append(Outcome(killed, "the run continues, and the UI shows it again", took))
 
 
-def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
+def test_a_run_whose_process_is_killed_crashes_and_continues_when_retried(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
     reported = site.reported_kills()
@@ -71,7 +74,7 @@ def test_a_killed_process_crashes_its_run_which_goes_on_when_retried(
     outcomes.append(Outcome("`kill -9` of the run's process", f"Crashed; {GOES_ON}", took))
 
 
-def test_a_killed_worker_crashes_its_runs_which_go_on_when_retried(
+def test_a_run_whose_worker_is_killed_crashes_and_continues_when_retried(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
     site.kill("worker")
@@ -97,7 +100,7 @@ def test_two_runs_take_turns_on_the_device_while_others_prepare(
     assert all(end <= start for (_, end, _), (start, *_) in pairwise(trained))
 
 
-def test_a_cancelled_run_ends_soon_and_leaves_nothing_half_made(
+def test_a_cancelled_run_ends_and_leaves_no_partial_files(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
     done = site.prefect("flow-run", "cancel", training)
@@ -114,7 +117,7 @@ def test_a_cancelled_run_ends_soon_and_leaves_nothing_half_made(
     )
 
 
-def test_a_silent_run_is_crashed_by_the_automation_and_the_next_start(
+def test_the_automation_and_the_next_start_notice_a_dead_run(
     site: Site, training: str, paintings: Path
 ) -> None:
     heartbeat = site.last_event(training, "prefect.flow-run.heartbeat")
@@ -132,7 +135,7 @@ def test_a_silent_run_is_crashed_by_the_automation_and_the_next_start(
 
 
 @pytest.mark.campaign
-def test_the_next_start_finds_what_died_with_its_worker(
+def test_the_next_start_notices_a_run_that_died_with_its_worker(
     site: Site, training: str, paintings: Path, outcomes: list[Outcome]
 ) -> None:
     kill_all(site, training)
@@ -147,7 +150,7 @@ def test_the_next_start_finds_what_died_with_its_worker(
 
 
 @pytest.mark.campaign
-def test_the_automation_finds_what_died_with_its_worker_in_time(
+def test_the_automation_notices_a_run_that_died_with_its_worker(
     site: Site, training: str, outcomes: list[Outcome]
 ) -> None:
     kill_all(site, training)

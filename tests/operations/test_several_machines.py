@@ -1,4 +1,4 @@
-"""Two servers, two workers, PostgreSQL and Redis, as the papers say, all on this machine."""
+"""Two servers, two workers, PostgreSQL and Redis as documented, all on this machine."""
 
 import shutil
 import subprocess
@@ -49,7 +49,7 @@ def sites(
     databases: dict[str, str],
     redis_port: int,
 ) -> Iterator[tuple[Site, Site]]:
-    """Two machines, each with a server and a worker, set up by the papers' own environment."""
+    """Two machines, each with a server and a worker, set up with the documented environment."""
     root = tmp_path_factory.mktemp("several")
     shared = root / "shared"
     shared.mkdir()
@@ -113,7 +113,7 @@ def taken(site: Site, flow_runs: set[str]) -> set[str]:
     }
 
 
-def test_both_workers_work_and_all_goes_on_when_a_server_is_killed(
+def test_both_workers_run_flows_and_continue_when_a_server_is_killed(
     sites: tuple[Site, Site], paintings: Path
 ) -> None:
     one, two = sites

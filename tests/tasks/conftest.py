@@ -10,8 +10,8 @@ from storage.database.tables import Model
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.models import StoredModel, stored_model
+from tasks.settings import Settings
 from tasks.support.run import OpenRun
-from tasks.support.settings import Settings
 from tests.storage.conftest import new_model
 
 

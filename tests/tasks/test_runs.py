@@ -16,9 +16,9 @@ from storage.database.tables import Run, RunProcess
 from storage.errors import InputError
 from storage.workspace import Workspace
 from tasks.runs import NewRun, begin_run, mark_running
+from tasks.settings import Settings
 from tasks.support.flow_runs import say_who_took_over, set_state
 from tasks.support.run import OpenRun
-from tasks.support.settings import Settings
 from tests.tasks.conftest import workspace_in
 
 

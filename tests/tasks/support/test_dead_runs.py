@@ -16,9 +16,9 @@ from storage.files import replacing
 from storage.locks import try_lock
 from storage.workspace import RESUMABLE, Workspace
 from tasks.runs import NewRun, begin_run, end_run_of_flow, mark_running
+from tasks.settings import Settings
 from tasks.support.dead_runs import end_dead_runs
 from tasks.support.run import OpenRun
-from tasks.support.settings import Settings
 
 
 @pytest.fixture
