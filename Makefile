@@ -26,11 +26,11 @@ format: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# Kills a server, a worker and runs in turn and presses Ctrl-C at every stage; writes what happened to
-# docs/operating.md. The
-# tests of `make test` are among them; here nothing is shortened.
+# Kills a server, a worker and runs in turn and writes what happened into docs/operating.md, then
+# presses Ctrl-C at every stage. `make test` has the same tests, but shortened.
 faults: $(VENV)/installed
-	SAMEHAND_FAULT_TABLE=docs/operating.md $(BIN)/pytest -q -m "" tests/operations/test_faults.py tests/flows/test_terminated.py
+	SAMEHAND_FAULT_TABLE=docs/operating.md $(BIN)/pytest -q -m "" \
+		tests/operations/test_faults.py tests/flows/test_terminated.py
 
 # Renews the lock file; run the tests before committing it.
 lock: $(VENV)/installed

@@ -40,6 +40,7 @@ KNOWN_KEYS = {
 }
 
 
+@pytest.mark.usefixtures("site")
 def test_tests_that_share_a_site_run_in_one_process(request: pytest.FixtureRequest) -> None:
     """Where they do not, each worker sets up a site of its own, and the suite takes far longer."""
     if "PYTEST_XDIST_WORKER" in os.environ:
