@@ -31,12 +31,29 @@ class _Features(nn.Module):
         return self.network.features(pixels).flatten(1)
 
 
+class _BothSides(nn.Module):
+    """A network that shows pictures and mirror images to its backbone in one pass.
+
+    The graph then holds the backbone once, which halves the time to export it and to open it.
+    """
+
+    def __init__(self, network: SiameseNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        both = self.network.embed(self.network.features(torch.cat([pixels, pixels.flip(2)])))
+        count = pixels.shape[0]  # not `len`, which would be that of the example for ever
+        return self.network.join(both[:count], both[count:])
+
+
 def export_network(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
     """Write ``network`` to ``path``: crops (B, S, S, 3) uint8 → embeddings (B, D), for any B.
 
     Normalisation is included, and ``description`` becomes metadata.
     """
-    _export(network, network, path, description)
+    module = _BothSides(network) if network.shape.mirrored else network
+    _export(module, network, path, description)
 
 
 def export_features(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
