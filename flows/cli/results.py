@@ -33,6 +33,9 @@ PAIR = (
     "filename_a", "artist_a", "filename_b", "artist_b", "distance", "probability", "correct",
 )  # fmt: skip
 
+SHOWN_AT = (0, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2)
+"""Distances at which a calibration is shown, in thresholds."""
+
 
 def table(*columns: str) -> "Callable[[Question], Callable[..., None]]":
     """Make a question to the database a command that prints these columns, or others if told so.
@@ -125,9 +128,26 @@ def models(session: "Session") -> "pd.DataFrame":
 @table("model_id", "threshold", "slope", "distance", "probability", "predicted_same")
 def calibration(session: "Session", model: Number = "champion") -> "pd.DataFrame":
     """Print a model's threshold, and the probability of "same artist" at some distances."""
-    from storage.database import questions, results
+    import numpy as np
+    import pandas as pd
 
-    return questions.calibration(results.find_model(session, model))
+    from model.calibration import Calibration, probability
+    from storage.database import results
+
+    found = results.find_model(session, model)
+    distances = found.threshold * np.array(SHOWN_AT)
+    return pd.DataFrame(
+        {
+            "model_id": found.id,
+            "threshold": found.threshold,
+            "slope": found.calibration_slope,
+            "distance": distances,
+            "probability": probability(
+                distances, Calibration(found.threshold, found.calibration_slope)
+            ),
+            "predicted_same": distances <= found.threshold,
+        }
+    )
 
 
 @table("id", "source", "artists", "images", "rejected", "created_at")

@@ -1,6 +1,5 @@
-"""Questions about one row: a run, a model, a dataset, an artist, an image, two evaluations."""
+"""Questions about one row: a run, a dataset, an artist, an image, two evaluations."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -33,9 +32,6 @@ METRICS = (
     "n_triplets",
 )
 
-
-DISTANCES = (0, 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5, 2)
-"""Where a calibration is shown, in thresholds."""
 SUGGESTED = 5
 ALIKE = 0.7
 
@@ -202,18 +198,6 @@ def describe_run(session: Session, run: Run) -> pd.DataFrame:
             values[f"process_{number}.{name}"] = getattr(process, name)
     rows = [(name, value) for name, value in values.items() if value is not None]
     return pd.DataFrame(rows, columns=["name", "value"], dtype=object)
-
-
-def calibration(model: Model) -> pd.DataFrame:
-    """Return the probability of "same artist" at some distances, by a model's calibration."""
-    slope, threshold = model.calibration_slope, model.threshold
-    rows = []
-    for share in DISTANCES:
-        distance = share * threshold
-        probability = 1 / (1 + math.exp(min(slope * (distance - threshold), 700)))
-        rows.append((model.id, threshold, slope, distance, probability, distance <= threshold))
-    columns = ["model_id", "threshold", "slope", "distance", "probability", "predicted_same"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def _found(session: Session, images: Select[*tuple[Any, ...]]) -> tuple[list[int], str]:
