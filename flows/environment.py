@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
+from storage.database.handed_out import sqlite_file
 from storage.errors import InputError
 from storage.workspace import Workspace
 
@@ -18,9 +19,8 @@ def workspace() -> Workspace:
 def existing_workspace() -> Workspace:
     """The workspace, for commands that only read. Raises InputError if its database is missing."""
     space = workspace()
-    scheme, _, quoted = space.database_url.partition(":///")
-    file = unquote(quoted)
-    if scheme in ("sqlite", "sqlite+pysqlite") and not Path(file).exists():
+    file = sqlite_file(space.database_url)
+    if file is not None and not file.exists():
         raise InputError(
             f"there is no results database {file} yet; train first, or name another by"
             " SAMEHAND_HOME or SAMEHAND_DATABASE_URL"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from storage.errors import InputError
 from storage.files import write_atomically
 from storage.locks import wait_lock
 
@@ -75,6 +76,16 @@ class Workspace:
                 return self.relative(folder)
             number += 1
             folder = self.runs / f"{name}-{number}"
+
+    def checkpoint(self, model_id: int, stored: str) -> Path:
+        """The checkpoint of a model, at its path as stored. Raises InputError if it is gone."""
+        path = self.home / stored
+        if not path.is_file():
+            raise InputError(
+                f"{path}: the checkpoint of model {model_id} is gone;"
+                " put it back or name another model"
+            )
+        return path
 
     def relative(self, path: Path) -> str:
         """A path as stored in the database, so that the workspace can be moved."""

@@ -11,7 +11,6 @@ from model.selection import ValidatedEpoch
 from storage.database import records, results
 from storage.database.session import transaction
 from storage.database.tables import Model, Run
-from storage.errors import InputError
 from storage.files import sha256_of
 from storage.run_folder import exported_beside
 from storage.workspace import Workspace
@@ -93,13 +92,8 @@ def find_model(
             else results.find_run(session, resume)
         )
         row = results.find_model(session, (begun and begun.model_id) or model_id)
-        found = stored_model(session, row, space)
-    if not found.has_file:
-        raise InputError(
-            f"{found.checkpoint}: the checkpoint of model {found.id} is gone;"
-            " put it back or name another model"
-        )
-    return found
+        space.checkpoint(row.id, row.path)
+        return stored_model(session, row, space)
 
 
 def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:

@@ -102,12 +102,7 @@ def check_model(wanted: str | None) -> HandedOut:
     """Return the model to use. Raises InputError if there is none, or its checkpoint is gone."""
     space = existing_workspace()
     model = hand_out(space.database_url, wanted)
-    checkpoint = space.home / model.path
-    if not checkpoint.is_file():
-        raise InputError(
-            f"{checkpoint}: the checkpoint of model {model.id} is gone;"
-            " put it back or name another model"
-        )
+    space.checkpoint(model.id, model.path)
     return model
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from model.exported import ExportedNetwork, open_exported
 from storage.database.handed_out import HandedOut
-from storage.errors import InputError
 from storage.files import replacing
 from storage.run_folder import exported_beside
 from storage.workspace import Workspace
@@ -18,15 +17,9 @@ def kept_network(model: HandedOut, space: Workspace) -> ExportedNetwork:
 
 def exported_file(model: HandedOut, space: Workspace) -> Path:
     """Return the file of a model's exported network. Raises InputError if its files are gone."""
-    checkpoint = space.home / model.path
-    exported = exported_beside(checkpoint)
+    exported = exported_beside(space.home / model.path)
     if not exported.is_file():
-        if not checkpoint.is_file():
-            raise InputError(
-                f"{checkpoint}: the checkpoint of model {model.id} is gone; put it back or name"
-                " another model"
-            )
-        _export(checkpoint, exported, model.run_id, space)
+        _export(space.checkpoint(model.id, model.path), exported, model.run_id, space)
     return exported
 
 

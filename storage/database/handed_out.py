@@ -16,7 +16,7 @@ from storage.database.revisions import VERSION_TABLE, newest_revision
 if TYPE_CHECKING:
     from storage.database.tables import Model
 
-SQLITE = "sqlite:///"
+SQLITE = ("sqlite", "sqlite+pysqlite")
 COLUMNS = "id, run_id, path, sha256, threshold, calibration_slope"
 
 
@@ -40,10 +40,16 @@ def hand_out(url: str, wanted: str | None = None) -> HandedOut:
     return _from_sqlite(url, wanted) or _from_any(url, wanted)
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of the SQLite database at `url`; None for another kind of database."""
+    driver, _, file = url.partition(":///")
+    return Path(unquote(file)) if driver in SQLITE else None
+
+
 def _from_sqlite(url: str, wanted: str | None) -> HandedOut | None:
     """Read the model from an SQLite file of our revision; None if anything is unusual."""
-    file = Path(unquote(url.removeprefix(SQLITE)))
-    if not url.startswith(SQLITE) or not file.is_file():
+    file = sqlite_file(url)
+    if file is None or not file.is_file():
         return None
     address = f"file:{quote(str(file.absolute()))}?mode=ro"
     try:
