@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from flows.presets import PresetName
 from flows.runs import NewRun, open_run, recorded_flow
 from flows.settings import Overrides, resolve
-from storage.datasets.building import CatalogFile
+from storage.datasets.building import CatalogFile, SplitCatalog
 from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset
 from tasks.prepare import (
-    SplitCatalog,
     build_catalog,
     crop_shard,
     divide_into_shards,

@@ -11,23 +11,27 @@ from flows.settings import PresetName, Settings, preset_name, resolve
 
 
 @dataclass(frozen=True, slots=True)
-class NamedRecipe:
-    """A preset with the settings that differ from it, and how it was written."""
+class ChosenSettings:
+    """A preset, the settings that differ from it, and the settings that follow from both."""
 
-    text: str
     preset: PresetName
     overrides: dict[str, JsonValue]
     settings: Settings
 
 
-def read_recipe(text: str) -> NamedRecipe:
+def choose_settings(preset: str, assignments: Sequence[str] | None) -> ChosenSettings:
+    """Read a preset's name and ``key=value`` assignments. Raises SettingsError for a mistake."""
+    overrides = parse_assignments(assignments)
+    return ChosenSettings(preset_name(preset), overrides, resolve(preset, overrides))
+
+
+def read_recipe(text: str) -> ChosenSettings:
     """Read ``PRESET`` or ``PRESET:key=value,key=value``. Raises SettingsError for a mistake."""
-    name, _, assignments = text.partition(":")
-    overrides = parse_assignments(assignments.split(",") if assignments else ())
-    return NamedRecipe(text, preset_name(name), overrides, resolve(name, overrides))
+    preset, _, assignments = text.partition(":")
+    return choose_settings(preset, assignments.split(",") if assignments else ())
 
 
-def read_recipes(texts: Sequence[str]) -> tuple[NamedRecipe, ...]:
+def read_recipes(texts: Sequence[str]) -> tuple[ChosenSettings, ...]:
     """Read recipes to compare. Raises SettingsError unless they are two different ones or more."""
     if len(set(texts)) < max(2, len(texts)):
         raise SettingsError("recipes: name two different ones or more to compare")

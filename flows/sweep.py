@@ -54,7 +54,7 @@ def sweep_flow(
     named = () if resume else read_recipes(recipes)
     with open_run(resume or NewRun(source, named[0].preset, named[0].settings)) as run:
         if resume is None:
-            plan_sweep(run, [one.text for one in named], folds, seeds)
+            plan_sweep(run, recipes, folds, seeds)
         for training in read_planned(run):
             train(run, training)
         compare_recipes(run)

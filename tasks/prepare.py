@@ -9,14 +9,15 @@ from prefect import get_run_logger
 
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.split import continue_split, require_splits, split_catalog
-from storage.catalogs.split_counts import SplitCounts, count_split
 from storage.database import datasets, records
 from storage.database.session import transaction
 from storage.datasets.building import (
     CatalogFile,
+    SplitCatalog,
     build_dataset,
     dataset_of,
     keep_catalog,
+    keep_split,
     source_images,
     stage_shard,
 )
@@ -34,14 +35,6 @@ from tasks.support.run import OpenRun
 from tasks.support.step import step
 
 SHARD = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class SplitCatalog:
-    """A catalog whose artists are divided, and the counts of each split."""
-
-    catalog: CatalogFile
-    counts: SplitCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +74,9 @@ def split_by_artist(
     else:
         divided = continue_split(images, known, rules)
     require_splits(divided, needed)
-    counts = count_split(divided)
-    get_run_logger().info("%s", counts)
-    return SplitCatalog(keep_catalog(run.space, catalog.source, catalog.root, divided), counts)
+    kept = keep_split(run.space, catalog.source, catalog.root, divided)
+    get_run_logger().info("%s", kept.counts)
+    return kept
 
 
 @step()

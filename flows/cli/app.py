@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -30,8 +31,8 @@ from flows.cli.settings_command import settings
 from storage.errors import InputError
 
 if TYPE_CHECKING:
-    from storage.catalogs.split_counts import SplitCounts
     from storage.database.tables import Run
+    from storage.datasets.building import SplitCatalog
 
 # Each command imports what it needs: torch and Prefect take seconds, which `--help` should not.
 
@@ -93,27 +94,24 @@ def prepare(
 ) -> None:
     """Read a source, split its artists, crop its images to one zip."""
     with one_line_errors(debug):
-        from flows.assignments import parse_assignments, usual_preset
+        from flows.assignments import usual_preset
         from flows.cli.checks import check_paintings, paint_sample, prepare_catalog
-        from flows.settings import preset_name, resolve
+        from flows.recipes import choose_settings
 
-        overrides = parse_assignments(assignments)
-        name = preset_name(preset or usual_preset(source))
-        settings = resolve(name, overrides)
+        chosen = choose_settings(preset or usual_preset(source), assignments)
         if catalog_only:
-            divided = prepare_catalog(source, settings)
-            print_counts(divided.counts, divided.path)
+            print_split(prepare_catalog(source, chosen.settings, partial(typer.echo, err=True)))
             return
-        found = check_paintings(source, settings, "matched_on" in overrides)
+        found = check_paintings(source, chosen)
         if not quiet:
             typer.echo(found, err=True)
         runner = runner_here(context, quiet, debug)
         from flows.prepare import Prepared, prepare_flow
 
         paint_sample(source)
-        prepared = runner.call(prepare_flow, source, name, overrides)
+        prepared = runner.call(prepare_flow, source, chosen.preset, chosen.overrides)
         if isinstance(prepared, Prepared):
-            print_counts(prepared.divided.counts, prepared.divided.catalog.path)
+            print_split(prepared.divided)
             typer.echo(f"{'crops':18} {prepared.dataset.crops}")
 
 
@@ -132,24 +130,25 @@ def train(
 ) -> None:
     """Train a network and test it on artists it has never seen."""
     with one_line_errors(debug):
-        from flows.assignments import parse_assignments, usual_preset
+        from flows.assignments import usual_preset
         from flows.cli.checks import TRAINING, check_paintings, check_weights, paint_sample
         from flows.presets import preset_name
-        from flows.settings import Settings, resolve
+        from flows.recipes import choose_settings
+        from flows.settings import Settings
 
-        overrides = parse_assignments(assignments)
         if resume is None:
             source, number = source or "sample", None
-            name = preset_name(preset or usual_preset(source))
-            settings = resolve(name, overrides)
-            found = check_paintings(source, settings, "matched_on" in overrides, TRAINING)
+            chosen = choose_settings(preset or usual_preset(source), assignments)
+            name, overrides = chosen.preset, chosen.overrides
+            found = check_paintings(source, chosen, TRAINING)
             if not quiet:
                 typer.echo(found, err=True)
         else:
-            if overrides or source or preset:
+            if assignments or source or preset:
                 raise InputError("--resume: the run has its own source and settings; name no other")
             stopped = find_stopped_run(resume, "train-flow")
             source, name, number = stopped.source, preset_name(stopped.preset), stopped.id
+            overrides = {}
             check_weights(Settings.model_validate(stopped.settings))
         runner = runner_here(context, quiet, debug, f"{this_command()} train --resume last")
         from flows.train import train_flow
@@ -354,8 +353,8 @@ def find_stopped_run(wanted: str, flow_name: str) -> "Run":
         return results.find_stopped_run(session, wanted, flow_name)
 
 
-def print_counts(counts: "SplitCounts", catalog: Path) -> None:
+def print_split(split: "SplitCatalog") -> None:
     """Print how many artists and images each split has, and where the catalog is."""
-    for name, count in asdict(counts).items():
+    for name, count in asdict(split.counts).items():
         typer.echo(f"{name.replace('_', ' '):18} {count:>9,}")
-    typer.echo(f"{'catalog':18} {catalog}")
+    typer.echo(f"{'catalog':18} {split.catalog.path}")

@@ -1,7 +1,6 @@
 """What can be checked before Prefect is started or imported, and `prepare` without images."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,40 +8,29 @@ from flows.environment import existing_workspace, workspace
 from flows.errors import SettingsError
 from storage.database.handed_out import HandedOut, hand_out
 from storage.errors import InputError
-from storage.sources import check_source
+from storage.sources import SAMPLE, check_source
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from flows.recipes import ChosenSettings
     from flows.settings import Settings
     from storage.catalogs.catalog import Catalog
-    from storage.catalogs.split_counts import SplitCounts
+    from storage.datasets.building import SplitCatalog
     from storage.workspace import Workspace
 
-SAMPLE = "sample"
 TRAINING = ("train", "validation", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Divided:
-    """Where the catalog of a source is, and how many artists and images each split has."""
-
-    path: Path
-    counts: "SplitCounts"
-
-
-def check_paintings(
-    source: str, settings: "Settings", is_asked_for: bool, needed: Sequence[str] = ()
-) -> str:
+def check_paintings(source: str, chosen: "ChosenSettings", needed: Sequence[str] = ()) -> str:
     """Read and split a source as a run will; return what it holds, in one line.
 
-    ``is_asked_for`` says that the user set `matched_on`; a preset's may be missing in the catalog.
-    Raises InputError or SettingsError for whatever would end the run before any image is read. Of a
-    sample gallery that is still to be painted nothing is checked.
+    A `matched_on` that the user set must be in the catalog; that of a preset may be missing.
+    Raises InputError or SettingsError for whatever would end the run before any image is read. Of
+    a sample gallery that is still to be painted nothing is checked.
     """
+    settings, space = chosen.settings, workspace()
     check_weights(settings)
-    check_source(source)
-    space = workspace()
     if source == SAMPLE and not space.sample.exists():
         from storage.sources.gallery.paintings import GalleryPlan
 
@@ -53,6 +41,7 @@ def check_paintings(
 
     catalog = _read(source, settings, space)
     column = settings.matched_on
+    is_asked_for = "matched_on" in chosen.overrides
     if is_asked_for and column is not None and column not in catalog.images.columns:
         known = ", ".join(name for name in catalog.images.columns if name != "file")
         raise SettingsError(f"matched_on: {source} has no column {column!r}; it has {known}")
@@ -72,16 +61,20 @@ def check_weights(settings: "Settings") -> None:
         raise SettingsError(f"weights: there is no file {weights}; use pretrained, none or a file")
 
 
-def prepare_catalog(source: str, settings: "Settings") -> Divided:
-    """Read a source, split its artists, and write the catalog into the workspace."""
-    from storage.catalogs.split_counts import count_split
-    from storage.datasets.building import keep_catalog
+def prepare_catalog(
+    source: str, settings: "Settings", warn: Callable[[str], None]
+) -> "SplitCatalog":
+    """Read a source, split its artists, and write the catalog into the workspace.
 
-    check_source(source)
+    ``warn`` is called with each line on what the source leaves out.
+    """
+    from storage.datasets.building import keep_split
+
     space = workspace()
     catalog = _read(source, settings, space)
-    images = _split(catalog, settings)
-    return Divided(keep_catalog(space, source, catalog.root, images).path, count_split(images))
+    for note in catalog.notes:
+        warn(note)
+    return keep_split(space, source, catalog.root, _split(catalog, settings))
 
 
 def check_pairs(pairs: Path, output: Path | None) -> None:
@@ -122,17 +115,11 @@ def _read(source: str, settings: "Settings", space: "Workspace") -> "Catalog":
 
 
 def _locate(source: str, space: "Workspace") -> Path:
-    from tqdm import tqdm
-
     from storage.sources import locate_source
+    from tasks.support.bar import terminal_bar
 
-    with tqdm(desc="painting the sample gallery", unit="image", disable=None, leave=False) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        return locate_source(source, space.sample, show)
+    with terminal_bar("painting the sample gallery") as progress:
+        return locate_source(source, space.sample, progress)
 
 
 def _split(catalog: "Catalog", settings: "Settings", needed: Sequence[str] = ()) -> "pd.DataFrame":

@@ -12,6 +12,7 @@ import pandas as pd
 from storage.catalogs.catalog import read_catalog, write_catalog
 from storage.catalogs.checks import EXCLUDED
 from storage.catalogs.split import MIN_IMAGES, exclude_small_artists
+from storage.catalogs.split_counts import SplitCounts, count_split
 from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import (
     CropResult,
@@ -43,6 +44,14 @@ class CatalogFile:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class SplitCatalog:
+    """A catalog whose artists are divided, and the counts of each split."""
+
+    catalog: CatalogFile
+    counts: SplitCounts
+
+
 def keep_catalog(space: Workspace, source: str, root: Path, images: pd.DataFrame) -> CatalogFile:
     """Write a catalog into the workspace under a name that depends on its content."""
     stem = re.sub(r"[^\w-]+", "-", Path(source).stem).strip("-") or "catalog"
@@ -50,6 +59,11 @@ def keep_catalog(space: Workspace, source: str, root: Path, images: pd.DataFrame
     write_catalog(images, path)
     digest = hashlib.sha256(f"{root}\n".encode() + path.read_bytes()).hexdigest()[:12]
     return CatalogFile(source, root, path.replace(path.with_name(f"{stem}-{digest}.csv")))
+
+
+def keep_split(space: Workspace, source: str, root: Path, images: pd.DataFrame) -> SplitCatalog:
+    """Write a divided catalog into the workspace, and count its splits."""
+    return SplitCatalog(keep_catalog(space, source, root, images), count_split(images))
 
 
 def dataset_of(space: Workspace, catalog: CatalogFile, rules: CropRules) -> Dataset:

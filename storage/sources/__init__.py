@@ -11,7 +11,7 @@ from storage.sources.kaggle import KAGGLE_TABLE, KaggleDraw, kaggle_table, read_
 from storage.sources.sample import write_gallery
 from storage.sources.table import read_table
 
-__all__ = ["KaggleDraw", "check_source", "full_name", "locate_source", "read_source"]
+__all__ = ["SAMPLE", "KaggleDraw", "check_source", "full_name", "locate_source", "read_source"]
 
 SAMPLE = "sample"
 

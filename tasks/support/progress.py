@@ -10,9 +10,9 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.context import TaskRunContext
-from tqdm import tqdm
 
 from tasks.support.artifacts import if_server_answers
+from tasks.support.bar import terminal_bar
 
 SECONDS = 5.0
 """How long a step must last to get an artifact, and how often that is updated."""
@@ -49,13 +49,12 @@ class ProgressArtifact:
 
 @contextmanager
 def progress_bar(title: str, unit: str = "image") -> Iterator[Callable[[int, int], None]]:
-    """Yield a function to call with (done, total); without a terminal the bar is silent."""
+    """Yield a function to call with (done, total), which shows it in both places."""
     artifact = ProgressArtifact(title)
-    with tqdm(desc=title, unit=unit, disable=None, leave=False) as bar:
+    with terminal_bar(title, unit) as show_bar:
 
         def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+            show_bar(done, total)
             artifact.show(done, total)
 
         yield show

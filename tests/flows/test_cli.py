@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -268,6 +269,18 @@ def test_catalog_only_needs_no_image(samehand: Samehand, home: Path, tmp_path: P
     split = csv.DictReader(Path(result.stdout.split()[-1]).read_text().splitlines())
     assert {row["split"] for row in split} == {"train", "validation"}
     assert not (home / "datasets").exists()
+
+
+def test_catalog_only_names_the_files_that_it_leaves_out(
+    samehand: Samehand, home: Path, paintings: Path, tmp_path: Path
+) -> None:
+    source = tmp_path / "source"
+    shutil.copytree(paintings, source)
+    (source / "Artist 3" / "phone.heic").write_bytes(b"not decoded here")
+    split = ["--set", "validation_artists=4", "--set", "test_artists=4"]
+    result = samehand("prepare", str(source), "--catalog-only", *split)
+    assert result.exit_code == 0, result.output
+    assert "left out 1 .heic files (Artist 3/phone.heic)" in " ".join(result.stderr.split())
 
 
 def test_the_tables_come_in_three_forms(samehand: Samehand, in_trained: Trained) -> None:

@@ -7,9 +7,9 @@ import pandas as pd
 
 from flows.prepare import Prepared, prepare_flow
 from flows.settings import Overrides
+from storage.datasets.building import SplitCatalog
 from storage.datasets.dataset import load_split
 from storage.datasets.pixels import open_pixels
-from tasks.prepare import SplitCatalog
 
 RUNS = 3
 
