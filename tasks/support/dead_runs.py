@@ -31,13 +31,11 @@ def end_dead_runs(space: Workspace) -> None:
         running = results.running_runs(session)
     ours = space.identity()
     for run in running:
-        state = _state_in_prefect(run)
-        if run.workspace not in (None, ours):
-            if state is not None and state.is_final():
-                _end(run, space)
-            continue
         lock = RunFolder(space.home / run.directory).lock
-        if lock.exists() or state is None or state.is_final():
+        if run.workspace not in (None, ours):
+            if _has_ended_in_prefect(run):
+                _end(run, space)
+        elif lock.exists() or _has_ended_in_prefect(run) is not False:
             with try_lock(lock) as is_dead:
                 if is_dead:
                     _end(run, space)
@@ -66,6 +64,12 @@ def _end_in_prefect(run: Run) -> Literal["cancelled", "crashed"]:
         end = Cancelled if is_cancelled else Crashed
         set_state(run.prefect_flow_run_id, end(message=REASON))
     return "cancelled" if is_cancelled else "crashed"
+
+
+def _has_ended_in_prefect(run: Run) -> bool | None:
+    """Return None if this server does not know the flow run."""
+    state = _state_in_prefect(run)
+    return None if state is None else state.is_final()
 
 
 def _state_in_prefect(run: Run) -> State[Any] | None:
