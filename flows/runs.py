@@ -28,7 +28,7 @@ from tasks.runs import (
 )
 from tasks.support.dead_runs import end_dead_runs
 from tasks.support.flow_runs import name_flow_run, say_who_took_over
-from tasks.support.output import survive_closed_output
+from tasks.support.output import log_only, survive_closed_output
 from tasks.support.run import OpenRun
 
 __all__ = ["NewRun", "find_model_to_use", "open_run", "recorded_flow"]
@@ -46,8 +46,7 @@ def recorded_flow(run_name: str) -> Callable[[Callable[P, R]], Flow[P, R]]:
     def decorate(function: Callable[P, R]) -> Flow[P, R]:
         @wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            for name in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
-                logging.getLogger(name).addFilter(_is_no_mistakes_traceback)
+            log_only(_is_no_mistakes_traceback)
             return function(*args, **kwargs)
 
         decorator = flow(

@@ -54,6 +54,8 @@ def runner_here(
 
 def log_only_news(has_ui: bool) -> None:
     """Keep what Prefect logs to news: how a flow or step ended is told once, by what follows."""
+    from tasks.support.output import log_only
+
     no_news = ["Encountered exception during", "Finished in state ", "Running hook ", "Hook "]
     if not has_ui:
         no_news.append("View at ")
@@ -63,8 +65,7 @@ def log_only_news(has_ui: bool) -> None:
         record.exc_text = None
         return not record.getMessage().startswith(tuple(no_news))
 
-    for name in ("prefect.flow_runs", "prefect.task_runs", "prefect.engine"):
-        logging.getLogger(name).addFilter(is_news)
+    log_only(is_news)
 
 
 def this_command() -> str:
