@@ -1,6 +1,7 @@
 """Which names are allowed for files in a folder or a zip file."""
 
 import re
+import unicodedata
 from typing import Final
 
 LONGEST: Final = 255
@@ -33,6 +34,11 @@ def file_name_fault(name: str) -> str | None:
     if any(len(part.encode()) > LONGEST for part in parts):
         return f"it is longer than {LONGEST} bytes"
     return None
+
+
+def caseless(name: str) -> str:
+    """Return a name for comparison: whatever its case, and the form of its accents (NFC, NFD)."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def is_unicode(name: str) -> bool:

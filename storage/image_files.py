@@ -10,7 +10,7 @@ from threading import Lock
 from typing import IO, Final, Self
 
 from storage.errors import InputError, unusable
-from storage.file_names import file_name_fault
+from storage.file_names import caseless, file_name_fault
 
 IMAGE_SUFFIXES: Final = (
     ".avif", ".bmp", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpf", ".jpg",
@@ -162,7 +162,7 @@ class _Archive:
         try:
             return self.file.open(name)
         except KeyError:
-            member = self._members().get(_key(name))
+            member = self._members().get(caseless(name))
         if member is None:
             archive = Path(self.file.filename or "").name
             raise InputError(f"{name}: there is no such file in the zip file {archive}")
@@ -172,7 +172,7 @@ class _Archive:
         """Map each member by its key; None for a key that two of them share."""
         if not self._by_key:
             for member in self.file.infolist():
-                key = _key(_plain_name(member))
+                key = caseless(_plain_name(member))
                 self._by_key[key] = None if key in self._by_key else member
         return self._by_key
 
@@ -188,10 +188,6 @@ def _plain_name(member: zipfile.ZipInfo) -> str:
             name = name.encode("cp437").decode()  # as Python decoded it
     parts = name.replace("\\", "/").split("/")
     return "/".join(part for part in parts if part not in ("", "."))
-
-
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _spellings(part: str) -> Iterator[str]:

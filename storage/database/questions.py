@@ -1,7 +1,6 @@
 """Questions about one row: a run, a dataset, an artist, an image, two evaluations."""
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
@@ -16,6 +15,7 @@ from storage.database.evaluation_tables import Baseline, Evaluation, PairPredict
 from storage.database.results import frame, has_same_files, threshold_of
 from storage.database.tables import Artist, Dataset, Image, Model, RejectedImage, Run, RunProcess
 from storage.errors import InputError
+from storage.file_names import caseless
 
 METRICS = (
     "triplet_accuracy",
@@ -82,7 +82,7 @@ def find_name(names: Sequence[str], wanted: str, none: str) -> str:
     """
     if wanted in names:
         return wanted
-    plain, asked = {name: _plain(name) for name in names}, _plain(wanted)
+    plain, asked = {name: caseless(name) for name in names}, caseless(wanted)
     found = [name for name in names if asked in (plain[name], PurePath(plain[name]).stem)]
     found = found or [name for name in names if asked in plain[name]]
     if len(found) == 1:
@@ -96,10 +96,6 @@ def find_name(names: Sequence[str], wanted: str, none: str) -> str:
     raise InputError(
         f"{none} {wanted!r}" + (f"; did you mean {', '.join(meant)}?" if meant else "")
     )
-
-
-def _plain(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def changes(session: Session, before: Evaluation, after: Evaluation) -> pd.DataFrame:
