@@ -293,7 +293,6 @@ def prune(
             pruning.prune(engine, evaluation_id)
         for evaluation_id in abandoned["evaluation_id"].tolist():
             pruning.discard(engine, evaluation_id)
-        engine.dispose()
         n_pairs = int(pd.concat(found)["n_pairs"].fillna(0).sum())
         typer.echo(f"removed {n_pairs:,} pairs of {sum(map(len, found))} evaluations", err=True)
 
