@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 # Trained through and through from random weights: a run of seconds that takes every step.
 TINY = {
     "images_per_artist": "0",
-    "backbone": "resnet18.tv_in1k",
+    "backbone": "test_resnet.r160_in1k",
     "weights": "none",
     "train_backbone": "true",
     "features": "map",
