@@ -88,7 +88,7 @@ def line_by_line(place: Path) -> Scored:
 
 
 def _scoring(place: Path) -> "PairScoring":
-    from model.calibration import Calibration
+    from model.calibration import Band, Calibration
     from model.distances import finite_points
     from tasks.scoring import PairScoring
 
@@ -100,7 +100,8 @@ def _scoring(place: Path) -> "PairScoring":
         n_rows,
         names,
         finite_points(embeddings),
-        Calibration(THRESHOLD, SLOPE),
+        Calibration(THRESHOLD, SLOPE, midpoint=THRESHOLD, band=Band(THRESHOLD, THRESHOLD)),
+        0.5,
         0.0,
     )
 

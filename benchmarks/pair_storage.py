@@ -68,6 +68,9 @@ def begin(
         sha256="",
         threshold=9.5,
         calibration_slope=SLOPE,
+        calibration_midpoint=9.5,
+        accept_within=9.0,
+        reject_beyond=10.0,
         validation_roc_auc=0.9,
         validation_accuracy=0.8,
     )

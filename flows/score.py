@@ -17,6 +17,7 @@ def score_flow(
     model: int | None = None,
     output: str | None = None,
     rejected_share: Annotated[float, Field(ge=0, le=1)] | None = None,
+    prior: Annotated[float, Field(gt=0, lt=1)] | None = None,
     resume: int | None = None,
 ) -> Scored:
     """Score the pairs of a CSV file with the columns index, image1 and image2.
@@ -29,6 +30,8 @@ def score_flow(
         output: where to write index,sameArtist; into the run's folder if left out.
         rejected_share: stop if more than this share of the rows cannot be scored; as in the
             model's training if left out.
+        prior: the share of pairs by one artist to assume beforehand; as in the model's training
+            if left out, which is even odds unless set otherwise.
         resume: the number of a stopped run to go on with, after the pairs that it has stored.
     """
     pair_file = Path(pairs).expanduser().absolute()
@@ -39,4 +42,7 @@ def score_flow(
         embedded = [embed_shard(run, used, shard, root) for shard in named.shards]
         submission = Path(output).absolute() if output else run.folder.directory / "submission.csv"
         share = run.settings.rejected_share if rejected_share is None else rejected_share
-        return store_scores(run, used, pair_file, named.n_rows, embedded, submission, share)
+        assumed = run.settings.prior if prior is None else prior
+        return store_scores(
+            run, used, pair_file, named.n_rows, embedded, submission, share, assumed
+        )

@@ -125,4 +125,4 @@ def choose_threshold_of(
     export_checkpoint(run, checkpoint, prepared.dataset)
     network = network_on(run.compute, checkpoint)
     embeddings = embed_split(run, network, prepared.dataset, "validation", features)
-    return choose_threshold(embeddings, prepared.dataset)
+    return choose_threshold(embeddings, prepared.dataset, run.settings)

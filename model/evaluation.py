@@ -13,6 +13,7 @@ from model.measures import (
     measure_calibration,
     measure_ranking,
     measure_retrieval,
+    measure_verdicts,
 )
 from model.metrics import (
     Verdicts,
@@ -138,7 +139,10 @@ def verify(
         recall_at_1=recall_at_1(embeddings, artists),
         map_at_r=map_at_r(embeddings, artists),
         verdicts=count_verdicts(pairs, calibration.threshold),
-        measures=tuple(measure_calibration(pairs, calibration, draws, labels)),
+        measures=(
+            *measure_calibration(pairs, calibration, draws, labels),
+            *measure_verdicts(pairs, calibration.band),
+        ),
     )
 
 

@@ -11,10 +11,10 @@ from typing import Literal
 
 import numpy as np
 
-from model.calibration import Calibration
+from model.calibration import Band, Calibration
 from model.distances import Float32, Float64, Integers, Pairs
 from model.intervals import Interval, percentile_interval
-from model.metrics import cllr, roc_auc, tar_at_far
+from model.metrics import cllr, cllr_min, roc_auc, tar_at_far
 from model.resampling import (
     Draws,
     weighted_cllr,
@@ -68,6 +68,25 @@ def measure_calibration(
     for scope, chosen in _scopes(pairs, labels):
         figures = weighted_cllr(chosen, calibration, draws.artist, draws.drawn)
         yield Measure("cllr", scope, cllr(chosen, calibration), percentile_interval(figures))
+
+
+def measure_verdicts(pairs: Pairs, band: Band) -> Iterator[Measure]:
+    """What the three verdicts on all pairs are worth, and what the calibration could gain."""
+    same = pairs.same_artist
+    accepted, rejected = pairs.distance <= band.accept_within, pairs.distance > band.reject_beyond
+    undecided = ~(accepted | rejected)
+    shares: dict[str, np.floating | float] = {
+        "cllr_min": cllr_min(pairs),
+        "false_acceptance": np.mean(accepted[~same]),
+        "false_rejection": np.mean(rejected[same]),
+        "undecided_same": np.mean(undecided[same]),
+        "undecided_different": np.mean(undecided[~same]),
+        "same_share": np.mean(same),
+    }
+    if accepted.any():
+        shares["precision"] = np.mean(same[accepted])
+    for name, value in shares.items():
+        yield Measure(name, "all", float(value), None)
 
 
 def matched_pairs(pairs: Pairs, labels: Integers) -> Pairs:

@@ -86,11 +86,11 @@ def weighted_tar_at_far(pairs: Pairs, artist: Integers, drawn: Float64, far: flo
     array([0.5  , 0.333,   nan])
     """
     kinds = sort_pairs(pairs, artist, drawn.shape[1])
-    refused_from = _refused_from(kinds, drawn, far)
+    refused = refused_from(kinds, drawn, far)
     accepted = np.zeros(len(drawn))
     for owner in np.unique(kinds.same_of):
         own = np.sort(kinds.same_dist[kinds.same_of == owner])
-        accepted += drawn[:, owner] * np.searchsorted(own, refused_from, side="left")
+        accepted += drawn[:, owner] * np.searchsorted(own, refused, side="left")
     is_judged = kinds.different_weight(drawn) > 0
     return shares(accepted, kinds.same_weight(drawn) * is_judged)
 
@@ -125,7 +125,7 @@ def weighted_triplet_accuracy(
     return shares(weigh(right, drawn), weigh(sum_by_artists(cell, None, artists), drawn))
 
 
-def _refused_from(kinds: Kinds, drawn: Float64, far: float) -> Float64:
+def refused_from(kinds: Kinds, drawn: Float64, far: float) -> Float64:
     """Smallest distance that each draw must reject to accept at most the share `far`: (B,).
 
     The accepted share rises with the distance. Whole blocks of pairs are summed for all draws at

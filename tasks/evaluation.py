@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from prefect import get_run_logger
 
+from model.band import choose_band
 from model.calibration import calibrate
 from model.collapse import has_collapsed
 from model.evaluation import Discrimination, Resampling, discriminate, distances_of, verify
 from model.metrics import Pairs, all_pairs, roc_auc, triplet_accuracy, triplet_loss_value
+from model.resampling import draw_artists
 from storage.datasets.dataset import Dataset, SplitImages, load_split
 from storage.reports.report import Picture
 from tasks.batches import SplitTriplets, read_triplets
@@ -19,6 +21,7 @@ from tasks.embedding import embeddings_of, read_embeddings
 from tasks.features import Features
 from tasks.models import StoredModel, Threshold
 from tasks.report import plot_test
+from tasks.settings import Settings
 from tasks.stored_evaluation import JudgedBaseline, NetworkResult, store_evaluation
 from tasks.support.run import OpenRun
 from tasks.support.step import step
@@ -61,16 +64,19 @@ def score_checkpoint(
 
 
 @step()
-def choose_threshold(embeddings: Path, dataset: Dataset) -> Threshold:
-    """Choose threshold and probability on the validation pairs, never on those they judge."""
+def choose_threshold(embeddings: Path, dataset: Dataset, settings: Settings) -> Threshold:
+    """Fit verdicts and probabilities on the validation pairs, never on those they judge."""
     vectors = read_embeddings(embeddings)
-    pairs = all_pairs(vectors, load_split(dataset, "validation").artists)
+    artists = load_split(dataset, "validation").artists
+    pairs = all_pairs(vectors, artists)
+    draws = draw_artists(artists, settings.resamples, settings.seed)
+    band = choose_band(pairs, draws, settings.false_acceptance, settings.false_rejection)
     if collapsed := has_collapsed(vectors):
         get_run_logger().warning(
             "The network has collapsed: it gives every validation image the same embedding."
             " It will not be champion; try a lower learning_rate, or another loss"
         )
-    return Threshold(calibrate(pairs), roc_auc(pairs), collapsed)
+    return Threshold(calibrate(pairs, band), roc_auc(pairs), collapsed)
 
 
 @step("judge the baseline: {name}", hours=6)

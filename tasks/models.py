@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from model.calibration import Calibration
+from model.calibration import Calibration, calibration_of
 from model.compute import Compute
 from model.selection import ValidatedEpoch
 from storage.database import records, results
@@ -69,6 +69,9 @@ def register_model(run: OpenRun, epoch: ValidatedEpoch, threshold: Threshold) ->
             settings=asdict(run.settings.network_shape()),
             threshold=threshold.calibration.threshold,
             calibration_slope=threshold.calibration.slope,
+            calibration_midpoint=threshold.calibration.midpoint,
+            accept_within=threshold.calibration.band.accept_within,
+            reject_beyond=threshold.calibration.band.reject_beyond,
             validation_roc_auc=threshold.validation_roc_auc,
             validation_accuracy=epoch.accuracy,
         )
@@ -103,7 +106,7 @@ def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
         id=row.id,
         epoch=row.epoch,
         checkpoint=space.home / row.path,
-        calibration=Calibration(row.threshold, row.calibration_slope),
+        calibration=calibration_of(row),
         source=run.source,
         preset=run.preset,
         settings=Settings.model_validate(run.settings),

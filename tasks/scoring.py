@@ -49,6 +49,7 @@ class PairScoring:
     names: list[str]
     points: np.ndarray
     calibration: Calibration
+    prior: float
     rejected_share: float
 
 
@@ -70,6 +71,7 @@ def store_scores(
     embedded: Sequence[Path],
     submission: Path,
     rejected_share: float,
+    prior: float,
 ) -> Scored:
     """Write every pair's distance to the database and its probability to the submission CSV.
 
@@ -84,11 +86,12 @@ def store_scores(
         names,
         finite_points(embeddings),
         model.calibration,
+        prior,
         rejected_share,
     )
     content = sha256_of(pairs).encode() + embeddings.tobytes()
     content_hash = hashlib.sha256(content).hexdigest()
-    evaluation = _open_evaluation(run, model, content_hash, scoring.names)
+    evaluation = _open_evaluation(run, model, content_hash, scoring)
     faults = Faults()
     try:
         count = score_pairs(scoring, evaluation, faults, submission, space)
@@ -142,7 +145,7 @@ def score_pairs(
             missing = columns.part(slice(max(0, evaluation.n_stored - count), None))
             if len(missing):
                 store(missing)
-            write(piece.index, probability(distances, scoring.calibration))
+            write(piece.index, probability(distances, scoring.calibration, scoring.prior))
             count += len(columns)
             progress(piece.n_rows, scoring.n_rows)
         check_faults(scoring.pairs, faults, scoring.n_rows, scoring.rejected_share)
@@ -150,9 +153,10 @@ def score_pairs(
 
 
 def _open_evaluation(
-    run: OpenRun, model: StoredModel, content_hash: str, names: list[str]
+    run: OpenRun, model: StoredModel, content_hash: str, scoring: PairScoring
 ) -> OpenEvaluation:
     """Begin the evaluation of a run, or find the one that it left unfinished."""
+    names = scoring.names
     with transaction(run.space.database_url) as session:
         dataset_id = record_dataset(
             session,
@@ -166,6 +170,13 @@ def _open_evaluation(
         ids = np.array([known[name] for name in names])
         there = results.unfinished_evaluation(session, run.id)
         if there and (there.model_id, there.dataset_id) == (model.id, dataset_id):
+            there.prior = scoring.prior
             return OpenEvaluation(there.id, records.count_pairs(session, there.id), ids)
-        begun = Evaluation(run_id=run.id, model_id=model.id, dataset_id=dataset_id, split=None)
+        begun = Evaluation(
+            run_id=run.id,
+            model_id=model.id,
+            dataset_id=dataset_id,
+            split=None,
+            prior=scoring.prior,
+        )
         return OpenEvaluation(records.start_evaluation(session, begun), 0, ids)

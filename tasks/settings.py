@@ -28,6 +28,7 @@ Value = TypeVar("Value", NetworkShape, Recipe, WarpRanges, "SplitRules")
 Artists = Annotated[int, Field(ge=1, le=1_000_000)]
 CountOrShare = Annotated[float, Field(ge=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Rate = Annotated[float, Field(ge=0, le=0.5)]
 Dropout = Annotated[float, Field(ge=0, lt=1)]
 Triplets = Annotated[int, Field(ge=1, le=100_000_000)]
 Width = Annotated[int, Field(ge=1, le=16_384)]
@@ -77,6 +78,12 @@ class EvaluationSettings(BaseModel):
     matched_on: Annotated[str | None, NoneInWords] = _setting(
         None, "Column whose value a matched negative shares with its anchor; null: none."
     )
+    prior: float = _setting(
+        0.5,
+        "Share of pairs by one artist that probabilities assume beforehand; 0.5: even odds.",
+        gt=0,
+        lt=1,
+    )
     resamples: int = _setting(
         1_000, "How often artists are resampled for a 95 % interval.", ge=100, le=100_000
     )
@@ -112,6 +119,14 @@ class Settings(EvaluationSettings):
         0, "Number of parts of the artists, each the test once; 0: no folds.", ge=0, le=100
     )
     fold: int = _setting(1, "The part that is the test; with folds.", ge=1, le=100)
+
+    # Verdicts
+    false_acceptance: Rate = _setting(
+        0.05, "Share of the pairs by two artists that may get the verdict same."
+    )
+    false_rejection: Rate = _setting(
+        0.05, "Share of the pairs by one artist that may get the verdict different."
+    )
 
     # Crops
     crop_size: int = _setting(224, "Side of the square crop in pixels.", ge=32, le=1024)

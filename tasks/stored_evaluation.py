@@ -61,7 +61,11 @@ def store_evaluation(
             return stored.id
     with transaction(url) as session:
         evaluation = Evaluation(
-            run_id=run.id, model_id=model.id, dataset_id=dataset_id, split="test"
+            run_id=run.id,
+            model_id=model.id,
+            dataset_id=dataset_id,
+            split="test",
+            prior=run.settings.prior,
         )
         evaluation_id = records.start_evaluation(session, evaluation)
         known = image_ids(session, dataset_id)

@@ -18,12 +18,14 @@ from flows.cli.options import (
     Debug,
     ModelName,
     OptionalSource,
+    PairPrior,
     Preset,
+    Prior,
     Quiet,
     Resume,
     Source,
 )
-from flows.cli.printing import print_judged, print_swept
+from flows.cli.printing import print_comparison, print_judged, print_swept
 from flows.cli.results import open_session, results_app
 from flows.cli.running import runner_here, this_command
 from flows.cli.server import bypass_proxies
@@ -216,6 +218,7 @@ def score(
             show_default="as in the model's training",
         ),
     ] = None,
+    prior: Prior = None,
     resume: Resume = None,
     quiet: Quiet = False,
     debug: Debug = False,
@@ -240,6 +243,7 @@ def score(
             model_id,
             str(output) if output else None,
             rejected_share,
+            prior,
             number,
         )
         typer.echo(f"{scored.n_pairs} pairs scored, evaluation {scored.evaluation_id}")
@@ -326,23 +330,20 @@ def compare(
     image_a: Path,
     image_b: Path,
     model: ModelName = None,
+    prior: PairPrior = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Print distance, threshold, probability and verdict for two images."""
+    """Say whether two images are by the same artist, how likely, and what makes it doubtful."""
     with one_line_errors(debug):
         from flows.cli.compare import compare_images
         from flows.environment import existing_workspace
 
-        found = compare_images(image_a, image_b, model, existing_workspace())
+        found = compare_images(image_a, image_b, model, prior, existing_workspace())
         if as_json:
             typer.echo(json.dumps(asdict(found)))
             return
-        verdict = "the same artist" if found.same_artist else "two artists"
-        typer.echo(f"distance     {found.distance:.4f}")
-        typer.echo(f"threshold    {found.threshold:.4f}")
-        typer.echo(f"probability  {100 * found.probability:.1f} % that it is one artist")
-        typer.echo(f"verdict      by {verdict}, says model {found.model_id}")
+        print_comparison(found)
 
 
 def find_stopped_run(wanted: str, flow_name: str) -> "Run":

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from flows.cli.cautions import Caution, cautions_about
 from flows.cli.kept_network import kept_network
-from model.calibration import Calibration, probability
+from model.calibration import Verdict, calibration_of, log_likelihood_ratio, probability, verdict
 from model.distances import finite_points, row_distances
 from model.exported import embed_exported
 from storage.database.handed_out import hand_out
@@ -18,19 +19,28 @@ from storage.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The verdict on two images; ``probability`` assumes that both answers are equally likely."""
+    """The verdict on two images.
+
+    ``log_likelihood_ratio`` is the natural logarithm of how much likelier the distance is for one
+    artist than for two; ``probability`` adds the ``prior``.
+    """
 
     image_a: str
     image_b: str
     model_id: int
     distance: float
     threshold: float
+    log_likelihood_ratio: float
+    prior: float
     probability: float
+    verdict: Verdict
     same_artist: bool
+    same_file: bool
+    cautions: tuple[Caution, ...]
 
 
 def compare_images(
-    image_a: Path, image_b: Path, model_id: str | None, space: Workspace
+    image_a: Path, image_b: Path, model_id: str | None, prior: float, space: Workspace
 ) -> Comparison:
     """Compare two images by a model, by default the champion.
 
@@ -48,15 +58,20 @@ def compare_images(
         raise InputError(f"{name}: {reason}")
     points = finite_points(embed_exported(network, crops.pixels, np.arange(2)))
     distance = float(row_distances(points, np.array([0]), np.array([1]))[0])
-    calibration = Calibration(model.threshold, model.calibration_slope)
+    calibration = calibration_of(model)
     return Comparison(
         image_a=str(image_a),
         image_b=str(image_b),
         model_id=model.id,
         distance=distance,
         threshold=model.threshold,
-        probability=float(probability(distance, calibration)),
+        log_likelihood_ratio=float(log_likelihood_ratio(distance, calibration)),
+        prior=prior,
+        probability=float(probability(distance, calibration, prior)),
+        verdict=verdict(distance, calibration.band),
         same_artist=distance <= model.threshold,
+        same_file=image_a.read_bytes() == image_b.read_bytes(),
+        cautions=tuple(cautions_about((image_a, image_b), crops.pixels, model, space.database_url)),
     )
 
 

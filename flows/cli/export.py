@@ -80,4 +80,7 @@ def description_of(model: Model, network: ExportedNetwork) -> dict[str, Any]:
         "embedding_size": network.embedding_size,
         "threshold": model.threshold,
         "calibration_slope": model.calibration_slope,
+        "calibration_midpoint": model.calibration_midpoint,
+        "accept_within": model.accept_within,
+        "reject_beyond": model.reject_beyond,
     }

@@ -27,6 +27,24 @@ ModelName = Annotated[
         "--model", help="A model's number, last, or champion.", show_default="champion, or last"
     ),
 ]
+Prior = Annotated[
+    float | None,
+    typer.Option(
+        min=1e-9,
+        max=1 - 1e-9,
+        help="Share of such pairs by one artist, assumed beforehand; 0.5: even odds.",
+        show_default="as in the model's training",
+    ),
+]
+PairPrior = Annotated[
+    float,
+    typer.Option(
+        "--prior",
+        min=1e-9,
+        max=1 - 1e-9,
+        help="How likely one artist is beforehand; 0.5: even odds.",
+    ),
+]
 Resume = Annotated[
     str | None, typer.Option(help="Continue a run that was stopped: its number, or last.")
 ]

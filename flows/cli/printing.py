@@ -1,5 +1,6 @@
 """What the command line prints: tables for people, CSV and JSON for programs."""
 
+import math
 import os
 import shutil
 import sys
@@ -16,12 +17,18 @@ from storage.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from flows.cli.compare import Comparison
     from flows.judge import Judged
     from flows.sweep import Swept
 
 NARROWEST = 10  # characters of a text that is cut
 MOMENT = "%Y-%m-%d %H:%M %Z"
 GAP = 2
+VERDICTS = {
+    "same": "by the same artist",
+    "different": "by two artists",
+    "cannot tell": "cannot tell whether by one artist or by two",
+}
 
 
 class Format(StrEnum):
@@ -30,6 +37,23 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+
+
+def print_comparison(found: "Comparison") -> None:
+    """Print the verdict on two images, on what ground, and what makes it doubtful."""
+    ratio = math.exp(min(abs(found.log_likelihood_ratio), 700))
+    for_one = "one artist" if found.log_likelihood_ratio >= 0 else "two artists"
+    odds = "at even odds" if found.prior == 0.5 else f"if it was {100 * found.prior:g} % before"
+    typer.echo(f"distance     {found.distance:.4f}")
+    typer.echo(f"threshold    {found.threshold:.4f}")
+    if found.same_file:
+        typer.echo("verdict      the same picture: both files are identical")
+    else:
+        typer.echo(f"likelihood   {ratio:,.1f} times as high for {for_one}")
+        typer.echo(f"probability  {100 * found.probability:.1f} % that it is one artist, {odds}")
+        typer.echo(f"verdict      {VERDICTS[found.verdict]}, says model {found.model_id}")
+    for caution in found.cautions:
+        typer.echo(f"caution      {caution.text}")
 
 
 def print_table(

@@ -125,26 +125,26 @@ def models(session: "Session") -> "pd.DataFrame":
     return questions.models(session)
 
 
-@table("model_id", "threshold", "slope", "distance", "probability", "predicted_same")
+@table("model_id", "threshold", "distance", "log_likelihood_ratio", "probability", "verdict")
 def calibration(session: "Session", model: Number = "champion") -> "pd.DataFrame":
-    """Print a model's threshold, and the probability of "same artist" at some distances."""
+    """Print what some distances mean to a model; the probability is at even odds."""
     import numpy as np
     import pandas as pd
 
-    from model.calibration import Calibration, probability
+    from model.calibration import calibration_of, log_likelihood_ratio, probability, verdict
     from storage.database import results
 
     found = results.find_model(session, model)
-    distances = found.threshold * np.array(SHOWN_AT)
+    known, distances = calibration_of(found), found.threshold * np.array(SHOWN_AT)
     return pd.DataFrame(
         {
             "model_id": found.id,
             "threshold": found.threshold,
             "slope": found.calibration_slope,
             "distance": distances,
-            "probability": probability(
-                distances, Calibration(found.threshold, found.calibration_slope)
-            ),
+            "log_likelihood_ratio": log_likelihood_ratio(distances, known),
+            "probability": probability(distances, known),
+            "verdict": [verdict(distance, known.band) for distance in distances],
             "predicted_same": distances <= found.threshold,
         }
     )

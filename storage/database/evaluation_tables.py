@@ -28,6 +28,7 @@ class Evaluation(Base):
     __tablename__ = "evaluations"
     __table_args__ = (
         CheckConstraint("threshold >= 0", name="threshold"),
+        CheckConstraint("prior > 0 AND prior < 1", name="prior"),
         *shares(f"{COMPARED}, eer, balanced_accuracy, recall_at_1, map_at_r"),
     )
 
@@ -52,6 +53,7 @@ class Evaluation(Base):
     matched_triplet_accuracy: Mapped[float | None]
     matched_n_triplets: Mapped[int | None]
     threshold: Mapped[float | None]
+    prior: Mapped[float] = mapped_column(default=0.5, server_default="0.5")  # of one artist
     n_images: Mapped[int | None]
     n_pairs: Mapped[int | None]
     n_triplets: Mapped[int | None]

@@ -5,10 +5,11 @@ third of a second, too long for comparing two images.
 """
 
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from storage.database.revisions import VERSION_TABLE, newest_revision
@@ -17,7 +18,22 @@ if TYPE_CHECKING:
     from storage.database.tables import Model
 
 SQLITE = ("sqlite", "sqlite+pysqlite")
-COLUMNS = "id, run_id, path, sha256, threshold, calibration_slope"
+COLUMNS = (
+    "id, run_id, path, sha256, threshold, calibration_slope, calibration_midpoint, accept_within,"
+    " reject_beyond"
+)
+
+_IN_TRAINING = """
+SELECT 1 FROM images JOIN runs ON runs.dataset_id = images.dataset_id
+WHERE runs.id = :run AND images.split = 'train' AND images.sha256 = :sha256 LIMIT 1
+"""
+_BETTER_BASELINE = """
+SELECT baselines.name FROM baselines JOIN evaluations ON evaluations.id = baselines.evaluation_id
+WHERE baselines.roc_auc >= evaluations.roc_auc AND evaluations.id = (
+    SELECT max(id) FROM evaluations
+    WHERE model_id = :model AND split = 'test' AND status = 'complete'
+) ORDER BY baselines.roc_auc DESC LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +46,9 @@ class HandedOut:
     sha256: str
     threshold: float
     calibration_slope: float
+    calibration_midpoint: float
+    accept_within: float
+    reject_beyond: float
 
 
 def hand_out(url: str, wanted: str | None = None) -> HandedOut:
@@ -38,6 +57,30 @@ def hand_out(url: str, wanted: str | None = None) -> HandedOut:
     Raises `InputError` if there is none, and whatever else `transaction` raises.
     """
     return _from_sqlite(url, wanted) or _from_any(url, wanted)
+
+
+def was_trained_on(url: str, model: HandedOut, sha256: str) -> bool:
+    """Say whether the file with this SHA-256 is among the model's training images."""
+    return bool(_ask(url, _IN_TRAINING, {"run": model.run_id, "sha256": sha256}))
+
+
+def better_baseline(url: str, model: HandedOut) -> str | None:
+    """Return the baseline that the network did not beat in its latest test, if there is one."""
+    found = _ask(url, _BETTER_BASELINE, {"model": model.id})
+    return str(found[0][0]) if found else None
+
+
+def _ask(url: str, question: str, values: dict[str, Any]) -> Sequence[Any]:
+    file = sqlite_file(url)
+    if file is not None:
+        with closing(sqlite3.connect(_read_only(file), uri=True)) as database:
+            return database.execute(question, values).fetchall()
+    from sqlalchemy import text
+
+    from storage.database.session import transaction
+
+    with transaction(url) as session:
+        return session.execute(text(question), values).all()
 
 
 def sqlite_file(url: str) -> Path | None:
@@ -51,14 +94,17 @@ def _from_sqlite(url: str, wanted: str | None) -> HandedOut | None:
     file = sqlite_file(url)
     if file is None or not file.is_file():
         return None
-    address = f"file:{quote(str(file.absolute()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(address, uri=True)) as database:
+        with closing(sqlite3.connect(_read_only(file), uri=True)) as database:
             revision = database.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
             row = database.execute(*_question(wanted)).fetchone()
     except sqlite3.Error:
         return None  # SQLAlchemy then waits, upgrades, or says what is wrong
     return HandedOut(*row) if row and revision == (newest_revision(),) else None
+
+
+def _read_only(file: Path) -> str:
+    return f"file:{quote(str(file.absolute()))}?mode=ro"
 
 
 def _question(wanted: str | None) -> tuple[str, tuple[str, ...]]:
@@ -91,4 +137,7 @@ def handed_out(model: "Model") -> HandedOut:
         model.sha256,
         model.threshold,
         model.calibration_slope,
+        model.calibration_midpoint,
+        model.accept_within,
+        model.reject_beyond,
     )

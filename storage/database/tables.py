@@ -139,8 +139,9 @@ class Epoch(Base):
 class Model(Base):
     """A kept checkpoint, with threshold and calibration from its validation pairs.
 
-    The probability of "same artist" is the logistic of
-    `calibration_slope * (threshold - distance)`.
+    The log-likelihood ratio of "same artist" is
+    `calibration_slope * (calibration_midpoint - distance)`. Up to `accept_within` the verdict is
+    "same", beyond `reject_beyond` it is "different"; between them nothing can be told.
     """
 
     __tablename__ = "models"
@@ -148,6 +149,7 @@ class Model(Base):
         UniqueConstraint("run_id", "epoch"),
         CheckConstraint("epoch >= 0", name="epoch"),
         CheckConstraint("threshold >= 0", name="threshold"),
+        CheckConstraint("accept_within <= reject_beyond", name="band"),
         *shares("validation_roc_auc, validation_accuracy"),
         Index(
             "ix_models_champion",  # unique among the rows that are true: at most one champion
@@ -166,6 +168,9 @@ class Model(Base):
     settings: Mapped[dict[str, Any] | None]
     threshold: Mapped[float]
     calibration_slope: Mapped[float]
+    calibration_midpoint: Mapped[float]
+    accept_within: Mapped[float]
+    reject_beyond: Mapped[float]
     validation_roc_auc: Mapped[float]
     validation_accuracy: Mapped[float]
     is_champion: Mapped[bool] = mapped_column(default=False)

@@ -29,14 +29,21 @@ from storage.database.tables import Artist, Dataset, Image, Model, Run
 def _pair_results() -> Select[*tuple[Any, ...]]:
     """Select the pairs of complete evaluations with names, probability and verdict.
 
-    The probability is the logistic 1 / (1 + exp(-x)) of x = slope * (threshold - distance),
-    written as (1 + tanh(x / 2)) / 2, which never overflows.
+    The probability is the logistic 1 / (1 + exp(-x)) of the log-likelihood ratio plus the prior's
+    logit, written as (1 + tanh(x / 2)) / 2, which never overflows.
     """
     image_a, image_b = aliased(Image, name="image_a"), aliased(Image, name="image_b")
     artist_a, artist_b = aliased(Artist, name="artist_a"), aliased(Artist, name="artist_b")
     distance, same_artist = PairPrediction.distance, PairPrediction.same_artist
     threshold = func.coalesce(Evaluation.threshold, Model.threshold)
-    probability = 0.5 * (1 + func.tanh(0.5 * Model.calibration_slope * (threshold - distance)))
+    ratio = Model.calibration_slope * (Model.calibration_midpoint - distance)
+    logit = ratio + func.ln(Evaluation.prior / (1 - Evaluation.prior))
+    probability = 0.5 * (1 + func.tanh(0.5 * logit))
+    verdict = case(
+        (distance <= Model.accept_within, "same"),
+        (distance > Model.reject_beyond, "different"),
+        else_="cannot tell",
+    )
     predicted_same = distance <= threshold
     return (
         select(
@@ -48,7 +55,9 @@ def _pair_results() -> Select[*tuple[Any, ...]]:
             artist_b.name.label("artist_b"),
             distance,
             threshold.label("threshold"),
+            ratio.label("log_likelihood_ratio"),
             probability.label("probability"),
+            verdict.label("verdict"),
             predicted_same.label("predicted_same"),
             same_artist,
             (predicted_same == same_artist).label("correct"),

@@ -38,6 +38,9 @@ def card_of(
         embedding_size=embedding_size,
         threshold=model.threshold,
         calibration_slope=model.calibration_slope,
+        calibration_midpoint=model.calibration_midpoint,
+        accept_within=model.accept_within,
+        reject_beyond=model.reject_beyond,
         validation_roc_auc=model.validation_roc_auc,
         origin=[
             Fact("trained by", f"samehand {run.code_version}, run {run.id}, epoch {model.epoch}"),

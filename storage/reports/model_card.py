@@ -28,6 +28,9 @@ class ModelCard:
     embedding_size: int
     threshold: float
     calibration_slope: float
+    calibration_midpoint: float
+    accept_within: float
+    reject_beyond: float
     validation_roc_auc: float
     origin: Sequence[Fact]
     licence: str
@@ -53,7 +56,8 @@ def render_card(card: ModelCard) -> str:
         "profile other than sRGB to sRGB first, with `PIL.ImageCms`.",
         f"```python\n{example(card)}```",
         "The file's metadata holds JSON under `samehand`: crop rules, threshold, calibration "
-        "slope, model number, SHA-256 of the checkpoint, and embedding size.",
+        "slope and midpoint, band of distances without a verdict, model number, SHA-256 of the "
+        "checkpoint, and embedding size.",
         "## Intended use and limits",
         LIMITS,
         "## Origin and licences",
@@ -145,7 +149,10 @@ def _threshold(card: ModelCard) -> str:
         f"Two paintings are predicted to be by the same artist if their distance is at most "
         f"**{card.threshold:.4f}**. This threshold has the highest balanced accuracy on all pairs "
         f"of the validation artists (ROC AUC {card.validation_roc_auc:.3f}), and was chosen "
-        f"without the test artists. The probability that they are by the same artist is "
-        f"`1 / (1 + exp(-{card.calibration_slope:.4f} * ({card.threshold:.4f} - distance)))`, "
-        f"fitted on the same pairs with equal weight for both kinds."
+        f"without the test artists. The log-likelihood ratio that they are by the same artist is "
+        f"`{card.calibration_slope:.4f} * ({card.calibration_midpoint:.4f} - distance)`, fitted on "
+        f"the same pairs with equal weight for both kinds. At even odds, the probability is "
+        f'`1 / (1 + exp(-ratio))`. The verdict is "same" up to a distance of '
+        f'{card.accept_within:.4f}, "different" beyond {card.reject_beyond:.4f}, and "cannot '
+        f'tell" between them.'
     )

@@ -11,6 +11,13 @@ MEASURES = {
     "tar_at_5_percent_far": "true acceptance at 5 % false acceptance",
     "map_at_r": "mean average precision of neighbours (MAP@R)",
     "cllr": "cost of the probabilities in bits (Cllr; 0 is perfect, 1 is guessing)",
+    "cllr_min": "the same after the best possible calibration",
+    "false_acceptance": "pairs by two artists with the verdict same",
+    "false_rejection": "pairs by one artist with the verdict different",
+    "undecided_same": "pairs by one artist without a verdict (cannot tell)",
+    "undecided_different": "pairs by two artists without a verdict (cannot tell)",
+    "same_share": "pairs by one artist among all pairs of these paintings",
+    "precision": "verdicts same that are right, among all pairs of these paintings",
 }
 """Further metrics of the network in words, in the order shown."""
 _SPECIAL = re.compile(r"[\\`*<|~&]|\](?=[(\[:])|(?<![^\W_])_|_(?![^\W_])")
@@ -156,7 +163,7 @@ def _written(metric: str, figure: Figure | None) -> str:
     """Write a figure with its interval, in per cent or, where that is usual, as a decimal."""
     if figure is None:
         return "–"
-    is_decimal = metric in ("roc_auc", "cllr")
+    is_decimal = metric in ("roc_auc", "cllr", "cllr_min")
     value = f"{figure.value:.3f}" if is_decimal else _percent(figure.value)
     if figure.low is None or figure.high is None:
         return value

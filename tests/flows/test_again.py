@@ -108,8 +108,10 @@ def test_a_fall_beyond_the_tolerance_fails_the_run_and_emits_an_event(
 
 NEW_CHAMPION = """
 INSERT INTO models (run_id, epoch, path, sha256, settings, threshold, calibration_slope,
-validation_roc_auc, validation_accuracy, is_champion)
-SELECT run_id, 99, path, sha256, settings, threshold, calibration_slope, validation_roc_auc,
+calibration_midpoint, accept_within, reject_beyond, validation_roc_auc, validation_accuracy,
+is_champion)
+SELECT run_id, 99, path, sha256, settings, threshold, calibration_slope, calibration_midpoint,
+accept_within, reject_beyond, validation_roc_auc,
 validation_accuracy, false FROM models;
 CREATE TRIGGER crown AFTER UPDATE OF status ON evaluations WHEN NEW.status = 'complete' BEGIN
 UPDATE models SET is_champion = false; UPDATE models SET is_champion = true WHERE id = 2; END

@@ -444,14 +444,19 @@ def test_two_images_get_the_verdict_that_their_evaluation_gave_them(
 ) -> None:
     with sqlite3.connect(in_trained.database) as database:
         rows = database.execute(
-            "SELECT filename_a, filename_b, distance, predicted_same, threshold FROM pair_results"
+            "SELECT filename_a, filename_b, distance, predicted_same, threshold, verdict,"
+            " log_likelihood_ratio, probability FROM pair_results"
         ).fetchall()
     assert len(rows) == 66
-    for first, second, stored, predicted_same, threshold in rows:
-        found = compare_images(paintings / first, paintings / second, None, workspace())
+    for first, second, stored, predicted_same, threshold, verdict, ratio, even in rows:
+        found = compare_images(paintings / first, paintings / second, None, 0.1, workspace())
         assert found.distance == pytest.approx(stored, rel=1e-4, abs=1e-5)
         if abs(stored - threshold) > 1e-4 * threshold:
             assert found.same_artist == predicted_same
+            assert found.verdict == verdict
+        assert found.log_likelihood_ratio == pytest.approx(ratio, rel=1e-3, abs=1e-3)
+        odds = even / (1 - even) / 9  # stored at even odds, compared at 1 to 9
+        assert found.probability == pytest.approx(odds / (1 + odds), rel=1e-2, abs=1e-6)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image at all"])

@@ -29,8 +29,9 @@ def exported(samehand: Samehand, in_trained: Trained, tmp_path: Path) -> Path:
 
 def test_the_file_holds_all_that_its_user_needs(exported: Path, in_trained: Trained) -> None:
     with sqlite3.connect(in_trained.database) as database:
-        number, sha256, threshold, slope = database.execute(
-            "SELECT id, sha256, threshold, calibration_slope FROM models"
+        number, sha256, threshold, slope, midpoint, accept_within, reject_beyond = database.execute(
+            "SELECT id, sha256, threshold, calibration_slope, calibration_midpoint, accept_within,"
+            " reject_beyond FROM models"
         ).fetchone()
         settings = json.loads(database.execute("SELECT settings FROM runs").fetchone()[0])
     session = onnxruntime.InferenceSession(exported)
@@ -45,6 +46,9 @@ def test_the_file_holds_all_that_its_user_needs(exported: Path, in_trained: Trai
         "embedding_size": settings["embedding_size"],
         "threshold": threshold,
         "calibration_slope": slope,
+        "calibration_midpoint": midpoint,
+        "accept_within": accept_within,
+        "reject_beyond": reject_beyond,
     }
 
 

@@ -136,7 +136,8 @@ def test_a_network_that_collapses_is_named_as_such_and_does_not_become_champion(
 ) -> None:
     """Its backbone has no weights but zeros, so that it sees no difference between images."""
     zeros = {
-        name: torch.zeros_like(one) for name, one in create_model("test_resnet").state_dict().items()
+        name: torch.zeros_like(one)
+        for name, one in create_model("test_resnet").state_dict().items()
     }
     torch.save(zeros, tmp_path / "zeros.pt")
     blind = tiny_settings(weights=str(tmp_path / "zeros.pt"), train_backbone="false", epochs="1")

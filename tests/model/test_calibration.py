@@ -4,16 +4,24 @@ import doctest
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from model import calibration
-from model.calibration import Calibration, best_threshold, calibrate, probability
+from model.calibration import (
+    Band,
+    Calibration,
+    best_threshold,
+    calibrate,
+    log_likelihood_ratio,
+    probability,
+)
 from model.distances import Pairs
 from model.errors import ModelInputError
 from model.metrics import balanced_accuracy
 
+ANY = Band(1.0, 2.0)  # what calibrate hands on as it is
 quick = settings(max_examples=50, deadline=None)  # the machine may be busy
 
 
@@ -74,13 +82,17 @@ def test_the_threshold_separates_neighbouring_float32_distances() -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_slope_equals_scikit_learns_balanced_logistic_regression(seed: int) -> None:
+def test_the_ratio_equals_scikit_learns_balanced_logistic_regression(seed: int) -> None:
     pairs = overlapping(seed)
-    fitted = calibrate(pairs)
-    oracle = LogisticRegression(fit_intercept=False, class_weight="balanced", C=1e12, tol=1e-10)
-    margin = fitted.threshold - pairs.distance.astype(np.float64)
-    oracle.fit(margin[:, None], pairs.same_artist)
-    assert fitted.slope == pytest.approx(oracle.coef_.item(), rel=1e-4)
+    fitted = calibrate(pairs, ANY)
+    oracle = LogisticRegression(class_weight="balanced", C=1e12, tol=1e-10)
+    distance = pairs.distance.astype(np.float64)[:, None]
+    oracle.fit(distance, pairs.same_artist)
+    expected = oracle.decision_function(distance)
+    assert log_likelihood_ratio(pairs.distance, fitted) == pytest.approx(expected, abs=1e-3)
+    assert probability(pairs.distance, fitted) == pytest.approx(
+        oracle.predict_proba(distance)[:, 1], abs=1e-3
+    )
 
 
 @pytest.mark.parametrize("factor", [1e-3, 1.0, 1e3])
@@ -89,28 +101,29 @@ def test_calibration_scales_with_the_unit_of_distance(factor: float) -> None:
     scaled = Pairs(
         pairs.first_idx, pairs.second_idx, pairs.distance * np.float32(factor), pairs.same_artist
     )
-    assert calibrate(scaled).slope * factor == pytest.approx(calibrate(pairs).slope, rel=1e-4)
+    assert calibrate(scaled, ANY).slope * factor == pytest.approx(
+        calibrate(pairs, ANY).slope, rel=1e-4
+    )
 
 
 def test_the_share_of_same_pairs_does_not_change_the_slope() -> None:
     same, different = np.random.default_rng(8).normal([[8], [11]], 2, (2, 300)).tolist()
     pairs, more = pairs_of(same, different), pairs_of(same * 10, different)
-    assert calibrate(more).threshold == calibrate(pairs).threshold
-    assert calibrate(more).slope == pytest.approx(calibrate(pairs).slope, rel=1e-4)
+    assert calibrate(more, ANY).threshold == calibrate(pairs, ANY).threshold
+    assert calibrate(more, ANY).slope == pytest.approx(calibrate(pairs, ANY).slope, rel=1e-4)
 
 
 @quick
 @given(st.lists(positive, min_size=1, max_size=9), st.lists(positive, min_size=1, max_size=9))
-@example([361365.0, 9.5367431640625e-07], [1e-06])  # rounds to 1/2
-def test_threshold_and_slope_are_usable_for_any_pairs(
-    same: list[float], different: list[float]
-) -> None:
+def test_a_calibration_is_usable_for_any_pairs(same: list[float], different: list[float]) -> None:
     pairs = pairs_of(same, different)
-    fitted = calibrate(pairs)
+    fitted = calibrate(pairs, ANY)
     assert np.isfinite(fitted.threshold)
     assert 0 < fitted.slope < np.inf
-    verdict = pairs.distance <= np.float64(fitted.threshold)
-    assert (verdict == (probability(pairs.distance, fitted) >= 0.5)).all()
+    assert np.isfinite(fitted.midpoint)
+    assert (
+        (pairs.distance <= fitted.midpoint) == (probability(pairs.distance, fitted) >= 0.5)
+    ).all()
 
 
 @pytest.mark.parametrize(
@@ -121,7 +134,7 @@ def test_threshold_and_slope_are_usable_for_any_pairs(
 def test_the_slope_is_bounded_if_the_data_determine_none(
     same: list[float], different: list[float]
 ) -> None:
-    fitted = calibrate(pairs_of(same, different))
+    fitted = calibrate(pairs_of(same, different), ANY)
     distance = np.array([*same, *different])
     spread = np.sqrt(np.mean((distance - fitted.threshold) ** 2)) or 1
     low, high = calibration.SLOPE_BOUNDS
@@ -129,7 +142,10 @@ def test_the_slope_is_bounded_if_the_data_determine_none(
 
 
 def test_separated_pairs_are_nearly_certain_and_reversed_ones_uncertain() -> None:
-    parted, backwards = calibrate(pairs_of([1, 2], [8, 9])), calibrate(pairs_of([8, 9], [1, 2]))
+    parted, backwards = (
+        calibrate(pairs_of([1, 2], [8, 9]), ANY),
+        calibrate(pairs_of([8, 9], [1, 2]), ANY),
+    )
     assert probability([2, 8], parted).tolist() == pytest.approx([1, 0], abs=1e-6)
     assert probability([1, 9], backwards).tolist() == pytest.approx([0.5, 0.5], abs=1e-2)
 
@@ -139,21 +155,33 @@ def test_separated_pairs_are_nearly_certain_and_reversed_ones_uncertain() -> Non
 def test_a_larger_distance_is_never_more_probable(
     threshold: float, slope: float, distances: list[float]
 ) -> None:
-    values = probability(sorted(distances), Calibration(threshold, slope))
+    values = probability(
+        sorted(distances),
+        Calibration(threshold, slope, midpoint=threshold, band=Band(threshold, threshold)),
+    )
     assert (np.diff(values) <= 0).all()
     assert (values >= 0).all()
     assert (values <= 1).all()
 
 
-def test_probability_is_one_half_at_the_threshold_and_keeps_the_shape() -> None:
-    fitted = Calibration(threshold=2.5, slope=3.0)
+def test_probability_is_one_half_at_the_midpoint_and_keeps_the_shape() -> None:
+    fitted = Calibration(2.5, 3.0, midpoint=2.5, band=Band(2.5, 2.5))
     assert float(probability(2.5, fitted)) == 0.5
     assert probability(np.zeros((2, 3), np.float32), fitted).shape == (2, 3)
     assert float(probability(2.0, fitted)) == pytest.approx(1 / (1 + np.exp(-1.5)))
 
 
+@quick
+@given(st.floats(0, 9), st.floats(0.001, 0.999))
+def test_the_prior_moves_the_odds_by_its_own(distance: float, prior: float) -> None:
+    known = Calibration(2.5, 0.8, midpoint=3.0, band=ANY)
+    even, moved = (float(probability(distance, known, each)) for each in (0.5, prior))
+    odds = even / (1 - even) * prior / (1 - prior)
+    assert moved == pytest.approx(odds / (1 + odds))
+
+
 def test_calibration_needs_both_kinds_of_pairs() -> None:
     with pytest.raises(ModelInputError, match="no two images by one artist"):
-        calibrate(pairs_of([], [1]))
+        calibrate(pairs_of([], [1]), ANY)
     with pytest.raises(ModelInputError, match="no two images by different artists"):
-        calibrate(pairs_of([1], []))
+        calibrate(pairs_of([1], []), ANY)

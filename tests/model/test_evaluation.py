@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
 
-from model.calibration import Calibration
+from model.calibration import Band, Calibration
 from model.distances import all_pairs
 from model.evaluation import Resampling, discriminate, distances_of, score_triplets, verify
 from model.intervals import triplet_accuracy_interval
@@ -17,6 +17,7 @@ from model.measures import (
     measure_calibration,
     measure_ranking,
     measure_retrieval,
+    measure_verdicts,
 )
 from model.metrics import eer
 from model.resampling import draw_artists
@@ -33,7 +34,7 @@ PAIRS = all_pairs(EMBEDDINGS, ARTISTS)
 LABELS = rng.integers(-1, 2, len(ARTISTS))
 RESAMPLING = Resampling(resamples=50, seed=4)
 DRAWS = draw_artists(ARTISTS, 50, 4)
-KNOWN = Calibration(threshold=1.9, slope=1.2)
+KNOWN = Calibration(1.9, 1.2, midpoint=1.9, band=Band(1.9, 1.9))
 
 
 def by_hand(triplets: Triplets) -> tuple[torch.Tensor, torch.Tensor]:
@@ -122,8 +123,9 @@ def test_verification_uses_the_given_margin_and_calibration() -> None:
         resampling=RESAMPLING,
         labels=LABELS,
     )
-    assert judged.measures == tuple(measure_calibration(PAIRS, KNOWN, DRAWS, LABELS))
-    assert [each.scope for each in judged.measures] == ["all", "matched"]
+    calibrated = tuple(measure_calibration(PAIRS, KNOWN, DRAWS, LABELS))
+    assert [each.scope for each in calibrated] == ["all", "matched"]
+    assert judged.measures == (*calibrated, *measure_verdicts(PAIRS, KNOWN.band))
     positive_dist, negative_dist = by_hand(TRIPLETS)
     loss = torch.relu(positive_dist - negative_dist + 2.0).mean()
     assert judged.triplet_loss == pytest.approx(loss.item(), rel=1e-5)

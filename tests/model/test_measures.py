@@ -5,11 +5,12 @@ import doctest
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import log_loss, roc_auc_score
 
 from model import measures
-from model.calibration import Calibration
-from model.distances import all_pairs
+from model.calibration import Band, Calibration
+from model.distances import Pairs, all_pairs
 from model.intervals import percentile_interval
 from model.measures import (
     Measure,
@@ -17,6 +18,7 @@ from model.measures import (
     measure_calibration,
     measure_ranking,
     measure_retrieval,
+    measure_verdicts,
 )
 from model.metrics import cllr, tar_at_far
 from model.resampling import draw_artists, weighted_tar_at_far
@@ -27,7 +29,7 @@ POINTS, ARTIST = painted(1, artists=8, images=5, apart=2)
 PAIRS = all_pairs(POINTS, ARTIST)
 LABELS = np.random.default_rng(2).integers(-1, 3, len(ARTIST))
 DRAWS = draw_artists(ARTIST, 200, seed=3)
-KNOWN = Calibration(threshold=2.5, slope=1.5)
+KNOWN = Calibration(2.5, 1.5, midpoint=2.5, band=Band(2.5, 2.5))
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:
@@ -114,3 +116,31 @@ def test_a_value_has_no_interval_if_no_resample_can_be_evaluated() -> None:
     ):
         assert measure.value > 0
         assert measure.interval is None
+
+
+def test_verdicts_are_counted_as_by_hand() -> None:
+    same, different = [1, 2, 5], [3, 4, 8, 9]
+    distance = np.array([*same, *different], np.float32)
+    rows = np.arange(len(distance), dtype=np.int32)
+    pairs = Pairs(rows, rows, distance, np.arange(len(distance)) < len(same))
+    found = {each.name: each.value for each in measure_verdicts(pairs, Band(3, 4))}
+    expected = {
+        "false_acceptance": 1 / 4,  # 3
+        "false_rejection": 1 / 3,  # 5
+        "undecided_same": 0,
+        "undecided_different": 1 / 4,  # 4
+        "same_share": 3 / 7,
+        "precision": 2 / 3,  # of 1, 2 and 3
+    }
+    assert {name: found[name] for name in expected} == pytest.approx(expected)
+
+
+def test_the_least_cost_is_that_of_scikit_learns_isotonic_regression() -> None:
+    share = np.mean(PAIRS.same_artist)
+    weight = np.where(PAIRS.same_artist, 0.5 / share, 0.5 / (1 - share))
+    fit = IsotonicRegression(increasing=False)
+    best = fit.fit(PAIRS.distance, PAIRS.same_artist, weight).predict(PAIRS.distance)
+    cost = log_loss(PAIRS.same_artist, best, sample_weight=weight, labels=[False, True])
+    (least,) = (one for one in measure_verdicts(PAIRS, KNOWN.band) if one.name == "cllr_min")
+    assert least.value == pytest.approx(cost / np.log(2), abs=1e-3)
+    assert least.value < cllr(PAIRS, KNOWN)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss, roc_curve
 
 from model import metrics
-from model.calibration import Calibration, probability
+from model.calibration import Band, Calibration, probability
 from model.distances import Pairs, TripletDistances, triplet_distances
 from model.errors import ModelInputError
 from model.metrics import (
@@ -175,7 +175,7 @@ def test_a_thinned_curve_keeps_its_ends_its_order_and_its_area() -> None:
     assert np.trapezoid(y, x) == pytest.approx(roc_auc(pairs), abs=1e-3)
 
 
-KNOWN = Calibration(threshold=5.0, slope=0.7)
+KNOWN = Calibration(5.0, 0.7, midpoint=5.0, band=Band(5.0, 5.0))
 shares = st.one_of(
     st.just(0.0), st.just(1.0), st.floats(0, 1), st.integers(1, 12).map(lambda n: 1 / n)
 )
@@ -228,12 +228,14 @@ def test_cllr_is_the_log_loss_in_bits_with_equal_weight_for_both_kinds(pairs: Pa
 
 
 def test_uninformative_ratios_cost_one_bit() -> None:
-    assert cllr(pairs_of([1, 7], [2, 3, 9]), Calibration(5.0, slope=1e-12)) == pytest.approx(1)
+    assert cllr(
+        pairs_of([1, 7], [2, 3, 9]), Calibration(5.0, 1e-12, midpoint=5.0, band=Band(5.0, 5.0))
+    ) == pytest.approx(1)
     assert cllr(pairs_of([5], [5]), KNOWN) == 1
 
 
 def test_cllr_of_extreme_ratios_neither_overflows_nor_warns() -> None:
-    sure = Calibration(threshold=5.0, slope=1e6)
+    sure = Calibration(5.0, 1e6, midpoint=5.0, band=Band(5.0, 5.0))
     assert cllr(pairs_of([1], [1e30]), sure) == 0
     # Wrong by 1e36 nats on the one kind, right on the other.
     mistaken = cllr(pairs_of([1e30], [1e31]), sure)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_curve
 
 from model import resampling, weighing
-from model.calibration import Calibration, probability
+from model.calibration import Band, Calibration, probability
 from model.distances import Pairs, all_pairs
 from model.metrics import cllr, roc_auc, tar_at_far, triplet_accuracy
 from model.resampling import (
@@ -27,7 +27,7 @@ from tests.model.resampled import naive_auc, painted, some_triplets
 from tests.model.resampled import weights as weights_of
 
 quick = settings(max_examples=25, deadline=None)  # the machine may be busy
-KNOWN = Calibration(threshold=2.5, slope=1.5)
+KNOWN = Calibration(2.5, 1.5, midpoint=2.5, band=Band(2.5, 2.5))
 
 
 @pytest.mark.parametrize("module", [resampling, weighing])

@@ -102,6 +102,9 @@ def new_model(**given: Any) -> Model:
         "settings": {"dimensions": 64},
         "threshold": 2.0,
         "calibration_slope": 3.0,
+        "calibration_midpoint": 2.0,
+        "accept_within": 1.5,
+        "reject_beyond": 2.5,
         "validation_roc_auc": 0.8,
         "validation_accuracy": 0.75,
     }

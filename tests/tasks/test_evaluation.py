@@ -11,6 +11,7 @@ from storage.arrays import save_arrays
 from storage.datasets.dataset import Dataset
 from tasks.evaluation import choose_threshold
 from tasks.models import Threshold
+from tasks.settings import Settings
 
 ARTISTS = np.repeat(["Monet", "Manet", "Degas"], 3)
 
@@ -22,7 +23,7 @@ def threshold_of(folder: Path, vectors: np.ndarray) -> Threshold:
     images.to_csv(folder / "catalog.csv", index=False)
     save_arrays(folder / "embeddings.npz", {"embeddings": vectors.astype(np.float32)})
     with disable_run_logger():
-        return choose_threshold.fn(folder / "embeddings.npz", Dataset(folder))
+        return choose_threshold.fn(folder / "embeddings.npz", Dataset(folder), Settings())
 
 
 @pytest.mark.parametrize("at", [0.0, 0.25, -300.0])

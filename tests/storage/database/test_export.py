@@ -49,9 +49,24 @@ def test_an_export_holds_what_the_view_holds(
     expected = pairs(judged, evaluation_id)
     found = found.sort_values("pair_index").reset_index(drop=True)
     assert [*found.columns] == [each for each in expected.columns if each != "evaluation_id"]
-    for name in ("pair_index", "distance", "threshold", "probability", "wrong_by"):
+    for name in (
+        "pair_index",
+        "distance",
+        "threshold",
+        "log_likelihood_ratio",
+        "probability",
+        "wrong_by",
+    ):
         np.testing.assert_allclose(found[name], expected[name])
-    for name in ("filename_a", "filename_b", "artist_a", "artist_b", "same_artist", "correct"):
+    for name in (
+        "filename_a",
+        "filename_b",
+        "artist_a",
+        "artist_b",
+        "same_artist",
+        "correct",
+        "verdict",
+    ):
         assert found[name].fillna("?").tolist() == expected[name].fillna("?").tolist()
 
 

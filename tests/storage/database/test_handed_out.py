@@ -1,7 +1,7 @@
 """A model that is handed out is the one that SQLAlchemy's way finds, on either database."""
 
 import sqlite3
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
 from storage.database.engine import open_database
-from storage.database.handed_out import hand_out
+from storage.database.handed_out import HandedOut, hand_out
 from storage.database.records import promote, record_model
 from storage.database.revisions import newest_revision
 from storage.errors import InputError
@@ -36,7 +36,7 @@ def test_a_model_is_found_by_its_number_as_the_last_or_as_the_champion(
         "last": three[2],
         **{str(each): each for each in three},
     }
-    columns = "id, run_id, path, sha256, threshold, calibration_slope"
+    columns = ", ".join(field.name for field in fields(HandedOut))
     for name, number in wanted.items():
         query = text(f"SELECT {columns} FROM models WHERE id = :id")
         (row,) = session.execute(query, {"id": number})

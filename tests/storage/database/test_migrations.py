@@ -31,8 +31,9 @@ INSERT INTO runs (id, flow_name, status, source, preset, settings, seed, device,
 library_versions, directory, dataset_id, started_at) VALUES
 (1, 'train-flow', 'complete', 's', 'demo', '{}', 1, 'cpu', '0.1', '{}', 'r', 1, '2026-01-01');
 INSERT INTO models (id, run_id, epoch, path, sha256, threshold, calibration_slope,
-validation_roc_auc, validation_accuracy, is_champion) VALUES
-(1, 1, 1, 'm.pt', 'aa', 2.0, 3.0, 0.8, 0.7, true);
+calibration_midpoint, accept_within, reject_beyond, validation_roc_auc, validation_accuracy,
+is_champion) VALUES
+(1, 1, 1, 'm.pt', 'aa', 2.0, 3.0, 2.0, 1.5, 2.5, 0.8, 0.7, true);
 UPDATE runs SET model_id = 1;
 INSERT INTO evaluations (id, run_id, model_id, dataset_id, split, status, created_at)
 VALUES (7, 1, 1, 1, 'test', 'complete', '2026-01-01');

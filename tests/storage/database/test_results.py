@@ -47,8 +47,9 @@ code_version, library_versions, directory, dataset_id, started_at) VALUES
 ({id}, '{flow}', 'running', 'sample', 'demo', '{{}}', 1, 'cpu', '0.1', '{{}}', 'runs', {dataset},
 '{day}')"""
 MODEL = """INSERT INTO models (id, run_id, epoch, path, sha256, threshold, calibration_slope,
-validation_roc_auc, validation_accuracy, is_champion) VALUES
-({id}, 1, {id}, 'm.pt', 'aa', 2.0, 3.0, 0.8, 0.7, false)"""
+calibration_midpoint, accept_within, reject_beyond, validation_roc_auc, validation_accuracy,
+is_champion) VALUES
+({id}, 1, {id}, 'm.pt', 'aa', 2.0, 3.0, 2.0, 1.5, 2.5, 0.8, 0.7, false)"""
 EVALUATION = """INSERT INTO evaluations (id, run_id, model_id, dataset_id, split, status, roc_auc,
 threshold, created_at) VALUES
 ({id}, 1, {model}, 1, '{split}', '{status}', {roc_auc}, {threshold}, '2026-01-{day} 12:00:00')"""
@@ -193,16 +194,29 @@ def test_pairs_come_with_names_probability_and_verdict(judged: Session) -> None:
     assert list(table["probability"]) == pytest.approx(
         [0.952574127, 0.5, 0.000123395, 0.002472623, 0.817574476, 0.0], abs=1e-9
     )
+    ratios = [3 * (2 - distance) for distance in table["distance"]]
+    assert list(table["log_likelihood_ratio"]) == pytest.approx(ratios)
+    assert list(table["verdict"]) == [
+        "same", "cannot tell", "different", "different", "same", "different",
+    ]  # fmt: skip
     assert list(table["predicted_same"]) == [True, True, False, False, True, False]
     assert list(table["correct"]) == [True, False, True, False, None, True]
     assert list(table["same_artist"]) == [True, False, False, True, None, False]
+
+
+def test_the_prior_of_an_evaluation_moves_its_probabilities_alone(judged: Session) -> None:
+    even = pairs(judged, 1)
+    run_sql(judged, "UPDATE evaluations SET prior = 0.1")
+    moved = pairs(judged, 1)
+    odds = even["probability"] / (1 - even["probability"]) / 9
+    assert list(moved["probability"]) == pytest.approx(list(odds / (1 + odds)))
+    assert moved.drop(columns="probability").equals(even.drop(columns="probability"))
 
 
 def test_the_threshold_of_an_evaluation_goes_before_that_of_its_model(judged: Session) -> None:
     run_sql(judged, "UPDATE evaluations SET threshold = 1.0")
     first = pairs(judged, 1, limit=2)
     assert list(first["threshold"]) == [1.0, 1.0]
-    assert list(first["probability"]) == pytest.approx([0.5, 1 / (1 + math.exp(3))])
     assert list(first["predicted_same"]) == [True, False]
 
 

@@ -133,7 +133,10 @@ def test_every_table_has_a_row_that_a_forbidden_value_could_reach(filled: Sessio
 
 
 def test_only_one_model_can_be_champion(filled: Session) -> None:
-    columns = "path, sha256, threshold, calibration_slope, validation_roc_auc, validation_accuracy"
+    columns = (
+        "path, sha256, threshold, calibration_slope, calibration_midpoint, accept_within,"
+        " reject_beyond, validation_roc_auc, validation_accuracy"
+    )
     filled.execute(
         text(
             f"INSERT INTO models (run_id, epoch, {columns}, is_champion) "

@@ -45,7 +45,9 @@ def test_the_card_gives_threshold_and_probability_of_the_model(
 ) -> None:
     text = render_card(card)
     assert "at most **2.0000**" in text
-    assert "`1 / (1 + exp(-3.0000 * (2.0000 - distance)))`" in text
+    assert "`3.0000 * (2.0000 - distance)`" in text
+    assert "up to a distance of 1.5000" in text
+    assert "beyond 2.5000" in text
 
 
 def test_a_model_without_an_evaluation_says_so(card: ModelCard) -> None:

@@ -96,6 +96,9 @@ CREATE TABLE models (
 	settings JSON,
 	threshold DOUBLE PRECISION NOT NULL,
 	calibration_slope DOUBLE PRECISION NOT NULL,
+	calibration_midpoint DOUBLE PRECISION NOT NULL,
+	accept_within DOUBLE PRECISION NOT NULL,
+	reject_beyond DOUBLE PRECISION NOT NULL,
 	validation_roc_auc DOUBLE PRECISION NOT NULL,
 	validation_accuracy DOUBLE PRECISION NOT NULL,
 	is_champion BOOLEAN NOT NULL,
@@ -103,6 +106,7 @@ CREATE TABLE models (
 	CONSTRAINT uq_models_run_id_epoch UNIQUE (run_id, epoch),
 	CONSTRAINT ck_models_epoch CHECK (epoch >= 0),
 	CONSTRAINT ck_models_threshold CHECK (threshold >= 0),
+	CONSTRAINT ck_models_band CHECK (accept_within <= reject_beyond),
 	CONSTRAINT ck_models_validation_roc_auc CHECK (validation_roc_auc BETWEEN 0 AND 1),
 	CONSTRAINT ck_models_validation_accuracy CHECK (validation_accuracy BETWEEN 0 AND 1),
 	CONSTRAINT fk_models_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
@@ -154,6 +158,7 @@ CREATE TABLE evaluations (
 	matched_triplet_accuracy DOUBLE PRECISION,
 	matched_n_triplets INTEGER,
 	threshold DOUBLE PRECISION,
+	prior DOUBLE PRECISION DEFAULT '0.5' NOT NULL,
 	n_images INTEGER,
 	n_pairs INTEGER,
 	n_triplets INTEGER,
@@ -165,6 +170,7 @@ CREATE TABLE evaluations (
 	pruned_at TIMESTAMP WITH TIME ZONE,
 	CONSTRAINT pk_evaluations PRIMARY KEY (id),
 	CONSTRAINT ck_evaluations_threshold CHECK (threshold >= 0),
+	CONSTRAINT ck_evaluations_prior CHECK (prior > 0 AND prior < 1),
 	CONSTRAINT ck_evaluations_triplet_accuracy CHECK (triplet_accuracy BETWEEN 0 AND 1),
 	CONSTRAINT ck_evaluations_triplet_accuracy_low CHECK (triplet_accuracy_low BETWEEN 0 AND 1),
 	CONSTRAINT ck_evaluations_triplet_accuracy_high CHECK (triplet_accuracy_high BETWEEN 0 AND 1),
@@ -236,8 +242,8 @@ CREATE TABLE pair_predictions (
 	CONSTRAINT fk_pair_predictions_image_b_id FOREIGN KEY(image_b_id) REFERENCES images (id) ON DELETE RESTRICT
 )
  PARTITION BY LIST (evaluation_id);
-CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
 CREATE INDEX ix_pair_predictions_image_b_id ON pair_predictions (image_b_id);
+CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
 CREATE TABLE sweeps (
 	run_id INTEGER NOT NULL,
 	recipe VARCHAR NOT NULL,
@@ -253,7 +259,7 @@ CREATE TABLE sweeps (
 );
 ALTER TABLE runs ADD CONSTRAINT fk_runs_model_id FOREIGN KEY(model_id) REFERENCES models (id) ON DELETE SET NULL;
 CREATE TABLE pair_predictions_default PARTITION OF pair_predictions DEFAULT;
-CREATE VIEW pair_results AS SELECT pair_predictions.evaluation_id, pair_predictions.pair_index, image_a.filename AS filename_a, image_b.filename AS filename_b, artist_a.name AS artist_a, artist_b.name AS artist_b, pair_predictions.distance, coalesce(evaluations.threshold, models.threshold) AS threshold, 0.5 * (1 + tanh(0.5 * models.calibration_slope * (coalesce(evaluations.threshold, models.threshold) - pair_predictions.distance))) AS probability, pair_predictions.distance <= coalesce(evaluations.threshold, models.threshold) AS predicted_same, pair_predictions.same_artist, (pair_predictions.distance <= coalesce(evaluations.threshold, models.threshold)) = pair_predictions.same_artist AS correct, CASE WHEN (pair_predictions.same_artist IS NULL) THEN NULL WHEN pair_predictions.same_artist THEN pair_predictions.distance - coalesce(evaluations.threshold, models.threshold) ELSE coalesce(evaluations.threshold, models.threshold) - pair_predictions.distance END AS wrong_by
+CREATE VIEW pair_results AS SELECT pair_predictions.evaluation_id, pair_predictions.pair_index, image_a.filename AS filename_a, image_b.filename AS filename_b, artist_a.name AS artist_a, artist_b.name AS artist_b, pair_predictions.distance, coalesce(evaluations.threshold, models.threshold) AS threshold, models.calibration_slope * (models.calibration_midpoint - pair_predictions.distance) AS log_likelihood_ratio, 0.5 * (1 + tanh(0.5 * (models.calibration_slope * (models.calibration_midpoint - pair_predictions.distance) + ln(evaluations.prior / CAST((1.0 - evaluations.prior) AS DOUBLE PRECISION))))) AS probability, CASE WHEN (pair_predictions.distance <= models.accept_within) THEN 'same' WHEN (pair_predictions.distance > models.reject_beyond) THEN 'different' ELSE 'cannot tell' END AS verdict, pair_predictions.distance <= coalesce(evaluations.threshold, models.threshold) AS predicted_same, pair_predictions.same_artist, (pair_predictions.distance <= coalesce(evaluations.threshold, models.threshold)) = pair_predictions.same_artist AS correct, CASE WHEN (pair_predictions.same_artist IS NULL) THEN NULL WHEN pair_predictions.same_artist THEN pair_predictions.distance - coalesce(evaluations.threshold, models.threshold) ELSE coalesce(evaluations.threshold, models.threshold) - pair_predictions.distance END AS wrong_by
 FROM pair_predictions JOIN evaluations ON evaluations.id = pair_predictions.evaluation_id JOIN models ON models.id = evaluations.model_id JOIN images AS image_a ON image_a.id = pair_predictions.image_a_id JOIN images AS image_b ON image_b.id = pair_predictions.image_b_id LEFT OUTER JOIN artists AS artist_a ON artist_a.id = image_a.artist_id LEFT OUTER JOIN artists AS artist_b ON artist_b.id = image_b.artist_id
 WHERE evaluations.status = 'complete';
 CREATE VIEW pairs_by_image AS SELECT sides.evaluation_id, sides.image_id, sides.other_id, sides.pair_index, sides.distance, sides.same_artist, CASE WHEN (sides.same_artist IS NULL) THEN NULL WHEN sides.same_artist THEN sides.distance - coalesce(evaluations.threshold, models.threshold) ELSE coalesce(evaluations.threshold, models.threshold) - sides.distance END AS wrong_by
@@ -264,7 +270,7 @@ WHERE evaluations.status = 'complete';
 CREATE VIEW leaderboard AS SELECT CASE WHEN (complete.roc_auc IS NOT NULL) THEN row_number() OVER (PARTITION BY datasets.source, datasets.content_hash ORDER BY complete.roc_auc DESC NULLS LAST, models.id) END AS rank, models.id AS model_id, models.run_id, runs.preset, trained_on.source AS trained_on, datasets.source, datasets.content_hash AS data_hash, complete.n_images, (SELECT count(*) AS count_1
 FROM artists
 WHERE artists.dataset_id = complete.dataset_id AND artists.split = 'test') AS n_artists, models.epoch, models.is_champion, complete.id AS evaluation_id, complete.triplet_accuracy, complete.triplet_accuracy_low, complete.triplet_accuracy_high, complete.roc_auc, complete.roc_auc_low, complete.roc_auc_high, complete.eer, complete.balanced_accuracy, complete.recall_at_1, complete.map_at_r, complete.matched_triplet_accuracy, complete.created_at AS evaluated_at
-FROM models JOIN runs ON runs.id = models.run_id LEFT OUTER JOIN datasets AS trained_on ON trained_on.id = runs.dataset_id LEFT OUTER JOIN (SELECT evaluations.id AS id, evaluations.run_id AS run_id, evaluations.model_id AS model_id, evaluations.dataset_id AS dataset_id, evaluations.split AS split, evaluations.status AS status, evaluations.triplet_accuracy AS triplet_accuracy, evaluations.triplet_accuracy_low AS triplet_accuracy_low, evaluations.triplet_accuracy_high AS triplet_accuracy_high, evaluations.triplet_loss AS triplet_loss, evaluations.roc_auc AS roc_auc, evaluations.roc_auc_low AS roc_auc_low, evaluations.roc_auc_high AS roc_auc_high, evaluations.eer AS eer, evaluations.balanced_accuracy AS balanced_accuracy, evaluations.recall_at_1 AS recall_at_1, evaluations.map_at_r AS map_at_r, evaluations.matched_on AS matched_on, evaluations.matched_triplet_accuracy AS matched_triplet_accuracy, evaluations.matched_n_triplets AS matched_n_triplets, evaluations.threshold AS threshold, evaluations.n_images AS n_images, evaluations.n_pairs AS n_pairs, evaluations.n_triplets AS n_triplets, evaluations.true_accepts AS true_accepts, evaluations.false_rejects AS false_rejects, evaluations.true_rejects AS true_rejects, evaluations.false_accepts AS false_accepts, evaluations.created_at AS created_at, evaluations.pruned_at AS pruned_at, row_number() OVER (PARTITION BY evaluations.model_id ORDER BY evaluations.created_at DESC, evaluations.id DESC) AS age
+FROM models JOIN runs ON runs.id = models.run_id LEFT OUTER JOIN datasets AS trained_on ON trained_on.id = runs.dataset_id LEFT OUTER JOIN (SELECT evaluations.id AS id, evaluations.run_id AS run_id, evaluations.model_id AS model_id, evaluations.dataset_id AS dataset_id, evaluations.split AS split, evaluations.status AS status, evaluations.triplet_accuracy AS triplet_accuracy, evaluations.triplet_accuracy_low AS triplet_accuracy_low, evaluations.triplet_accuracy_high AS triplet_accuracy_high, evaluations.triplet_loss AS triplet_loss, evaluations.roc_auc AS roc_auc, evaluations.roc_auc_low AS roc_auc_low, evaluations.roc_auc_high AS roc_auc_high, evaluations.eer AS eer, evaluations.balanced_accuracy AS balanced_accuracy, evaluations.recall_at_1 AS recall_at_1, evaluations.map_at_r AS map_at_r, evaluations.matched_on AS matched_on, evaluations.matched_triplet_accuracy AS matched_triplet_accuracy, evaluations.matched_n_triplets AS matched_n_triplets, evaluations.threshold AS threshold, evaluations.prior AS prior, evaluations.n_images AS n_images, evaluations.n_pairs AS n_pairs, evaluations.n_triplets AS n_triplets, evaluations.true_accepts AS true_accepts, evaluations.false_rejects AS false_rejects, evaluations.true_rejects AS true_rejects, evaluations.false_accepts AS false_accepts, evaluations.created_at AS created_at, evaluations.pruned_at AS pruned_at, row_number() OVER (PARTITION BY evaluations.model_id ORDER BY evaluations.created_at DESC, evaluations.id DESC) AS age
 FROM evaluations
 WHERE evaluations.status = 'complete' AND evaluations.split = 'test') AS complete ON complete.model_id = models.id AND complete.age = 1 LEFT OUTER JOIN datasets ON datasets.id = complete.dataset_id ORDER BY datasets.source NULLS LAST, datasets.content_hash, complete.roc_auc DESC NULLS LAST, models.id;
 CREATE VIEW provenance AS SELECT evaluations.id AS evaluation_id, evaluations.split, evaluations.created_at AS evaluated_at, runs.id AS run_id, runs.flow_name, runs.prefect_flow_run_id, runs.code_version, runs.settings, runs.seed, runs.device, runs.library_versions, datasets.source, datasets.content_hash AS data_hash, datasets.crops_hash, models.id AS model_id, models.sha256 AS checkpoint_hash, models.path AS checkpoint_path, training.id AS training_run_id, training.prefect_flow_run_id AS training_flow_run_id, training.code_version AS training_code_version, training.settings AS training_settings, training.seed AS training_seed, training.device AS training_device, training.library_versions AS training_library_versions, trained_on.content_hash AS training_data_hash, trained_on.crops_hash AS training_crops_hash
