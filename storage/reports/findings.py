@@ -100,6 +100,12 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
         Fact("equal error rate", f"{100 * _known(evaluation.eer):.2f} %"),
         Fact("balanced accuracy", f"{100 * _known(evaluation.balanced_accuracy):.2f} %"),
         Fact("threshold, from validation pairs", f"{_known(evaluation.threshold):.4f}"),
+        Fact(
+            "verdicts, from validation pairs",
+            f"same up to {model.accept_within:.4f}, different beyond {model.reject_beyond:.4f},"
+            " cannot tell between them",
+        ),
+        Fact("probabilities assume", _prior_in_words(evaluation.prior)),
         Fact("recall@1", f"{100 * _known(evaluation.recall_at_1):.2f} %"),
         Fact("MAP@R", f"{100 * _known(evaluation.map_at_r):.2f} %"),
         Fact("triplet loss", f"{_known(evaluation.triplet_loss):.4f}"),
@@ -116,6 +122,12 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
         Fact("device", run.device),
         Fact("version", run.code_version),
     ]
+
+
+def _prior_in_words(prior: float) -> str:
+    if prior == 0.5:
+        return "even odds: half of all pairs by one artist"
+    return f"{100 * prior:g} % of all pairs by one artist"
 
 
 def _known(value: float | None) -> float:

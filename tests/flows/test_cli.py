@@ -393,15 +393,67 @@ def test_the_hardest_pairs_come_first(samehand: Samehand, in_trained: Trained) -
         assert gaps == sorted(gaps, reverse=True)
 
 
-def test_an_image_compared_with_itself_is_by_the_same_artist(
+def test_a_picture_and_itself_are_the_same_picture(
+    samehand: Samehand, in_trained: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    image, copy = paintings / "Artist 1" / "0.png", tmp_path / "copy.png"
+    copy.write_bytes(image.read_bytes())
+    found = json.loads(samehand("compare", str(image), str(copy), "--json").stdout)
+    assert found["distance"] == 0
+    assert found["same_file"] is True
+    assert "same_file" in {caution["code"] for caution in found["cautions"]}
+    answer = samehand("compare", str(image), str(copy)).stdout
+    assert "verdict      the same picture" in answer
+    assert "%" not in answer
+
+
+def test_a_comparison_says_what_makes_it_doubtful(
+    samehand: Samehand, in_trained: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    white, black = tmp_path / "white.png", tmp_path / "black.png"
+    Image.new("RGB", (3, 3), "white").save(white)
+    Image.new("RGB", (300, 300), "black").save(black)
+    with sqlite3.connect(in_trained.database) as database:
+        (trained_on,), (unseen,) = (
+            database.execute(f"SELECT min(filename) FROM images WHERE split = '{split}'").fetchone()
+            for split in ("train", "test")
+        )
+
+    def cautions(*images: Path | str) -> list[str]:
+        answer = samehand("compare", *map(str, images), "--json").stdout
+        codes = [caution["code"] for caution in json.loads(answer)["cautions"]]
+        return [code for code in codes if code != "weak_model"]
+
+    assert cautions(white, black) == ["too_small", "nearly_blank"]
+    assert cautions(paintings / trained_on, paintings / unseen) == ["trained_on"]
+    assert cautions(paintings / unseen, black) == ["nearly_blank"]
+    assert f"{white}: 3 x 3 pixels" in samehand("compare", str(white), str(black)).stdout
+
+
+@pytest.mark.parametrize("better", [True, False])
+def test_a_model_no_better_than_a_baseline_is_a_caution(
+    samehand: Samehand, in_copy: Trained, paintings: Path, better: bool
+) -> None:
+    with sqlite3.connect(in_copy.database) as database:
+        database.execute(f"UPDATE baselines SET roc_auc = {0.0 if better else 1.0}")
+        database.execute("UPDATE evaluations SET roc_auc = 0.9")
+    first, second = paintings / "Artist 1" / "0.png", paintings / "Artist 2" / "0.png"
+    answer = samehand("compare", str(first), str(second)).stdout
+    assert ("no better than its baseline" in answer) is not better
+
+
+def test_the_prior_is_stated_and_moves_the_probability(
     samehand: Samehand, in_trained: Trained, paintings: Path
 ) -> None:
-    image = str(paintings / "Artist 1" / "0.png")
-    found = json.loads(samehand("compare", image, image, "--json").stdout)
-    assert found["distance"] == 0
-    assert found["same_artist"] is True
-    assert found["probability"] >= 0.5
-    assert "by the same artist" in samehand("compare", image, image).stdout
+    images = [str(paintings / f"Artist {number}" / "0.png") for number in (1, 2)]
+    even = json.loads(samehand("compare", *images, "--json").stdout)
+    rare = json.loads(samehand("compare", *images, "--json", "--prior", "0.01").stdout)
+    odds = even["probability"] / (1 - even["probability"]) / 99
+    assert rare["probability"] == pytest.approx(odds / (1 + odds))
+    assert rare["verdict"] == even["verdict"]
+    assert "at even odds" in samehand("compare", *images).stdout
+    assert "if it was 1 % before" in samehand("compare", *images, "--prior", "0.01").stdout
+    assert samehand("compare", *images, "--prior", "0").exit_code == 2
 
 
 def test_compare_gives_the_distance_that_the_database_holds(
@@ -432,7 +484,7 @@ def test_compare_imports_neither_torch_nor_prefect_nor_a_way_to_many_rows(
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     *answer, loaded = ran.stdout.splitlines()
-    assert "by the same artist" in answer[-1]
+    assert "the same picture" in answer[2]
     assert {"onnxruntime", "numpy", "flows"} <= set(loaded.split())
     unneeded = {"torch", "torchvision", "timm", "onnx", "prefect", "pandas", "pyarrow", "scipy"}
     unneeded |= {"sklearn", "sqlalchemy", "alembic", "psycopg", "matplotlib"}

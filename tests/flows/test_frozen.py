@@ -104,7 +104,8 @@ def test_features_without_a_head_are_a_baseline(frozen: Trained) -> None:
 
 def test_what_a_verifier_is_judged_by_is_stored_with_intervals(frozen: Trained) -> None:
     rows = ask(frozen, "SELECT metric, low <= value AND value <= high FROM measures"
-               " WHERE contender = 'network' AND scope = 'all' ORDER BY metric")  # fmt: skip
+               " WHERE contender = 'network' AND scope = 'all' AND low IS NOT NULL"
+               " ORDER BY metric")  # fmt: skip
     expected = ("cllr", "map_at_r", "roc_auc", "tar_at_1_percent_far", "tar_at_5_percent_far")
     assert rows == [(name, 1) for name in (*expected, "triplet_accuracy")]
 

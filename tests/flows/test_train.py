@@ -90,11 +90,14 @@ def test_verdicts_are_counted_and_the_hardest_pairs_noted(trained: Trained) -> N
     assert noted == [(index,) for index in range(66)]
 
 
-def test_probability_is_half_or_more_exactly_where_the_verdict_is_the_same(
-    trained: Trained,
-) -> None:
+def test_probabilities_and_verdicts_are_those_of_the_models_calibration(trained: Trained) -> None:
     assert ask(
-        trained, "SELECT count(*) FROM pair_results WHERE predicted_same <> (probability >= 0.5)"
+        trained,
+        "SELECT count(*) FROM pair_results, models WHERE (log_likelihood_ratio >= 0) <>"
+        " (probability >= 0.5) OR (distance <= accept_within) <> (verdict = 'same')"
+        " OR (distance > reject_beyond) <> (verdict = 'different')"
+        " OR abs(log_likelihood_ratio - calibration_slope * (calibration_midpoint - distance))"
+        " > 1e-9",
     ) == [(0,)]
 
 
