@@ -1,4 +1,4 @@
-"""The championship: a new model takes over if it is better on the same validation images."""
+"""The championship: a new model takes over if it is surely better on the same images."""
 
 from flows.features import features_of
 from flows.prepare import Prepared, crop_to_zip
@@ -24,21 +24,21 @@ def challenge_champion(
         champion = find_champion(run.space)
         if champion is not None and champion.id == challenger.id:
             return None
-        if champion and champion.has_file and not is_better(run, prepared, champion):
+        if champion and champion.has_file and not is_better(run, prepared, challenger, champion):
             return champion
         if promote_model(run, challenger, instead_of=champion):
             return champion
         # Another run has promoted its model meanwhile: that is the champion to meet.
 
 
-def is_better(run: OpenRun, prepared: Prepared, champion: StoredModel) -> bool:
-    """Compare the run's model with the champion, who sees the images cropped as in training."""
+def is_better(
+    run: OpenRun, prepared: Prepared, challenger: StoredModel, champion: StoredModel
+) -> bool:
+    """Compare two models; the champion sees the images cropped as in its training."""
     dataset = crop_to_zip(run, prepared.divided.catalog, champion.settings.crop_rules())
     features = features_of(dataset, champion.checkpoint, champion.settings, run.space)
     network = network_on(run.compute, champion.checkpoint)
     embeddings = embed_split(run, network, dataset, "validation", features, by="champion")
-    return compare_with_champion(
-        EmbeddedValidation(prepared.dataset, run.folder.embeddings("network", "validation")),
-        EmbeddedValidation(dataset, embeddings),
-        champion.known_artists,
-    ).challenger_is_better
+    ours = EmbeddedValidation(prepared.dataset, run.folder.embeddings("network", "validation"))
+    theirs = EmbeddedValidation(dataset, embeddings)
+    return compare_with_champion(run, challenger, ours, theirs, champion).against is None

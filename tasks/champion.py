@@ -1,14 +1,18 @@
 """The champion: the model that answers if no other is named, until a better one replaces it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from prefect import get_run_logger
 
 from model.errors import ModelInputError
-from model.metrics import all_pairs, roc_auc
+from model.metrics import all_pairs
+from model.paired import Difference, paired_roc_auc
 from storage.database import records, results
+from storage.database.handed_out import better_baseline
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, SplitImages, load_split
 from storage.workspace import Workspace
@@ -16,6 +20,9 @@ from tasks.embedding import read_embeddings
 from tasks.models import StoredModel, stored_model
 from tasks.support.run import OpenRun
 from tasks.support.step import step
+
+LEAST_ARTISTS, LEAST_IMAGES = 8, 100
+"""The common ground of a comparison: an interval from fewer artists says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,18 +35,28 @@ class EmbeddedValidation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """ROC AUC of two models on the same validation pairs; None if there are none to judge."""
+    """Two models on the same validation images: ROC AUC of the challenger minus the champion's.
 
-    challenger: float | None
-    champion: float | None
+    ``difference`` is None if there are no pairs of both kinds to judge.
+    """
+
+    difference: Difference | None
     n_images: int
+    n_artists: int
+    better_baseline: str | None  # one that the challenger did not beat in its own test
 
     @property
-    def challenger_is_better(self) -> bool:
-        """Whether the challenger wins; models that cannot be compared change nothing."""
-        if self.challenger is None or self.champion is None:
-            return False
-        return self.challenger > self.champion
+    def against(self) -> str | None:
+        """Why the challenger does not win; None if it does."""
+        if self.better_baseline is not None:
+            return f"it was no better than its baseline ({self.better_baseline})"
+        if self.difference is None or self.n_artists < LEAST_ARTISTS:
+            return f"only {self.n_artists} of {LEAST_ARTISTS} artists are common ground"
+        if self.n_images < LEAST_IMAGES:
+            return f"only {self.n_images} of {LEAST_IMAGES} images are common ground"
+        if self.difference.low <= 0:
+            return "it may be better by chance"
+        return None
 
 
 @step()
@@ -52,27 +69,54 @@ def find_champion(space: Workspace) -> StoredModel | None:
 
 @step()
 def compare_with_champion(
-    challenger: EmbeddedValidation, champion: EmbeddedValidation, known_artists: dict[str, str]
+    run: OpenRun,
+    challenger: StoredModel,
+    ours: EmbeddedValidation,
+    theirs: EmbeddedValidation,
+    champion: StoredModel,
 ) -> Comparison:
     """Compare two models on validation images by artists the champion was not trained on."""
-    ours = load_split(challenger.dataset, "validation")
-    theirs = load_split(champion.dataset, "validation")
-    artist_of = dict(zip(ours.names, ours.artist_names, strict=True))
-    both = artist_of.keys() & set(theirs.names)
-    fair = sorted(name for name in both if known_artists.get(artist_of[name]) != "train")
-    compared = Comparison(
-        _roc_auc(challenger.embeddings, ours, fair),
-        _roc_auc(champion.embeddings, theirs, fair),
-        len(fair),
+    settings = run.settings
+    compared = compare_embeddings(
+        ours, theirs, champion.known_artists, settings.resamples, settings.seed
     )
+    baseline = better_baseline(run.space.database_url, challenger.id)
+    compared = replace(compared, better_baseline=baseline)
+    difference = compared.difference
     get_run_logger().info(
-        "Validation ROC AUC over %d images: challenger %s, champion %s"
-        " (the challenger's epoch was chosen on these images, which favours it)",
+        "Validation ROC AUC on %d images by %d artists: challenger minus champion %s%s",
         compared.n_images,
-        compared.challenger,
-        compared.champion,
+        compared.n_artists,
+        f"{difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+        if difference
+        else "cannot be measured",
+        f"; model {champion.id} stays the champion: {compared.against}" if compared.against else "",
     )
     return compared
+
+
+def compare_embeddings(
+    ours: EmbeddedValidation,
+    theirs: EmbeddedValidation,
+    known_artists: Mapping[str, str],
+    resamples: int,
+    seed: int,
+) -> Comparison:
+    """Compare the embeddings of the images that both have, by artists not in training."""
+    images, other_images = (load_split(each.dataset, "validation") for each in (ours, theirs))
+    artist_of = dict(zip(images.names, images.artist_names, strict=True))
+    both = artist_of.keys() & set(other_images.names)
+    fair = sorted(name for name in both if known_artists.get(artist_of[name]) != "train")
+    _, artists = np.unique([artist_of[name] for name in fair], return_inverse=True)
+    pairs = [
+        all_pairs(_rows(each.embeddings, split, fair), artists)
+        for each, split in ((ours, images), (theirs, other_images))
+    ]
+    try:
+        difference = paired_roc_auc(pairs[:1], pairs[1:], [artists], resamples=resamples, seed=seed)
+    except ModelInputError:  # too few images to make both kinds of pairs
+        difference = None
+    return Comparison(difference, len(fair), len(set(artists.tolist())), None)
 
 
 @step()
@@ -86,11 +130,7 @@ def promote_model(run: OpenRun, model: StoredModel, instead_of: StoredModel | No
     return is_promoted
 
 
-def _roc_auc(embeddings: Path, images: SplitImages, names: list[str]) -> float | None:
+def _rows(embeddings: Path, images: SplitImages, names: list[str]) -> npt.NDArray[np.float32]:
     places = {name: place for place, name in enumerate(images.names)}
     rows = np.array([places[name] for name in names], dtype=np.int64)
-    vectors = read_embeddings(embeddings)
-    try:
-        return roc_auc(all_pairs(vectors[rows], images.artists[rows]))
-    except ModelInputError:  # too few images to make both kinds of pairs
-        return None
+    return read_embeddings(embeddings)[rows]

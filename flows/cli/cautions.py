@@ -46,7 +46,7 @@ def cautions_about(
             yield Caution(
                 "trained_on", f"{file}: model {model.id} was trained on this picture and knows it"
             )
-    if baseline := better_baseline(url, model):
+    if baseline := better_baseline(url, model.id):
         yield Caution(
             "weak_model",
             f"model {model.id} was no better than its baseline ({baseline}); use another one",

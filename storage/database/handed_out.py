@@ -64,9 +64,9 @@ def was_trained_on(url: str, model: HandedOut, sha256: str) -> bool:
     return bool(_ask(url, _IN_TRAINING, {"run": model.run_id, "sha256": sha256}))
 
 
-def better_baseline(url: str, model: HandedOut) -> str | None:
+def better_baseline(url: str, model_id: int) -> str | None:
     """Return the baseline that the network did not beat in its latest test, if there is one."""
-    found = _ask(url, _BETTER_BASELINE, {"model": model.id})
+    found = _ask(url, _BETTER_BASELINE, {"model": model_id})
     return str(found[0][0]) if found else None
 
 
