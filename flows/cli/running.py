@@ -46,6 +46,7 @@ def runner_here(
     """
     if quiet:
         os.environ["PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL"] = "WARNING"
+        os.environ["TQDM_DISABLE"] = "1"
     server = start_server(quiet)
     if not debug:
         log_only_news(has_ui=server is None)

@@ -180,6 +180,8 @@ def test_an_interrupted_training_is_cancelled_and_continues_to_the_same_figures(
     assert resumed.end(200) == 0
     assert "starting" not in resumed.shown
     assert "INFO" not in resumed.shown
+    assert "it/s" not in resumed.shown
+    assert "image/s" not in resumed.shown
     for figures in FIGURES:
         assert ask(home / "results.db", figures) == ask(trained.database, figures)
 
