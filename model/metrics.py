@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.calibration import Calibration, log_likelihood_ratio
+from model.calibration import Calibration, log_likelihood_ratio, probability
 from model.distances import (
     Float64,
     TripletDistances,
@@ -19,6 +19,7 @@ from model.distances import (
 from model.distances import Pairs as Pairs  # the metrics' own input
 from model.distances import all_pairs as all_pairs
 
+RELIABILITY_BINS = 10
 CLLR_BINS = 10_000  # narrow enough that finer ones change the fourth digit
 
 
@@ -221,6 +222,39 @@ def cllr_min(pairs: Pairs) -> float:
     best = IsotonicRegression(increasing=False).fit(bins, truth, weight).predict(bins)
     costs = xlogy(same, best) + xlogy(different, 1 - best)
     return abs(float(costs.sum())) / float(np.log(2)) / 2  # no cost is above 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """Pairs of like probability: what they were given, and how many are by one artist (K,) each."""
+
+    probability: Float64
+    same_share: Float64
+
+
+def reliability(pairs: Pairs, calibration: Calibration) -> Reliability:
+    """Compare probabilities with what is true, in `RELIABILITY_BINS` bins of equal width.
+
+    Both kinds of pairs have equal total weight, as at even odds. Empty bins are left out.
+
+    Below, the distances 1 and 3 have a probability of 3/4 and 1/4, so their shares should be too.
+
+    >>> from model.calibration import Band
+    >>> known = Calibration(2.0, np.log(3), midpoint=2.0, band=Band(2.0, 2.0))
+    >>> found = reliability(all_pairs(np.float32([[0], [1], [3]]), np.array([7, 7, 8])), known)
+    >>> found.probability.round(3).tolist(), found.same_share.tolist()
+    ([0.25, 0.5, 0.75], [0.0, 0.0, 1.0])
+    """
+    require_both_kinds(pairs)
+    given, same = probability(pairs.distance, calibration), pairs.same_artist
+    share = np.mean(same)
+    weight = np.where(same, 0.5 / share, 0.5 / (1 - share))
+    bins = np.minimum((given * RELIABILITY_BINS).astype(np.intp), RELIABILITY_BINS - 1)
+    total, predicted, true = (
+        np.bincount(bins, weight * each, RELIABILITY_BINS) for each in (1, given, same)
+    )
+    filled = total > 0
+    return Reliability(predicted[filled] / total[filled], true[filled] / total[filled])
 
 
 def pair_costs(pairs: Pairs, calibration: Calibration) -> Float64:

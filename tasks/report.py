@@ -9,14 +9,21 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 
 from model.distances import Pairs
 from model.hardest import hardest_pairs
-from model.metrics import roc_points
+from model.metrics import reliability, roc_points
 from storage.database import results
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, SplitImages
 from storage.datasets.pixels import open_pixels
 from storage.files import write_atomically
 from storage.reports.findings import report_on
-from storage.reports.plots import ShownPair, plot_distances, plot_epochs, plot_pairs, plot_roc
+from storage.reports.plots import (
+    ShownPair,
+    plot_distances,
+    plot_epochs,
+    plot_pairs,
+    plot_reliability,
+    plot_roc,
+)
 from storage.reports.report import Picture, Report, render_report
 from storage.run_folder import RunFolder
 from tasks.models import StoredModel
@@ -54,11 +61,14 @@ def plot_test(
     plot_distances(
         pairs.distance, pairs.same_artist, model.calibration.threshold, folder / "distances.png"
     )
+    found = reliability(pairs, model.calibration)
+    plot_reliability(found.probability, found.same_share, folder / "reliability.png")
     mistakes = _mistakes(pairs, images, model, dataset)
     plot_pairs(mistakes, "The most confident mistakes", folder / "mistakes.png")
     return (
         Picture("roc.png", title),
         Picture("distances.png", "Distances of pairs by one artist and by two"),
+        Picture("reliability.png", "Share of pairs by one artist, by their probability"),
         Picture("mistakes.png", "The most confident mistakes"),
     )
 

@@ -85,6 +85,19 @@ def plot_distances(
     _save(figure, target)
 
 
+def plot_reliability(probability: Floats, same_share: Floats, target: Path) -> None:
+    """Draw the share of pairs by one artist by their probability; the dashed line is ideal."""
+    figure, axes = _canvas(
+        "Reliability of the probabilities at even odds",
+        "probability of one artist",
+        "share by one artist, both kinds weighted equally",
+    )
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
+    axes.plot(probability, same_share, marker="o", color=SPLIT_COLOURS["test"])
+    axes.set_aspect("equal")
+    _save(figure, target)
+
+
 def plot_pairs(pairs: Sequence[ShownPair], title: str, target: Path) -> None:
     """Draw pairs of crops with their captions, four pairs a row."""
     columns, rows = 4, max(1, -(-len(pairs) // 4))

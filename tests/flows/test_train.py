@@ -117,7 +117,8 @@ def test_the_report_stands_beside_its_pictures(trained: Trained) -> None:
     folder = trained.home / "runs/0001-train"
     report = (folder / "report.md").read_text()
     pictures = sorted(path.name for path in folder.glob("*.png"))
-    assert pictures == ["accuracy.png", "distances.png", "loss.png", "mistakes.png", "roc.png"]
+    drawn = ("accuracy", "distances", "loss", "mistakes", "reliability", "roc")
+    assert pictures == [f"{name}.png" for name in drawn]
     for picture in pictures:
         assert f"({picture})" in report
         with Image.open(folder / picture) as image:

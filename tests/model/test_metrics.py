@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss, roc_curve
 
 from model import metrics
@@ -18,6 +19,7 @@ from model.metrics import (
     balanced_accuracy,
     cllr,
     eer,
+    reliability,
     roc_auc,
     roc_points,
     tar_at_far,
@@ -232,6 +234,16 @@ def test_uninformative_ratios_cost_one_bit() -> None:
         pairs_of([1, 7], [2, 3, 9]), Calibration(5.0, 1e-12, midpoint=5.0, band=Band(5.0, 5.0))
     ) == pytest.approx(1)
     assert cllr(pairs_of([5], [5]), KNOWN) == 1
+
+
+def test_reliability_is_that_of_scikit_learns_calibration_curve() -> None:
+    rng = np.random.default_rng(5)
+    pairs = pairs_of(rng.normal(4, 2, 50).tolist(), rng.normal(6, 2, 50).tolist())
+    found = reliability(pairs, KNOWN)
+    chances = probability(pairs.distance, KNOWN)
+    shares, means = calibration_curve(pairs.same_artist, chances, n_bins=10)
+    assert found.same_share == pytest.approx(shares)
+    assert found.probability == pytest.approx(means)
 
 
 def test_cllr_of_extreme_ratios_neither_overflows_nor_warns() -> None:
