@@ -101,8 +101,8 @@ def ask(session: Session, number: int, values: dict[str, Any]) -> list[dict[str,
     return [dict(row) for row in session.execute(text(QUESTIONS[number]), needed).mappings()]
 
 
-def test_there_are_fifteen_questions() -> None:
-    assert sorted(QUESTIONS) == list(range(1, 16))
+def test_there_are_seventeen_questions() -> None:
+    assert sorted(QUESTIONS) == list(range(1, 18))
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
