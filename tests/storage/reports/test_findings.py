@@ -101,6 +101,9 @@ def test_facts_come_from_the_database(
         "equal error rate": "20.00 %",
         "balanced accuracy": "79.00 %",
         "threshold, from validation pairs": "2.2500",
+        "verdicts, from validation pairs": "same up to 1.5000, different beyond 2.5000, cannot tell"
+        " between them",
+        "probabilities assume": "even odds: half of all pairs by one artist",
         "recall@1": "40.00 %",
         "MAP@R": "25.00 %",
         "triplet loss": "1.5000",
