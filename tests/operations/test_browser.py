@@ -63,7 +63,7 @@ def test_the_report_is_shown_with_its_pictures(site: Site, trained_run: str) -> 
     page = browse(site, path, "--dump-dom")
     for words in ("trained network", "untrained network", "mean colour", "equal error rate"):
         assert words in page
-    assert page.count('src="data:image/png;base64,') == 5
+    assert page.count('src="data:image/png;base64,') == 6
     picture = site.root / "report.png"
     browse(site, path, f"--screenshot={picture}")
     with Image.open(picture) as image:
