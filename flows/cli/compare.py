@@ -1,11 +1,12 @@
 """Compare two images, without Prefect and torch: the answer takes a second."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from flows.cli.cautions import Caution, cautions_about
+from flows.cli.cautions import Caution, Picture, cautions_about
 from flows.cli.kept_network import kept_network
 from model.calibration import Verdict, calibration_of, log_likelihood_ratio, probability, verdict
 from model.distances import finite_points, row_distances
@@ -53,12 +54,17 @@ def compare_images(
     network = kept_network(model, space)
     files = [(str(path), str(path)) for path in (image_a, image_b)]
     rules = CropRules(**network.description["crop"])
-    crops = crop_loose(files, _read, rules, lambda done, total: None)
+    read = cache(_read)  # what is cropped is what the cautions are about
+    crops = crop_loose(files, read, rules, lambda done, total: None)
     for name, reason in crops.rejected:
         raise InputError(f"{name}: {reason}")
     points = finite_points(embed_exported(network, crops.pixels, np.arange(2)))
     distance = float(row_distances(points, np.array([0]), np.array([1]))[0])
-    calibration = calibration_of(model)
+    calibration, contents = calibration_of(model), [read(file) for _, file in files]
+    pictures = [
+        Picture(name, content, pixels)
+        for (name, _), content, pixels in zip(files, contents, crops.pixels, strict=True)
+    ]
     return Comparison(
         image_a=str(image_a),
         image_b=str(image_b),
@@ -70,8 +76,8 @@ def compare_images(
         probability=float(probability(distance, calibration, prior)),
         verdict=verdict(distance, calibration.band),
         same_artist=distance <= model.threshold,
-        same_file=image_a.read_bytes() == image_b.read_bytes(),
-        cautions=tuple(cautions_about((image_a, image_b), crops.pixels, model, space.database_url)),
+        same_file=contents[0] == contents[1],
+        cautions=tuple(cautions_about(pictures, model, space.database_url)),
     )
 
 

@@ -430,6 +430,21 @@ def test_a_comparison_says_what_makes_it_doubtful(
     assert f"{white}: 3 x 3 pixels" in samehand("compare", str(white), str(black)).stdout
 
 
+def test_pictures_larger_than_pillow_allows_are_compared(
+    samehand: Samehand,
+    in_trained: Trained,
+    paintings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Only their middle is decoded, and their size is read by the same decoder."""
+    with Image.open(paintings / "Artist 1" / "0.png") as image:
+        image.resize((800, 600)).save(tmp_path / "large.jpg")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 800 * 600 // 2 - 1)
+    answer = samehand("compare", str(tmp_path / "large.jpg"), str(paintings / "Artist 2" / "0.png"))
+    assert answer.exit_code == 0, answer.output
+
+
 @pytest.mark.parametrize("better", [True, False])
 def test_a_model_no_better_than_a_baseline_is_a_caution(
     samehand: Samehand, in_copy: Trained, paintings: Path, better: bool
