@@ -56,7 +56,8 @@ def hand_out(url: str, wanted: str | None = None) -> HandedOut:
 
     Raises `InputError` if there is none, and whatever else `transaction` raises.
     """
-    return _from_sqlite(url, wanted) or _from_any(url, wanted)
+    rows = _from_sqlite(url, _question(wanted), {"wanted": wanted})
+    return HandedOut(*rows[0]) if rows else _from_any(url, wanted)
 
 
 def was_trained_on(url: str, model: HandedOut, sha256: str) -> bool:
@@ -71,10 +72,10 @@ def better_baseline(url: str, model_id: int) -> str | None:
 
 
 def _ask(url: str, question: str, values: dict[str, Any]) -> Sequence[Any]:
-    file = sqlite_file(url)
-    if file is not None:
-        with closing(sqlite3.connect(_read_only(file), uri=True)) as database:
-            return database.execute(question, values).fetchall()
+    """Return the rows of an answer, by the standard library where that suffices."""
+    rows = _from_sqlite(url, question, values)
+    if rows is not None:
+        return rows
     from sqlalchemy import text
 
     from storage.database.session import transaction
@@ -89,35 +90,32 @@ def sqlite_file(url: str) -> Path | None:
     return Path(unquote(file)) if driver in SQLITE else None
 
 
-def _from_sqlite(url: str, wanted: str | None) -> HandedOut | None:
-    """Read the model from an SQLite file of our revision; None if anything is unusual."""
+def _from_sqlite(url: str, question: str, values: dict[str, Any]) -> Sequence[Any] | None:
+    """Ask an SQLite file of our revision; None if anything is unusual."""
     file = sqlite_file(url)
     if file is None or not file.is_file():
         return None
+    read_only = f"file:{quote(str(file.absolute()))}?mode=ro"
     try:
-        with closing(sqlite3.connect(_read_only(file), uri=True)) as database:
+        with closing(sqlite3.connect(read_only, uri=True)) as database:
             revision = database.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchone()
-            row = database.execute(*_question(wanted)).fetchone()
+            rows = database.execute(question, values).fetchall()
     except sqlite3.Error:
         return None  # SQLAlchemy then waits, upgrades, or says what is wrong
-    return HandedOut(*row) if row and revision == (newest_revision(),) else None
+    return rows if revision == (newest_revision(),) else None
 
 
-def _read_only(file: Path) -> str:
-    return f"file:{quote(str(file.absolute()))}?mode=ro"
-
-
-def _question(wanted: str | None) -> tuple[str, tuple[str, ...]]:
+def _question(wanted: str | None) -> str:
     select = f"SELECT {COLUMNS} FROM models"
     match wanted:
         case None:
-            return f"{select} ORDER BY is_champion DESC, id DESC LIMIT 1", ()
+            return f"{select} ORDER BY is_champion DESC, id DESC LIMIT 1"
         case "champion":
-            return f"{select} WHERE is_champion", ()
+            return f"{select} WHERE is_champion"
         case "last":
-            return f"{select} ORDER BY id DESC LIMIT 1", ()
+            return f"{select} ORDER BY id DESC LIMIT 1"
         case _:
-            return f"{select} WHERE CAST(id AS TEXT) = ?", (wanted,)
+            return f"{select} WHERE CAST(id AS TEXT) = :wanted"
 
 
 def _from_any(url: str, wanted: str | None) -> HandedOut:

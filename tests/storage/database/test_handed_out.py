@@ -9,7 +9,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
 from storage.database.engine import open_database
-from storage.database.handed_out import HandedOut, hand_out
+from storage.database.handed_out import HandedOut, better_baseline, hand_out
 from storage.database.records import promote, record_model
 from storage.database.revisions import newest_revision
 from storage.errors import InputError
@@ -73,6 +73,8 @@ def test_a_database_of_another_revision_goes_through_the_upgrade(
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(InputError, match="newer samehand"):
         hand_out(database_url)
+    with pytest.raises(InputError, match="newer samehand"):
+        better_baseline(database_url, three[0])
 
 
 def test_a_file_of_another_program_is_refused(tmp_path: Path) -> None:
