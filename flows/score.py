@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from flows.errors import SettingsError
 from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
 from tasks.pair_images import embed_shard, find_images
 from tasks.scoring import Scored, store_scores
@@ -36,13 +37,14 @@ def score_flow(
     """
     pair_file = Path(pairs).expanduser().absolute()
     root = Path(images).expanduser().absolute() if images else pair_file.parent
+    if resume is not None and prior is not None:
+        raise SettingsError("prior: a resumed run has its own; leave it out")
     used = find_model_to_use(model, resume)
-    with open_run(resume or NewRun(str(pair_file), used.preset, used.settings, used.id)) as run:
+    assumed = {} if prior is None else {"prior": prior}
+    settings = used.settings.model_copy(update=assumed)
+    with open_run(resume or NewRun(str(pair_file), used.preset, settings, used.id)) as run:
         named = find_images(pair_file, root)
         embedded = [embed_shard(run, used, shard, root) for shard in named.shards]
         submission = Path(output).absolute() if output else run.folder.directory / "submission.csv"
         share = run.settings.rejected_share if rejected_share is None else rejected_share
-        assumed = run.settings.prior if prior is None else prior
-        return store_scores(
-            run, used, pair_file, named.n_rows, embedded, submission, share, assumed
-        )
+        return store_scores(run, used, pair_file, named.n_rows, embedded, submission, share)

@@ -71,7 +71,6 @@ def store_scores(
     embedded: Sequence[Path],
     submission: Path,
     rejected_share: float,
-    prior: float,
 ) -> Scored:
     """Write every pair's distance to the database and its probability to the submission CSV.
 
@@ -86,7 +85,7 @@ def store_scores(
         names,
         finite_points(embeddings),
         model.calibration,
-        prior,
+        run.settings.prior,
         rejected_share,
     )
     content = sha256_of(pairs).encode() + embeddings.tobytes()
@@ -170,7 +169,6 @@ def _open_evaluation(
         ids = np.array([known[name] for name in names])
         there = results.unfinished_evaluation(session, run.id)
         if there and (there.model_id, there.dataset_id) == (model.id, dataset_id):
-            there.prior = scoring.prior
             return OpenEvaluation(there.id, records.count_pairs(session, there.id), ids)
         begun = Evaluation(
             run_id=run.id,

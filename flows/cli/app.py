@@ -230,6 +230,8 @@ def score(
         check_pairs(pairs, output)
         if images and not images.expanduser().exists():
             raise InputError(f"--images {images}: there is no such folder or zip")
+        if resume is not None and prior is not None:
+            raise InputError("--prior: a resumed run has its own; leave it out")
         number = None if resume is None else find_stopped_run(resume, "score-flow").id
         uses_own = number is not None and model is None
         model_id = None if uses_own else check_model(model).id

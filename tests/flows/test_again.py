@@ -321,7 +321,7 @@ def test_a_stopped_scoring_continues_after_its_stored_pairs(
     rows = [f"{n},Artist 0/0.png,Artist {n}/1.png" for n in range(12)]
     pairs.write_text("\n".join(["index,image1,image2", *rows]))
     score = ["score", str(pairs), "--images", str(paintings), "--output", str(tmp_path / "out.csv")]
-    assert samehand(*score).exit_code == 0
+    assert samehand(*score, "--prior", "0.1").exit_code == 0
     whole = (tmp_path / "out.csv").read_bytes()
     with sqlite3.connect(in_copy.database) as database:  # as a kill in the middle leaves it
         ((evaluation, distances),) = database.execute(
@@ -352,3 +352,6 @@ def test_a_stopped_scoring_continues_after_its_stored_pairs(
             (evaluation,),
         ).fetchall()
     assert stored == [(12, pytest.approx(distances), "complete", "complete", 1)]
+    refused = samehand(*score, "--resume", "last", "--prior", "0.2")
+    assert refused.exit_code == 2
+    assert "a resumed run has its own" in refused.stderr

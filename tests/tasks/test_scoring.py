@@ -68,7 +68,7 @@ def test_a_connection_lost_in_mid_scoring_costs_nothing_that_is_stored(
     def score() -> int:
         submission = tmp_path / "submission.csv"
         with disable_run_logger():
-            scored = store_scores.fn(run, model, pairs, PAIRS, [embedded], submission, 0, 0.5)
+            scored = store_scores.fn(run, model, pairs, PAIRS, [embedded], submission, 0)
         return scored.evaluation_id
 
     with cut_off(postgres_url), pytest.raises(UnavailableError):
