@@ -400,6 +400,8 @@ def test_a_picture_and_itself_are_the_same_picture(
     copy.write_bytes(image.read_bytes())
     found = json.loads(samehand("compare", str(image), str(copy), "--json").stdout)
     assert found["distance"] == 0
+    assert found["same_artist"] is True
+    assert found["probability"] >= 0.5
     assert found["same_file"] is True
     assert "same_file" in {caution["code"] for caution in found["cautions"]}
     answer = samehand("compare", str(image), str(copy)).stdout

@@ -4,7 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
@@ -115,15 +115,15 @@ def test_the_share_of_same_pairs_does_not_change_the_slope() -> None:
 
 @quick
 @given(st.lists(positive, min_size=1, max_size=9), st.lists(positive, min_size=1, max_size=9))
+@example([361365.0, 9.5367431640625e-07], [1e-06])
 def test_a_calibration_is_usable_for_any_pairs(same: list[float], different: list[float]) -> None:
     pairs = pairs_of(same, different)
     fitted = calibrate(pairs, ANY)
     assert np.isfinite(fitted.threshold)
     assert 0 < fitted.slope < np.inf
     assert np.isfinite(fitted.midpoint)
-    assert (
-        (pairs.distance <= fitted.midpoint) == (probability(pairs.distance, fitted) >= 0.5)
-    ).all()
+    above_half = probability(pairs.distance, fitted) - 0.5
+    assert (above_half * (fitted.midpoint - pairs.distance) >= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,13 @@ def test_artists_that_the_champion_was_trained_on_do_not_count(tmp_path: Path) -
     assert compare(good, learnt, dict.fromkeys(ARTISTS, "train")).against is not None
 
 
+def test_one_artist_in_common_is_no_ground(tmp_path: Path) -> None:
+    alone = embedded(tmp_path / "alone", ARTISTS[:12], GOOD[:12])
+    found = compare(alone, embedded(tmp_path / "other", ARTISTS, BAD), {})
+    assert found.difference is None
+    assert found.against == "only 1 of 8 artists are common ground"
+
+
 def test_a_toy_never_wins_in_50_tries(tmp_path: Path) -> None:
     """It has seen 20 images, of which even perfect embeddings prove nothing."""
     champion = embedded(tmp_path / "champion", ARTISTS, BAD)

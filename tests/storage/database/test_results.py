@@ -218,6 +218,7 @@ def test_the_threshold_of_an_evaluation_goes_before_that_of_its_model(judged: Se
     first = pairs(judged, 1, limit=2)
     assert list(first["threshold"]) == [1.0, 1.0]
     assert list(first["predicted_same"]) == [True, False]
+    assert list(first["probability"]) == pytest.approx([0.952574127, 0.5])  # as before
 
 
 def test_the_hardest_pairs_are_furthest_on_the_wrong_side(judged: Session) -> None:
