@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from model.distances import Float64, Pairs, require_both_kinds
 
@@ -107,8 +107,7 @@ def calibrate(pairs: Pairs, band: Band) -> Calibration:
     spread = float(np.sqrt(np.mean(margin**2))) or 1.0  # 0 where all distances are equal
     margin /= spread
     sign = np.where(pairs.same_artist, 1.0, -1.0)
-    share = np.mean(pairs.same_artist)
-    weight = np.where(pairs.same_artist, 0.5 / share, 0.5 / (1 - share)) / len(margin)
+    weight = balancing_weights(pairs.same_artist) / len(margin)
 
     def loss(point: Float64) -> tuple[float, Float64]:
         """The weighted log loss and its gradient by the slope's logarithm and the midpoint."""
@@ -123,6 +122,16 @@ def calibrate(pairs: Pairs, band: Band) -> Calibration:
     fit = minimize(loss, np.zeros(2), jac=True, bounds=bounds, method="L-BFGS-B", options=precise)
     slope = float(np.exp(fit.x[0])) / spread
     return Calibration(threshold, slope, threshold + float(fit.x[1]) * spread, band)
+
+
+def balancing_weights(same: NDArray[np.bool_]) -> Float64:
+    """Weights (P,) of pairs that give each kind half of the total; their mean is 1.
+
+    >>> balancing_weights(np.array([True, False, False, False])).round(3).tolist()
+    [2.0, 0.667, 0.667, 0.667]
+    """
+    share = np.mean(same)
+    return np.where(same, 0.5 / share, 0.5 / (1 - share))
 
 
 def log_likelihood_ratio(distance: ArrayLike, calibration: Calibration) -> Float64:

@@ -16,9 +16,9 @@ from model.measures import (
     measure_verdicts,
 )
 from model.metrics import (
-    Verdicts,
+    Predictions,
     balanced_accuracy,
-    count_verdicts,
+    count_predictions,
     eer,
     triplet_accuracy,
     triplet_loss_value,
@@ -63,7 +63,7 @@ class Verification:
     balanced_accuracy: float
     recall_at_1: float
     map_at_r: float
-    verdicts: Verdicts
+    predictions: Predictions
     measures: tuple[Measure, ...]
 
 
@@ -138,7 +138,7 @@ def verify(
         balanced_accuracy=balanced_accuracy(pairs, calibration.threshold),
         recall_at_1=recall_at_1(embeddings, artists),
         map_at_r=map_at_r(embeddings, artists),
-        verdicts=count_verdicts(pairs, calibration.threshold),
+        predictions=count_predictions(pairs, calibration.threshold),
         measures=(
             *measure_calibration(pairs, calibration, draws, labels),
             *measure_verdicts(pairs, calibration.band),

@@ -35,7 +35,7 @@ class Measure:
     name: str
     scope: Scope
     value: float
-    interval: Interval | None  # None if no resample had anything to judge
+    interval: Interval | None  # None if none is drawn, or no resample had anything to judge
 
 
 def measure_ranking(pairs: Pairs, draws: Draws, labels: Integers | None) -> Iterator[Measure]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.calibration import Calibration, log_likelihood_ratio, probability
+from model.calibration import Calibration, balancing_weights, log_likelihood_ratio, probability
 from model.distances import (
     Float64,
     TripletDistances,
@@ -32,7 +32,7 @@ class RocCurve:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
+class Predictions:
     """How many pairs by one artist were accepted and rejected, and how many by two artists."""
 
     true_accepts: int
@@ -97,21 +97,21 @@ def eer(pairs: Pairs) -> float:
     return float(np.interp(1, false_positive + true_positive, false_positive))
 
 
-def count_verdicts(pairs: Pairs, threshold: float) -> Verdicts:
-    """Count correct and wrong verdicts at `threshold`, by kind of pair.
+def count_predictions(pairs: Pairs, threshold: float) -> Predictions:
+    """Count correct and wrong predictions at `threshold`, by kind of pair.
 
     Below, 4.5 accepts both same distances 1 and 4, and 2 and 3 of the different distances 2, 3, 6
     and 7.
 
     >>> points, artists = np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])
-    >>> count_verdicts(all_pairs(points, artists), threshold=4.5)
-    Verdicts(true_accepts=2, false_rejects=0, true_rejects=2, false_accepts=2)
+    >>> count_predictions(all_pairs(points, artists), threshold=4.5)
+    Predictions(true_accepts=2, false_rejects=0, true_rejects=2, false_accepts=2)
     """
     accepted, same = predicted_same(pairs.distance, threshold), pairs.same_artist
     true_accepts = int(np.count_nonzero(accepted & same))
     false_accepts = int(np.count_nonzero(accepted)) - true_accepts
     n_same = int(np.count_nonzero(same))
-    return Verdicts(
+    return Predictions(
         true_accepts=true_accepts,
         false_rejects=n_same - true_accepts,
         true_rejects=len(same) - n_same - false_accepts,
@@ -120,7 +120,7 @@ def count_verdicts(pairs: Pairs, threshold: float) -> Verdicts:
 
 
 def balanced_accuracy(pairs: Pairs, threshold: float) -> float:
-    """Mean of the shares of same and of different pairs with a correct verdict at `threshold`.
+    """Mean of the shares of same and of different pairs with a correct prediction at `threshold`.
 
     Below, 4.5 accepts both same distances 1 and 4, and rejects two of the different distances 2, 3,
     6 and 7: (1 + 1/2) / 2.
@@ -247,8 +247,7 @@ def reliability(pairs: Pairs, calibration: Calibration) -> Reliability:
     """
     require_both_kinds(pairs)
     given, same = probability(pairs.distance, calibration), pairs.same_artist
-    share = np.mean(same)
-    weight = np.where(same, 0.5 / share, 0.5 / (1 - share))
+    weight = balancing_weights(same)
     bins = np.minimum((given * RELIABILITY_BINS).astype(np.intp), RELIABILITY_BINS - 1)
     total, predicted, true = (
         np.bincount(bins, weight * each, RELIABILITY_BINS) for each in (1, given, same)

@@ -124,9 +124,9 @@ def _discrimination_columns(result: Discrimination) -> dict[str, float | None]:
 
 def _verification_columns(result: Verification) -> dict[str, float]:
     columns = asdict(result)
-    verdicts: dict[str, int] = columns.pop("verdicts")
+    predictions: dict[str, int] = columns.pop("predictions")
     columns.pop("measures")  # rows of their own
-    return {**columns, **verdicts}
+    return {**columns, **predictions}
 
 
 def _measure_rows(

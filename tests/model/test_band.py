@@ -10,8 +10,6 @@ from model.distances import Float32, Integers, Pairs, all_pairs
 from model.errors import ModelInputError
 from model.resampling import Draws, draw_artists
 
-ONCE = 1  # draw
-
 
 def collection(seed: int, artists: int = 20, noise: float = 1.0) -> tuple[Float32, Integers]:
     rng = np.random.default_rng(seed)
@@ -23,7 +21,7 @@ def collection(seed: int, artists: int = 20, noise: float = 1.0) -> tuple[Float3
 def as_they_are(artists: Integers) -> Draws:
     """One draw that takes every artist once."""
     names, artist = np.unique(artists, return_inverse=True)
-    return Draws(artist, np.ones((ONCE, len(names))))
+    return Draws(artist, np.ones((1, len(names))))
 
 
 @settings(max_examples=20, deadline=None)

@@ -132,7 +132,7 @@ def test_verification_uses_the_given_margin_and_calibration() -> None:
     accuracy = balanced_accuracy_score(PAIRS.same_artist, PAIRS.distance <= 1.9)
     assert judged.balanced_accuracy == pytest.approx(accuracy)
     counted = confusion_matrix(~PAIRS.same_artist, PAIRS.distance > 1.9).flatten()
-    assert [*asdict(judged.verdicts).values()] == [counted[at] for at in (0, 1, 3, 2)]
+    assert [*asdict(judged.predictions).values()] == [counted[at] for at in (0, 1, 3, 2)]
     assert judged.eer == eer(PAIRS)
     assert judged.recall_at_1 == recall_at_1(EMBEDDINGS, ARTISTS)
     assert judged.map_at_r == map_at_r(EMBEDDINGS, ARTISTS)
