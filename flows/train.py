@@ -16,6 +16,7 @@ from tasks.batches import SplitTriplets, draw_epoch_batches, draw_split_triplets
 from tasks.embedding import embed_split
 from tasks.epochs import read_history, record_epoch
 from tasks.evaluation import choose_threshold, score_checkpoint
+from tasks.experience import keep_experience
 from tasks.features import Features, standardise_features
 from tasks.models import Threshold, network_on, register_model
 from tasks.report import plot_training, publish_curve, publish_report, write_report
@@ -125,4 +126,5 @@ def choose_threshold_of(
     export_checkpoint(run, checkpoint, prepared.dataset)
     network = network_on(run.compute, checkpoint)
     embeddings = embed_split(run, network, prepared.dataset, "validation", features)
+    keep_experience(run, checkpoint, prepared.dataset, embeddings, features)
     return choose_threshold(embeddings, prepared.dataset, run.settings)

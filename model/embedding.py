@@ -41,9 +41,7 @@ def pool_features(
     """The backbone's features of the chosen rows, maps averaged over the image: (len(rows), D)."""
 
     def forward(crops: Tensor) -> Tensor:
-        features = network.features(crops)
-        is_map = network.shape.features == "map"
-        return network.backbone.parts[0].by_channel(features).mean(dim=2) if is_map else features
+        return network.pool(network.features(crops))
 
     return _run(network, forward, pixels, rows, compute, progress)
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from model.errors import ModelInputError
-from model.exported import DESCRIBED_BY, open_exported
+from model.exported import DESCRIBED_BY, FEATURES, VECTORS, open_exported
 from model.network import SiameseNetwork
 
 TOLERANCE = 1e-4
@@ -31,34 +31,42 @@ class _Features(nn.Module):
         return self.network.features(pixels).flatten(1)
 
 
-class _BothSides(nn.Module):
-    """A network that shows pictures and mirror images to its backbone in one pass.
+class _Embedding(nn.Module):
+    """A network's embeddings, and the features that they are of.
 
-    The graph then holds the backbone once, which halves the time to export it and to open it.
+    Pictures and mirror images go through its backbone in one pass. The graph then holds the
+    backbone once, which halves the time to export it and to open it.
     """
 
     def __init__(self, network: SiameseNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        both = self.network.embed(self.network.features(torch.cat([pixels, pixels.flip(2)])))
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         count = pixels.shape[0]  # not `len`, which would be that of the example for ever
-        return self.network.join(both[:count], both[count:])
+        is_mirrored = self.network.shape.mirrored
+        features = self.network.features(
+            torch.cat([pixels, pixels.flip(2)]) if is_mirrored else pixels
+        )
+        vectors = self.network.embed(features)
+        if is_mirrored:
+            vectors = self.network.join(vectors[:count], vectors[count:])
+        return vectors, self.network.standardise(self.network.pool(features[:count]))
 
 
 def export_network(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
     """Write ``network`` to ``path``: crops (B, S, S, 3) uint8 → embeddings (B, D), for any B.
 
-    Normalisation is included, and ``description`` becomes metadata.
+    A second output has the features (B, F) as the head sees them. Normalisation is included, and
+    ``description`` becomes metadata.
     """
-    module = _BothSides(network) if network.shape.mirrored else network
-    _export(module, network, path, description)
+    outputs = [VECTORS, FEATURES]
+    _export(_Embedding(network), network, path, description, outputs)
 
 
 def export_features(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
     """Write the backbone of ``network`` to ``path``: crops (B, S, S, 3) uint8 → features (B, D)."""
-    _export(_Features(network), network, path, description)
+    _export(_Features(network), network, path, description, [VECTORS])
 
 
 def check_export(
@@ -81,7 +89,11 @@ def check_export(
 
 
 def _export(
-    module: nn.Module, network: SiameseNetwork, path: Path, description: Mapping[str, Any]
+    module: nn.Module,
+    network: SiameseNetwork,
+    path: Path,
+    description: Mapping[str, Any],
+    outputs: list[str],
 ) -> None:
     side = network.shape.crop_size
     example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
@@ -96,7 +108,7 @@ def _export(
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
             input_names=["pixels"],
-            output_names=["vectors"],
+            output_names=outputs,
             verbose=False,
         )
     assert program is not None

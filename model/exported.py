@@ -18,6 +18,9 @@ BATCH = 16  # larger batches are no faster and take more memory
 DESCRIBED_BY = "samehand"
 """The metadata key that holds samehand's description of the network, as JSON."""
 
+VECTORS, FEATURES = "vectors", "features"
+"""The outputs: embeddings, and the features that the head sees."""
+
 Pixels = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 
@@ -31,8 +34,13 @@ class ExportedNetwork:
 
     def __call__(self, pixels: Pixels) -> Float32:
         """Run one batch of crops."""
-        (vectors,) = self.session.run(None, {"pixels": pixels})
+        (vectors,) = self.session.run([VECTORS], {"pixels": pixels})
         return np.asarray(vectors, dtype=np.float32)
+
+    def describe(self, pixels: Pixels) -> tuple[Float32, Float32]:
+        """Run one batch of crops: their vectors (B, D), and the head's features (B, F)."""
+        vectors, features = self.session.run([VECTORS, FEATURES], {"pixels": pixels})
+        return np.asarray(vectors, dtype=np.float32), np.asarray(features, dtype=np.float32)
 
     @property
     def embedding_size(self) -> int:
@@ -70,13 +78,23 @@ def describe_anew(source: Path, target: Path, description: Mapping[str, Any]) ->
 def embed_exported(
     network: ExportedNetwork,
     pixels: Pixels,
-    rows: npt.NDArray[np.int64],
+    rows: npt.NDArray[np.int64] | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Float32:
-    """Run the chosen rows of ``pixels`` (N, S, S, 3), uint8, through a network: (len(rows), D)."""
-    vectors = []
+    """Run rows of ``pixels`` (N, S, S, 3), uint8, or all, through a network: (len(rows), D)."""
+    rows, vectors = np.arange(len(pixels)) if rows is None else rows, []
     for start in range(0, len(rows), BATCH):
         chosen = rows[start : start + BATCH]
         vectors.append(network(np.ascontiguousarray(pixels[chosen])))
         progress(start + len(chosen), len(rows))
     return np.concatenate(vectors) if vectors else np.empty((0, 0), dtype=np.float32)
+
+
+def describe_exported(network: ExportedNetwork, pixels: Pixels) -> tuple[Float32, Float32]:
+    """Run all ``pixels`` (N, S, S, 3), uint8: vectors (N, D), and the head's features (N, F)."""
+    if not len(pixels):
+        return np.empty((0, 0), np.float32), np.empty((0, 0), np.float32)
+    starts = range(0, len(pixels), BATCH)
+    batches = [network.describe(np.ascontiguousarray(pixels[at : at + BATCH])) for at in starts]
+    vectors, features = zip(*batches, strict=True)
+    return np.concatenate(vectors), np.concatenate(features)

@@ -71,6 +71,13 @@ class SiameseNetwork(nn.Module):
         features: Tensor = self.backbone(images)
         return features
 
+    def pool(self, features: Tensor) -> Tensor:
+        """Features as one vector an image, maps averaged over it: → (B, D)."""
+        if self.shape.features != "map":
+            return features
+        by_channel: Tensor = self.backbone.parts[0].by_channel(features)
+        return by_channel.mean(dim=2)
+
     def embed(self, features: Tensor) -> Tensor:
         """Embed features: → (B, heads * embedding_size) float32.
 

@@ -42,6 +42,11 @@ class RunFolder:
         """The rows of a pair file that cannot be scored, with reasons."""
         return self.directory / "rejected_pairs.csv"
 
+    @property
+    def cautions(self) -> Path:
+        """The images of a pair file whose verdicts are doubtful, and why."""
+        return self.directory / "cautions.csv"
+
     def checkpoint(self, epoch: int) -> Path:
         """The network after ``epoch``; 0 is before training."""
         return self.directory / "checkpoints" / f"epoch-{epoch:03d}.pt"
@@ -75,6 +80,11 @@ class RunFolder:
 def exported_beside(checkpoint: Path) -> Path:
     """The file of the same network exported to ONNX."""
     return checkpoint.with_suffix(EXPORTED)
+
+
+def experience_beside(checkpoint: Path) -> Path:
+    """What the same network has seen; see `model.experience`."""
+    return checkpoint.with_suffix(".seen.npz")
 
 
 def checkpoint_beside(exported: Path) -> Path:

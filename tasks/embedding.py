@@ -9,7 +9,7 @@ import numpy.typing as npt
 from model.checkpoint import load_checkpoint
 from model.compute import Compute
 from model.embedding import embed, embed_features, mean_colours, pool_features, standardised
-from model.exported import embed_exported, open_exported
+from model.exported import describe_exported, embed_exported, open_exported
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, load_split
 from storage.datasets.features import open_features
@@ -40,13 +40,9 @@ def describe_by_features(
     run: OpenRun, network: Path, dataset: Dataset, split: str, features: Features | None = None
 ) -> Path:
     """Describe each image of a split by what the backbone sees, without a head: a baseline."""
-    untrained = load_checkpoint(network, run.compute.device).network
     rows = load_split(dataset, split).rows
-    if features is not None:
-        seen: npt.NDArray[np.float32] = open_features(features.plain)[rows]
-    else:
-        seen = pool_features(untrained, open_pixels(dataset.pixels), rows, run.compute)
-    return _written(run, standardised(untrained, seen), "features", split)
+    seen = standardised_features(network, dataset, rows, run.compute, features)
+    return _written(run, seen, "features", split)
 
 
 @step(hours=6)
@@ -62,7 +58,11 @@ def read_embeddings(path: Path) -> npt.NDArray[np.float32]:
 
 
 def embeddings_of(
-    network: Path, dataset: Dataset, split: str, compute: Compute, features: Features | None
+    network: Path,
+    dataset: Dataset,
+    split: str,
+    compute: Compute,
+    features: Features | None,
 ) -> npt.NDArray[np.float32]:
     """Embed a split by the shortest way: stored features, an exported network, or torch."""
     rows = load_split(dataset, split).rows
@@ -71,6 +71,34 @@ def embeddings_of(
         return embed_features(load_checkpoint(checkpoint_beside(network)).network, *seen)
     with progress_bar(f"embedding {split}") as progress:
         return embed_pixels(network, open_pixels(dataset.pixels), compute, rows, progress)
+
+
+def standardised_features(
+    checkpoint: Path,
+    dataset: Dataset,
+    rows: npt.NDArray[np.int64],
+    compute: Compute,
+    features: Features | None,
+) -> npt.NDArray[np.float32]:
+    """Return what a network's head is given of some crops: (len(rows), D)."""
+    network = load_checkpoint(checkpoint, compute.device).network
+    seen: npt.NDArray[np.float32] = (
+        pool_features(network, open_pixels(dataset.pixels), rows, compute)
+        if features is None
+        else open_features(features.plain)[rows]
+    )
+    return standardised(network, seen)
+
+
+def embed_and_describe(
+    network: Path, pixels: npt.NDArray[np.uint8], compute: Compute
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return embeddings (N, D) of crops, and what the network's head is given of them (N, F)."""
+    if network.suffix == EXPORTED:
+        return describe_exported(open_exported(network), pixels)
+    loaded, rows = load_checkpoint(network, compute.device).network, np.arange(len(pixels))
+    embeddings = embed(loaded, pixels, rows, compute)
+    return embeddings, standardised(loaded, pool_features(loaded, pixels, rows, compute))
 
 
 def embed_pixels(

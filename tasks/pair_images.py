@@ -9,13 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from prefect import get_run_logger
 
+from model.cautions import Caution
 from storage.arrays import load_arrays, save_arrays
+from storage.database.handed_out import hand_out
 from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.errors import InputError
 from storage.image_files import ImageReader
 from storage.pairs.file import survey_pairs
 from storage.shards import Shard, shards_of
-from tasks.embedding import embed_pixels
+from tasks.cautions import cautions_about_images, read_experience
+from tasks.embedding import embed_and_describe
 from tasks.models import StoredModel, network_on
 from tasks.support.progress import progress_bar
 from tasks.support.run import OpenRun
@@ -59,23 +62,38 @@ def embed_shard(run: OpenRun, model: StoredModel, shard: Shard[NamedFile], root:
     for name, reason in crops.rejected[:3]:
         get_run_logger().warning("%s cannot be used: %s", name, reason)
     network = network_on(run.compute, model.checkpoint)
-    embeddings = embed_pixels(network, crops.pixels, run.compute)
-    faults = [f"{name}: {reason}" for name, reason in crops.rejected]
-    parts = {"names": np.array(crops.names, np.str_), "faults": np.array(faults, np.str_)}
+    embeddings, features = embed_and_describe(network, crops.pixels, run.compute)
+    url, experience = run.space.database_url, read_experience(model.checkpoint)
+    used = hand_out(url, str(model.id))
+    cautions = cautions_about_images(crops, features, used, experience, url)
+    texts = {
+        "names": list(crops.names),
+        "faults": [f"{name}: {reason}" for name, reason in crops.rejected],
+        "cautions": [(str(each.image), each.code, each.text) for each in cautions],
+    }
+    parts = {name: np.array(values, np.str_) for name, values in texts.items()}
     save_arrays(target, {"embeddings": embeddings, **parts})
     return target
 
 
-def load_embedded(
-    pairs: Path, embedded: Sequence[Path]
-) -> tuple[list[str], npt.NDArray[np.float32]]:
-    """Return the usable images of all shards: N names, and embeddings (N, D).
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedImages:
+    """The usable images of a pair file, and what makes verdicts on some of them doubtful."""
 
-    Raises InputError if none of them can be used.
-    """
+    names: list[str]  # N
+    embeddings: npt.NDArray[np.float32]  # (N, D)
+    cautions: tuple[Caution, ...]
+
+
+def load_embedded(pairs: Path, embedded: Sequence[Path]) -> EmbeddedImages:
+    """Return the usable images of all shards. Raises InputError if none of them can be used."""
     shards = [load_arrays(path) for path in embedded]
     names = [name for shard in shards for name in shard["names"].tolist()]
     if not names:
         first = next(fault for shard in shards for fault in shard["faults"].tolist())
         raise InputError(f"{pairs}: none of its images can be used; the first is {first}")
-    return names, np.concatenate([shard["embeddings"] for shard in shards])
+    return EmbeddedImages(
+        names,
+        np.concatenate([shard["embeddings"] for shard in shards]),
+        tuple(Caution(*each) for shard in shards for each in shard["cautions"].tolist()),
+    )

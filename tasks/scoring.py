@@ -1,8 +1,9 @@
 """Scoring the pairs of a file: every distance to the database, every probability to a CSV."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,19 +11,23 @@ import pandas as pd
 from prefect import get_run_logger
 
 from model.calibration import Calibration, probability
+from model.cautions import Caution
 from model.distances import finite_points, row_distances
+from storage.csv_cells import without_formulas
 from storage.database import records, results
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
+from storage.database.handed_out import hand_out
 from storage.database.pair_rows import PairColumns
 from storage.database.pair_writer import pair_writer
 from storage.database.session import transaction
 from storage.errors import InputError, UnavailableError
-from storage.files import replacing, sha256_of
+from storage.files import replacing, sha256_of, write_atomically
 from storage.pairs.faults import Faults, check_faults, write_faults
 from storage.pairs.file import read_pairs
 from storage.pairs.submission import submission_writer
 from storage.workspace import Workspace
+from tasks.cautions import cautions_about_model
 from tasks.models import StoredModel
 from tasks.pair_images import load_embedded
 from tasks.support.progress import progress_bar
@@ -38,6 +43,7 @@ class Scored:
     submission: Path
     n_pairs: int
     n_rejected: int
+    n_doubtful: int  # images that some caution is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +84,17 @@ def store_scores(
     written anew: computing it again takes less time than reading it.
     """
     space = run.space
-    names, embeddings = load_embedded(pairs, embedded)
+    images = load_embedded(pairs, embedded)
     scoring = PairScoring(
         pairs,
         n_rows,
-        names,
-        finite_points(embeddings),
+        images.names,
+        finite_points(images.embeddings),
         model.calibration,
         run.settings.prior,
         rejected_share,
     )
-    content = sha256_of(pairs).encode() + embeddings.tobytes()
+    content = sha256_of(pairs).encode() + images.embeddings.tobytes()
     content_hash = hashlib.sha256(content).hexdigest()
     evaluation = _open_evaluation(run, model, content_hash, scoring)
     faults = Faults()
@@ -112,7 +118,23 @@ def store_scores(
     logger.info("%d pairs scored into %s", count, submission)
     if faults.count:
         logger.warning("%d rows not scored, see %s", faults.count, run.folder.rejected_pairs)
-    return Scored(evaluation.id, submission, count, faults.count)
+    n_doubtful = write_cautions(run, model, images.cautions)
+    return Scored(evaluation.id, submission, count, faults.count, n_doubtful)
+
+
+def write_cautions(run: OpenRun, model: StoredModel, found: Sequence[Caution]) -> int:
+    """Write what makes verdicts doubtful to the run's folder; return the number of such images."""
+    logger, url = get_run_logger(), run.space.database_url
+    about_model = cautions_about_model(hand_out(url, str(model.id)), url)
+    for caution in about_model:
+        logger.warning("%s", caution.text)
+    counts = Counter(caution.code for caution in found)
+    if counts:
+        listed = ", ".join(f"{code} {count}" for code, count in sorted(counts.items()))
+        logger.warning("Doubtful images: %s; see %s", listed, run.folder.cautions)
+        table = without_formulas(pd.DataFrame([asdict(caution) for caution in found]))
+        write_atomically(run.folder.cautions, table.to_csv(index=False).encode())
+    return len({caution.image for caution in found})
 
 
 def score_pairs(

@@ -251,6 +251,8 @@ def score(
         typer.echo(f"{scored.n_pairs} pairs scored, evaluation {scored.evaluation_id}")
         if scored.n_rejected:
             typer.echo(f"{scored.n_rejected} rows not scored, see the run's rejected_pairs.csv")
+        if scored.n_doubtful:
+            typer.echo(f"{scored.n_doubtful} images are doubtful, see the run's cautions.csv")
         typer.echo(f"submission  {scored.submission}")
 
 
@@ -333,6 +335,10 @@ def compare(
     image_b: Path,
     model: ModelName = None,
     prior: PairPrior = 0.5,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Draw what the network saw, and where the two are alike: FILE.png."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -341,7 +347,7 @@ def compare(
         from flows.cli.compare import compare_images
         from flows.environment import existing_workspace
 
-        found = compare_images(image_a, image_b, model, prior, existing_workspace())
+        found = compare_images(image_a, image_b, model, prior, existing_workspace(), picture)
         if as_json:
             typer.echo(json.dumps(asdict(found)))
             return

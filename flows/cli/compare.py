@@ -1,21 +1,24 @@
 """Compare two images, without Prefect and torch: the answer takes a second."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from flows.cli.cautions import Caution, Picture, cautions_about
 from flows.cli.kept_network import kept_network
 from model.calibration import Verdict, calibration_of, log_likelihood_ratio, probability, verdict
+from model.cautions import Caution
 from model.distances import finite_points, row_distances
-from model.exported import embed_exported
-from storage.database.handed_out import hand_out
+from model.experience import Experience
+from model.exported import describe_exported
+from storage.database.handed_out import HandedOut, hand_out
 from storage.datasets.crop import CropRules
-from storage.datasets.loose_crops import crop_loose
+from storage.datasets.loose_crops import LooseCrops, crop_loose
 from storage.errors import InputError
 from storage.workspace import Workspace
+from tasks.cautions import cautions_about_images, cautions_about_model, read_experience
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,17 @@ class Comparison:
 
 
 def compare_images(
-    image_a: Path, image_b: Path, model_id: str | None, prior: float, space: Workspace
+    image_a: Path,
+    image_b: Path,
+    model_id: str | None,
+    prior: float,
+    space: Workspace,
+    picture: Path | None = None,
 ) -> Comparison:
-    """Compare two images by a model, by default the champion.
+    """Compare two images by a model, by default the champion; draw what it saw to ``picture``.
 
-    Raises InputError if an image cannot be used, or if there is no model yet.
+    Raises InputError if an image cannot be used, if there is no model yet, or if the picture cannot
+    be written.
     """
     for path in (image_a, image_b):
         if path.exists() and not path.is_file():
@@ -54,18 +63,15 @@ def compare_images(
     network = kept_network(model, space)
     files = [(str(path), str(path)) for path in (image_a, image_b)]
     rules = CropRules(**network.description["crop"])
-    read = cache(_read)  # what is cropped is what the cautions are about
-    crops = crop_loose(files, read, rules, lambda done, total: None)
+    crops = crop_loose(files, lambda file: Path(file).read_bytes(), rules, _no_progress)
     for name, reason in crops.rejected:
         raise InputError(f"{name}: {reason}")
-    points = finite_points(embed_exported(network, crops.pixels, np.arange(2)))
+    embeddings, features = describe_exported(network, crops.pixels)
+    points = finite_points(embeddings)
     distance = float(row_distances(points, np.array([0]), np.array([1]))[0])
-    calibration, contents = calibration_of(model), [read(file) for _, file in files]
-    pictures = [
-        Picture(name, content, pixels)
-        for (name, _), content, pixels in zip(files, contents, crops.pixels, strict=True)
-    ]
-    return Comparison(
+    calibration = calibration_of(model)
+    experience = read_experience(space.home / model.path)
+    found = Comparison(
         image_a=str(image_a),
         image_b=str(image_b),
         model_id=model.id,
@@ -76,10 +82,28 @@ def compare_images(
         probability=float(probability(distance, calibration, prior)),
         verdict=verdict(distance, calibration.band),
         same_artist=distance <= model.threshold,
-        same_file=contents[0] == contents[1],
-        cautions=tuple(cautions_about(pictures, model, space.database_url)),
+        same_file=crops.sha256[0] == crops.sha256[1],
+        cautions=tuple(_cautions(crops, features, model, experience, space.database_url)),
     )
+    if picture is not None:
+        from flows.cli.comparison_picture import draw_comparison  # takes matplotlib along
+
+        draw_comparison(found, crops, network, calibration.band, experience, picture)
+    return found
 
 
-def _read(file: str) -> bytes:
-    return Path(file).read_bytes()
+def _cautions(
+    crops: LooseCrops,
+    features: npt.NDArray[np.float32],
+    model: HandedOut,
+    experience: Experience | None,
+    url: str,
+) -> Iterator[Caution]:
+    if crops.sha256[0] == crops.sha256[1]:
+        yield Caution(None, "same_file", "both are the same file; there is nothing to compare")
+    yield from cautions_about_images(crops, features, model, experience, url)
+    yield from cautions_about_model(model, url)
+
+
+def _no_progress(done: int, total: int) -> None:
+    """Say nothing: two images are done in an instant."""

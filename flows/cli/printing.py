@@ -39,21 +39,33 @@ class Format(StrEnum):
     json = "json"
 
 
+def title_of(found: "Comparison") -> str:
+    """Say in a line what a comparison found."""
+    if found.same_file:
+        return "the same picture: both files are identical"
+    return f"{VERDICTS[found.verdict]} ({_probability(found)})"
+
+
 def print_comparison(found: "Comparison") -> None:
     """Print the verdict on two images, on what ground, and what makes it doubtful."""
     ratio = math.exp(min(abs(found.log_likelihood_ratio), 700))
     for_one = "one artist" if found.log_likelihood_ratio >= 0 else "two artists"
-    odds = "at even odds" if found.prior == 0.5 else f"if it was {100 * found.prior:g} % before"
     typer.echo(f"distance     {found.distance:.4f}")
     typer.echo(f"threshold    {found.threshold:.4f}")
     if found.same_file:
         typer.echo("verdict      the same picture: both files are identical")
     else:
         typer.echo(f"likelihood   {ratio:,.1f} times as high for {for_one}")
-        typer.echo(f"probability  {100 * found.probability:.1f} % that it is one artist, {odds}")
+        typer.echo(f"probability  {_probability(found)}")
         typer.echo(f"verdict      {VERDICTS[found.verdict]}, says model {found.model_id}")
     for caution in found.cautions:
-        typer.echo(f"caution      {caution.text}")
+        about = f"{caution.image}: " if caution.image else ""
+        typer.echo(f"caution      {about}{caution.text}")
+
+
+def _probability(found: "Comparison") -> str:
+    odds = "at even odds" if found.prior == 0.5 else f"if it was {100 * found.prior:g} % before"
+    return f"{100 * found.probability:.1f} % that it is one artist, {odds}"
 
 
 def print_table(

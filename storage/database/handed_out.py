@@ -23,9 +23,11 @@ COLUMNS = (
     " reject_beyond"
 )
 
+ASKED = 500  # values in one question; SQLite takes 999
+
 _IN_TRAINING = """
-SELECT 1 FROM images JOIN runs ON runs.dataset_id = images.dataset_id
-WHERE runs.id = :run AND images.split = 'train' AND images.sha256 = :sha256 LIMIT 1
+SELECT sha256 FROM images JOIN runs ON runs.dataset_id = images.dataset_id
+WHERE runs.id = :run AND images.split = 'train' AND images.sha256 IN ({hashes})
 """
 _BETTER_BASELINE = """
 SELECT baselines.name FROM baselines JOIN evaluations ON evaluations.id = baselines.evaluation_id
@@ -60,9 +62,14 @@ def hand_out(url: str, wanted: str | None = None) -> HandedOut:
     return HandedOut(*rows[0]) if rows else _from_any(url, wanted)
 
 
-def was_trained_on(url: str, model: HandedOut, sha256: str) -> bool:
-    """Say whether the file with this SHA-256 is among the model's training images."""
-    return bool(_ask(url, _IN_TRAINING, {"run": model.run_id, "sha256": sha256}))
+def trained_on(url: str, model: HandedOut, sha256: Sequence[str]) -> frozenset[str]:
+    """Return those of the files' SHA-256 that are among the model's training images."""
+    found: list[str] = []
+    for start in range(0, len(sha256), ASKED):
+        values = {f"hash{n}": each for n, each in enumerate(sha256[start : start + ASKED])}
+        question = _IN_TRAINING.format(hashes=", ".join(f":{name}" for name in values))
+        found += (row[0] for row in _ask(url, question, {"run": model.run_id, **values}))
+    return frozenset(found)
 
 
 def better_baseline(url: str, model_id: int) -> str | None:

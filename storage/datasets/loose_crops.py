@@ -1,5 +1,6 @@
 """Crops of images outside datasets: two to compare, or those of a pair file."""
 
+import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,20 +10,25 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from storage.datasets.colour import rgb
 from storage.datasets.crop import CropRules, crop, encode
-from storage.datasets.decoding import without_pillow_warnings
+from storage.datasets.decoding import decoding_errors, open_image, upright, without_pillow_warnings
 from storage.errors import InputError, reason_of
 from storage.file_names import file_name_fault
 from storage.image_files import find_file
 from storage.threads import in_threads
 
+_Made = tuple[tuple[int, int], str, npt.NDArray[np.uint8]]
+
 
 @dataclass(frozen=True, slots=True)
 class LooseCrops:
-    """The usable images among those given: ``pixels`` (N, S, S, 3) and N ``names``."""
+    """The usable images among those given, and of each its file's SHA-256 and its crop."""
 
     names: tuple[str, ...]
-    pixels: npt.NDArray[np.uint8]
+    sizes: tuple[tuple[int, int], ...]  # (width, height) in pixels
+    sha256: tuple[str, ...]
+    pixels: npt.NDArray[np.uint8]  # (N, S, S, 3)
     rejected: tuple[tuple[str, str], ...]
 
 
@@ -37,23 +43,41 @@ def crop_loose(
     A fault that may pass is raised; any other rejects its image.
     """
 
-    def attempt(entry: tuple[str, str]) -> npt.NDArray[np.uint8] | str:
+    def attempt(entry: tuple[str, str]) -> _Made | str:
         try:
-            cropped = encode(crop(read(entry[1]), rules), rules.quality)
+            content = read(entry[1])
+            cropped = encode(crop(content, rules), rules.quality)
+            with open_image(content) as image:
+                size = image.size
         except (InputError, OSError) as error:
             return reason_of(error)
-        return np.asarray(Image.open(io.BytesIO(cropped)).convert("RGB"))
+        pixels = np.asarray(Image.open(io.BytesIO(cropped)).convert("RGB"))
+        return size, hashlib.sha256(content).hexdigest(), pixels
 
     with without_pillow_warnings():
         outcomes = in_threads(attempt, files, progress)
     pairs = list(zip((name for name, _ in files), outcomes, strict=True))
-    usable = [(name, made) for name, made in pairs if not isinstance(made, str)]
-    pixels = np.stack([made for _, made in usable]) if usable else _none(rules.size)
+    usable = [(name, *made) for name, made in pairs if not isinstance(made, str)]
     return LooseCrops(
-        tuple(name for name, _ in usable),
-        pixels,
+        tuple(name for name, *_ in usable),
+        tuple(size for _, size, *_ in usable),
+        tuple(sha256 for _, _, sha256, _ in usable),
+        np.stack([pixels for *_, pixels in usable]) if usable else _none(rules.size),
         tuple((name, made) for name, made in pairs if isinstance(made, str)),
     )
+
+
+def read_small(content: bytes, side: int) -> npt.NDArray[np.uint8]:
+    """Return a picture to look at, (H, W, 3), no side longer than ``side`` pixels.
+
+    Raises InputError if it cannot be decoded.
+    """
+    with decoding_errors():
+        image = open_image(content)
+        image.draft(None, (side, side))
+        small = rgb(upright(image))
+        small.thumbnail((side, side))
+        return np.asarray(small)
 
 
 def locate_images(root: Path, names: Sequence[str]) -> list[tuple[str, str]]:

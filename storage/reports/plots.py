@@ -55,7 +55,7 @@ def plot_epochs(
     axes.axvline(best_epoch, color="black", linestyle=":", label=f"best: epoch {best_epoch}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
-    _save(figure, target)
+    save_figure(figure, target)
 
 
 def plot_roc(
@@ -66,7 +66,7 @@ def plot_roc(
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.plot(false_positive_rate, true_positive_rate, color=SPLIT_COLOURS["test"])
     axes.set_aspect("equal")
-    _save(figure, target)
+    save_figure(figure, target)
 
 
 def plot_distances(
@@ -82,7 +82,7 @@ def plot_distances(
         axes.hist(distances[chosen], edges, density=True, alpha=0.6, color=colour, label=label)
     axes.axvline(threshold, color="black", linestyle=":", label=f"threshold {threshold:.2f}")
     axes.legend()
-    _save(figure, target)
+    save_figure(figure, target)
 
 
 def plot_reliability(probability: Floats, same_share: Floats, target: Path) -> None:
@@ -95,7 +95,7 @@ def plot_reliability(probability: Floats, same_share: Floats, target: Path) -> N
     axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
     axes.plot(probability, same_share, marker="o", color=SPLIT_COLOURS["test"])
     axes.set_aspect("equal")
-    _save(figure, target)
+    save_figure(figure, target)
 
 
 def plot_pairs(pairs: Sequence[ShownPair], title: str, target: Path) -> None:
@@ -109,14 +109,14 @@ def plot_pairs(pairs: Sequence[ShownPair], title: str, target: Path) -> None:
             pair = pairs[place]
             gap = np.full((len(pair.first), max(2, len(pair.first) // 16), 3), 255, np.uint8)
             panel.imshow(np.hstack([pair.first, gap, pair.second]))
-            panel.set_title("\n".join(map(_cut, pair.caption.splitlines())), fontsize=7)
-    _save(figure, target)
+            panel.set_title("\n".join(map(cut_name, pair.caption.splitlines())), fontsize=7)
+    save_figure(figure, target)
 
 
 def plot_differences(differences: pd.DataFrame, target: Path) -> None:
     """Draw how much recipes differ, metric by metric, with intervals."""
     columns = differences[["recipe", "rival"]].itertuples(index=False)
-    names = [f"{_cut(recipe)}\nagainst {_cut(rival)}" for recipe, rival in columns]
+    names = [f"{cut_name(recipe)}\nagainst {cut_name(rival)}" for recipe, rival in columns]
     figure = Figure(figsize=(8, 1.2 + 0.5 * len(names)), layout="constrained")
     axes = figure.subplots()
     axes.axvline(0, color="grey", linestyle="--")
@@ -136,10 +136,10 @@ def plot_differences(differences: pd.DataFrame, target: Path) -> None:
     axes.set_xlabel("difference in points; right of 0, the first recipe is better")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    _save(figure, target)
+    save_figure(figure, target)
 
 
-def _cut(text: str) -> str:
+def cut_name(text: str) -> str:
     """Leave out the middle of a long name."""
     half = LONGEST // 2
     return text if len(text) <= LONGEST else f"{text[:half]}…{text[-half:]}"
@@ -154,7 +154,8 @@ def _canvas(title: str, x_label: str, y_label: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _save(figure: Figure, target: Path) -> None:
+def save_figure(figure: Figure, target: Path) -> None:
+    """Write a figure as PNG, with fonts for the characters of any name."""
     installed = {font.name for font in fontManager.ttflist}
     fonts = [font for font in FONTS if font in installed]
     for text in figure.findobj(Text):

@@ -321,6 +321,10 @@ def test_a_stopped_scoring_continues_after_its_stored_pairs(
     rows = [f"{n},Artist 0/0.png,Artist {n}/1.png" for n in range(12)]
     pairs.write_text("\n".join(["index,image1,image2", *rows]))
     score = ["score", str(pairs), "--images", str(paintings), "--output", str(tmp_path / "out.csv")]
+    with sqlite3.connect(in_copy.database) as database:
+        named = {part for row in rows for part in row.split(",")[1:]}
+        found = database.execute("SELECT filename FROM images WHERE split = 'train'").fetchall()
+        trained_on = {name for (name,) in found if name in named}
     assert samehand(*score, "--prior", "0.1").exit_code == 0
     whole = (tmp_path / "out.csv").read_bytes()
     with sqlite3.connect(in_copy.database) as database:  # as a kill in the middle leaves it
@@ -351,6 +355,9 @@ def test_a_stopped_scoring_continues_after_its_stored_pairs(
             " WHERE evaluation_id = ?",
             (evaluation,),
         ).fetchall()
+    (doubtful,) = in_copy.home.rglob("cautions.csv")  # of the whole and of the resumed
+    listed = csv.DictReader(doubtful.read_text().splitlines())
+    assert {row["image"] for row in listed if row["code"] == "trained_on"} == trained_on
     assert stored == [(12, pytest.approx(distances), "complete", "complete", 1)]
     refused = samehand(*score, "--resume", "last", "--prior", "0.2")
     assert refused.exit_code == 2

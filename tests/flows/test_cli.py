@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -412,7 +413,7 @@ def test_a_picture_and_itself_are_the_same_picture(
 def test_a_comparison_says_what_makes_it_doubtful(
     samehand: Samehand, in_trained: Trained, paintings: Path, tmp_path: Path
 ) -> None:
-    white, black = tmp_path / "white.png", tmp_path / "black.png"
+    white, black, blurred = (tmp_path / f"{name}.png" for name in ("white", "black", "blurred"))
     Image.new("RGB", (3, 3), "white").save(white)
     Image.new("RGB", (300, 300), "black").save(black)
     with sqlite3.connect(in_trained.database) as database:
@@ -424,12 +425,53 @@ def test_a_comparison_says_what_makes_it_doubtful(
     def cautions(*images: Path | str) -> list[str]:
         answer = samehand("compare", *map(str, images), "--json").stdout
         codes = [caution["code"] for caution in json.loads(answer)["cautions"]]
-        return [code for code in codes if code != "weak_model"]
+        return [code for code in codes if code not in ("weak_model", "unfamiliar")]
 
     assert cautions(white, black) == ["too_small", "nearly_blank"]
     assert cautions(paintings / trained_on, paintings / unseen) == ["trained_on"]
+    spots = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(spots).resize((64, 64), Image.Resampling.BICUBIC).save(blurred)
+    assert cautions(paintings / unseen, blurred) == ["upscaled"]
     assert cautions(paintings / unseen, black) == ["nearly_blank"]
     assert f"{white}: 3 x 3 pixels" in samehand("compare", str(white), str(black)).stdout
+
+
+def test_a_picture_unlike_all_paintings_is_a_caution(
+    samehand: Samehand, in_copy: Trained, paintings: Path
+) -> None:
+    """The reach is that of validation images, so it is made to exclude them."""
+    images = [str(paintings / f"Artist {number}" / "0.png") for number in (1, 2)]
+    (kept,) = in_copy.home.rglob("*.seen.npz")
+    with np.load(kept) as arrays:
+        parts = dict(arrays)
+
+    def unfamiliar() -> list[str]:
+        answer = json.loads(samehand("compare", *images, "--json").stdout)
+        return [each["image"] for each in answer["cautions"] if each["code"] == "unfamiliar"]
+
+    np.savez(kept, **(parts | {"reach": np.array(1e6)}))
+    assert unfamiliar() == []
+    np.savez(kept, **(parts | {"seen": parts["seen"] + 9e6}))
+    assert unfamiliar() == images
+    kept.unlink()  # a model of an earlier version
+    assert unfamiliar() == []
+
+
+def test_what_the_network_saw_is_drawn(
+    samehand: Samehand, in_trained: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    images = [str(paintings / f"Artist {number}" / "0.png") for number in (1, 2)]
+    target = tmp_path / "seen.png"
+    answer = samehand("compare", *images, "--picture", str(target))
+    assert answer.exit_code == 0, answer.output
+    with Image.open(target) as drawn:
+        pixels = np.asarray(drawn.convert("RGB"))
+    greens = (np.abs(pixels - np.array([0x78, 0xB2, 0x8E])) < 12).all(axis=2)
+    assert greens.sum() > 500  # the histogram of pairs by one artist
+    for wrong in ("seen.txt", "nowhere/seen.png"):
+        refused = samehand("compare", *images, "--picture", str(tmp_path / wrong))
+        assert refused.exit_code == 2
+        assert "name a .png file in a folder that is there" in " ".join(refused.stderr.split())
 
 
 def test_pictures_larger_than_pillow_allows_are_compared(
