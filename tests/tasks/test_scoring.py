@@ -57,9 +57,15 @@ def test_a_connection_lost_in_mid_scoring_costs_nothing_that_is_stored(
     pairs, embedded = tmp_path / "pairs.csv", tmp_path / "embedded.npz"
     lines = (f"{index},a.jpg,b.jpg" for index in range(PAIRS))
     pairs.write_text("\n".join(("index,image1,image2", *lines)))
-    names, faults = np.array(["a.jpg", "b.jpg"]), np.array([], np.str_)
+    names, none = np.array(["a.jpg", "b.jpg"]), np.array([], np.str_)
     save_arrays(
-        embedded, {"names": names, "faults": faults, "embeddings": np.eye(2, dtype=np.float32)}
+        embedded,
+        {
+            "names": names,
+            "faults": none,
+            "cautions": none,
+            "embeddings": np.eye(2, dtype=np.float32),
+        },
     )
     with transaction(space.database_url) as session:
         run = open_run_in(space, start_run(session, new_run()))
