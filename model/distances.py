@@ -90,9 +90,14 @@ def row_distances(points: Float64, first_idx: Integers, second_idx: Integers) ->
 
 def finite_points(embeddings: Float32) -> Float64:
     """Return `embeddings` (N, D) as float64; raises `ModelInputError` if training diverged."""
-    if not np.isfinite(embeddings).all():
-        raise ModelInputError("some embeddings are not finite; lower learning_rate and train again")
+    require_finite(embeddings)
     return embeddings.astype(np.float64)
+
+
+def require_finite(*embeddings: Float32) -> None:
+    """Raise `ModelInputError` if training diverged: some embeddings are not finite."""
+    if not all(np.isfinite(each).all() for each in embeddings):
+        raise ModelInputError("some embeddings are not finite; lower learning_rate and train again")
 
 
 def predicted_same(distance: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:

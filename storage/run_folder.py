@@ -43,6 +43,11 @@ class RunFolder:
         return self.directory / "rejected_pairs.csv"
 
     @property
+    def atlas(self) -> Path:
+        """The embeddings of a collection, and what attributes pictures to its artists."""
+        return self.directory / "atlas.npz"
+
+    @property
     def cautions(self) -> Path:
         """The images of a pair file whose verdicts are doubtful, and why."""
         return self.directory / "cautions.csv"

@@ -31,7 +31,9 @@ def embed_split(
     by: str = "network",
 ) -> Path:
     """Embed each image of a split once, by a checkpoint or an exported network."""
-    vectors = embeddings_of(network, dataset, split, run.compute, features)
+    rows = load_split(dataset, split).rows
+    with progress_bar(f"embedding {split}") as progress:
+        vectors = embeddings_of(network, dataset, rows, run.compute, features, progress)
     return _written(run, vectors, by, split)
 
 
@@ -60,17 +62,16 @@ def read_embeddings(path: Path) -> npt.NDArray[np.float32]:
 def embeddings_of(
     network: Path,
     dataset: Dataset,
-    split: str,
+    rows: npt.NDArray[np.int64],
     compute: Compute,
     features: Features | None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> npt.NDArray[np.float32]:
-    """Embed a split by the shortest way: stored features, an exported network, or torch."""
-    rows = load_split(dataset, split).rows
+    """Embed crops by the shortest way: stored features, an exported network, or torch."""
     if features is not None:
         seen = [open_features(path)[rows] for path in features.of_all]
         return embed_features(load_checkpoint(checkpoint_beside(network)).network, *seen)
-    with progress_bar(f"embedding {split}") as progress:
-        return embed_pixels(network, open_pixels(dataset.pixels), compute, rows, progress)
+    return embed_pixels(network, open_pixels(dataset.pixels), compute, rows, progress)
 
 
 def standardised_features(

@@ -23,6 +23,7 @@ from tasks.models import StoredModel, Threshold
 from tasks.report import plot_test
 from tasks.settings import Settings
 from tasks.stored_evaluation import JudgedBaseline, NetworkResult, store_evaluation
+from tasks.support.progress import progress_bar
 from tasks.support.run import OpenRun
 from tasks.support.step import step
 
@@ -53,9 +54,11 @@ def score_checkpoint(
     features: Features | None = None,
 ) -> SplitScore:
     """Score a checkpoint on a split's triplets and on all its pairs."""
-    vectors = embeddings_of(checkpoint, dataset, triplets.split, run.compute, features)
+    images = load_split(dataset, triplets.split)
+    with progress_bar(f"embedding {triplets.split}") as progress:
+        vectors = embeddings_of(checkpoint, dataset, images.rows, run.compute, features, progress)
     distances = distances_of(vectors, read_triplets(triplets.triplets))
-    pairs = all_pairs(vectors, load_split(dataset, triplets.split).artists)
+    pairs = all_pairs(vectors, images.artists)
     return SplitScore(
         triplet_loss_value(distances, run.settings.margin),
         triplet_accuracy(distances),

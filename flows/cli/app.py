@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from flows.cli.asking import atlas, attribute, doubtful, neighbours
 from flows.cli.ending import Ending
 from flows.cli.errors import one_line_errors
 from flows.cli.options import (
@@ -26,14 +27,13 @@ from flows.cli.options import (
     Source,
 )
 from flows.cli.printing import print_comparison, print_judged, print_swept
-from flows.cli.results import open_session, results_app
+from flows.cli.results import find_stopped_run, open_session, results_app
 from flows.cli.running import runner_here, this_command
 from flows.cli.server import bypass_proxies
 from flows.cli.settings_command import settings
 from storage.errors import InputError
 
 if TYPE_CHECKING:
-    from storage.database.tables import Run
     from storage.datasets.building import SplitCatalog
 
 # Each command imports what it needs: torch and Prefect take seconds, which `--help` should not.
@@ -44,7 +44,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(results_app, name="results")
-app.command()(settings)
+for command in (settings, atlas, attribute, neighbours, doubtful):
+    app.command()(command)
 
 QUIET_PREFECT = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
 
@@ -352,14 +353,6 @@ def compare(
             typer.echo(json.dumps(asdict(found)))
             return
         print_comparison(found)
-
-
-def find_stopped_run(wanted: str, flow_name: str) -> "Run":
-    """Find the run to continue, by its number or the last one."""
-    from storage.database import results
-
-    with open_session() as session:
-        return results.find_stopped_run(session, wanted, flow_name)
 
 
 def print_split(split: "SplitCatalog") -> None:

@@ -7,16 +7,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from flows.cli.kept_network import kept_network
+from flows.cli.kept_network import crop_for, kept_network
 from model.calibration import Verdict, calibration_of, log_likelihood_ratio, probability, verdict
 from model.cautions import Caution
 from model.distances import finite_points, row_distances
 from model.experience import Experience
 from model.exported import describe_exported
 from storage.database.handed_out import HandedOut, hand_out
-from storage.datasets.crop import CropRules
-from storage.datasets.loose_crops import LooseCrops, crop_loose
-from storage.errors import InputError
+from storage.datasets.loose_crops import LooseCrops
 from storage.workspace import Workspace
 from tasks.cautions import cautions_about_images, cautions_about_model, read_experience
 
@@ -56,16 +54,9 @@ def compare_images(
     Raises InputError if an image cannot be used, if there is no model yet, or if the picture cannot
     be written.
     """
-    for path in (image_a, image_b):
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path}: is not a file")
     model = hand_out(space.database_url, model_id)
     network = kept_network(model, space)
-    files = [(str(path), str(path)) for path in (image_a, image_b)]
-    rules = CropRules(**network.description["crop"])
-    crops = crop_loose(files, lambda file: Path(file).read_bytes(), rules, _no_progress)
-    for name, reason in crops.rejected:
-        raise InputError(f"{name}: {reason}")
+    crops = crop_for(network, (image_a, image_b))
     embeddings, features = describe_exported(network, crops.pixels)
     points = finite_points(embeddings)
     distance = float(row_distances(points, np.array([0]), np.array([1]))[0])
@@ -103,7 +94,3 @@ def _cautions(
         yield Caution(None, "same_file", "both are the same file; there is nothing to compare")
     yield from cautions_about_images(crops, features, model, experience, url)
     yield from cautions_about_model(model, url)
-
-
-def _no_progress(done: int, total: int) -> None:
-    """Say nothing: two images are done in an instant."""

@@ -1,10 +1,14 @@
 """A model's exported network, which runs without torch."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from model.exported import ExportedNetwork, open_exported
 from storage.database.handed_out import HandedOut
+from storage.datasets.crop import CropRules
+from storage.datasets.loose_crops import LooseCrops, crop_loose
+from storage.errors import InputError
 from storage.files import replacing
 from storage.run_folder import exported_beside
 from storage.workspace import Workspace
@@ -13,6 +17,20 @@ from storage.workspace import Workspace
 def kept_network(model: HandedOut, space: Workspace) -> ExportedNetwork:
     """Open the exported network of a model. Raises InputError if its files are gone."""
     return open_exported(exported_file(model, space))
+
+
+def crop_for(network: ExportedNetwork, images: Sequence[Path]) -> LooseCrops:
+    """Crop pictures as a network wants them. Raises InputError for the first that is unusable."""
+    for path in images:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path}: is not a file")
+    files, rules = [(str(path), str(path)) for path in images], network.description["crop"]
+    crops = crop_loose(
+        files, lambda file: Path(file).read_bytes(), CropRules(**rules), lambda done, total: None
+    )
+    for name, reason in crops.rejected:
+        raise InputError(f"{name}: {reason}")
+    return crops
 
 
 def exported_file(model: HandedOut, space: Workspace) -> Path:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy.orm import Session
 
+    from storage.database.tables import Run
+
     Question = Callable[..., pd.DataFrame]
 
 results_app = typer.Typer(help="Print tables of the results database.", no_args_is_help=True)
@@ -295,6 +297,14 @@ def prune(
             pruning.discard(engine, evaluation_id)
         n_pairs = int(pd.concat(found)["n_pairs"].fillna(0).sum())
         typer.echo(f"removed {n_pairs:,} pairs of {sum(map(len, found))} evaluations", err=True)
+
+
+def find_stopped_run(wanted: str, flow_name: str) -> "Run":
+    """Find the run to continue, by its number or the last one."""
+    from storage.database import results
+
+    with open_session() as session:
+        return results.find_stopped_run(session, wanted, flow_name)
 
 
 @contextmanager

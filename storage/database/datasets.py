@@ -59,6 +59,12 @@ def image_ids(session: Session, dataset_id: int) -> dict[str, int]:
     return {filename: image_id for filename, image_id in found}
 
 
+def artist_ids_of(session: Session, dataset_id: int) -> dict[str, int]:
+    """Return the id of every artist of a dataset by their name."""
+    found = session.execute(select(Artist.name, Artist.id).where(Artist.dataset_id == dataset_id))
+    return {name: artist_id for name, artist_id in found}
+
+
 def artist_splits(images: pd.DataFrame) -> dict[str, str]:
     """Return the split of every artist: that of their used images, `excluded` if there are none.
 
@@ -80,8 +86,7 @@ def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> N
     artists = [{"dataset_id": dataset_id, "name": name, "split": split} for name, split in splits]
     if artists:
         session.execute(insert(Artist), artists)
-    found = session.execute(select(Artist.name, Artist.id).where(Artist.dataset_id == dataset_id))
-    artist_ids = {name: artist_id for name, artist_id in found}
+    artist_ids = artist_ids_of(session, dataset_id)
     rows = [
         {
             "dataset_id": dataset_id,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
 
 from storage.database.revisions import VERSION_TABLE, newest_revision
+from storage.errors import InputError
 
 if TYPE_CHECKING:
     from storage.database.tables import Model
@@ -36,6 +37,22 @@ WHERE baselines.roc_auc >= evaluations.roc_auc AND evaluations.id = (
     WHERE model_id = :model AND split = 'test' AND status = 'complete'
 ) ORDER BY baselines.roc_auc DESC LIMIT 1
 """
+
+
+_ATLAS = """
+SELECT atlases.id, runs.source, runs.directory FROM atlases JOIN runs ON runs.id = atlases.run_id
+WHERE atlases.model_id = :model AND (runs.source = :source OR :source IS NULL)
+ORDER BY atlases.id DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAtlas:
+    """An atlas, the source that it is of, and the folder of its run in the workspace."""
+
+    id: int
+    source: str
+    directory: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,17 @@ def better_baseline(url: str, model_id: int) -> str | None:
     """Return the baseline that the network did not beat in its latest test, if there is one."""
     found = _ask(url, _BETTER_BASELINE, {"model": model_id})
     return str(found[0][0]) if found else None
+
+
+def find_atlas(url: str, model_id: int, source: str | None) -> FoundAtlas:
+    """Return the newest atlas by a model, of a source or of any. Raises InputError without one."""
+    rows = _ask(url, _ATLAS, {"model": model_id, "source": source})
+    if not rows:
+        raise InputError(
+            f"model {model_id} has no atlas of {source or 'any source'};"
+            f" make one with `samehand atlas {source or 'SOURCE'} --model {model_id}`"
+        )
+    return FoundAtlas(*rows[0])
 
 
 def _ask(url: str, question: str, values: dict[str, Any]) -> Sequence[Any]:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from storage.database import views
+from storage.database.atlas_tables import Atlas
 from storage.database.evaluation_tables import (
     HARDEST_KEPT,
     NETWORK,
@@ -43,7 +44,7 @@ from storage.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-Row = TypeVar("Row", Run, Model, Evaluation, Dataset)
+Row = TypeVar("Row", Run, Model, Evaluation, Dataset, Atlas)
 Order = Literal["index", "hardest"]
 SHOWN = 10
 
@@ -225,6 +226,11 @@ def find_evaluation_with_pairs(session: Session, evaluation_id: int | str) -> Ev
 def find_dataset(session: Session, dataset_id: int | str) -> Dataset:
     """Return a dataset by its number, or the `last` one."""
     return _find(session, Dataset, "dataset", dataset_id)
+
+
+def find_atlas(session: Session, atlas_id: int | str) -> Atlas:
+    """Return an atlas by its number, or the newest for `last`."""
+    return _find(session, Atlas, "atlas", atlas_id)
 
 
 def find_model(session: Session, model_id: int | str | None = None) -> Model:

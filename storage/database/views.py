@@ -1,4 +1,4 @@
-"""The views for people: `pair_results`, `pairs_by_image`, `leaderboard` and `provenance`.
+"""The views for people: `pair_results`, `pairs_by_image`, `leaderboard`, `provenance`, `doubtful`.
 
 Each is also described as a table, so that queries can select from it.
 """
@@ -22,8 +22,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from storage.database import postgres, sqlite
+from storage.database.atlas_tables import Attribution
 from storage.database.evaluation_tables import Evaluation, PairPrediction
 from storage.database.tables import Artist, Dataset, Image, Model, Run
+
+LIKELIER = 0.5
 
 
 def _pair_results() -> Select[*tuple[Any, ...]]:
@@ -194,6 +197,37 @@ def _provenance() -> Select[*tuple[Any, ...]]:
     )
 
 
+def _doubtful() -> Select[*tuple[Any, ...]]:
+    """Select pictures for which an artist other than their own is likelier than all else together.
+
+    "None of these" counts as something else.
+    """
+    own, likely = aliased(Attribution, name="own"), aliased(Attribution, name="likely")
+    artist, other = aliased(Artist, name="artist"), aliased(Artist, name="other")
+    return (
+        select(
+            likely.atlas_id,
+            Image.filename,
+            artist.name.label("artist"),
+            own.probability.label("probability"),
+            other.name.label("likely_artist"),
+            likely.probability.label("likely_probability"),
+        )
+        .join(Image, Image.id == likely.image_id)
+        .join(artist, artist.id == Image.artist_id)
+        .join(other, other.id == likely.artist_id)
+        .join(
+            own,
+            and_(
+                own.atlas_id == likely.atlas_id,
+                own.image_id == likely.image_id,
+                own.artist_id == Image.artist_id,
+            ),
+        )
+        .where(likely.rank == 1, likely.artist_id != Image.artist_id, likely.probability > LIKELIER)
+    )
+
+
 def _as_table(
     name: str, query: Select[*tuple[Any, ...]], on_sqlite: Select[*tuple[Any, ...]] | None = None
 ) -> Table:
@@ -209,4 +243,5 @@ pairs_by_image: Table = _as_table(
 )
 leaderboard: Table = _as_table("leaderboard", _leaderboard())
 provenance: Table = _as_table("provenance", _provenance())
-VIEWS = (pair_results, pairs_by_image, leaderboard, provenance)
+doubtful: Table = _as_table("doubtful", _doubtful())
+VIEWS = (pair_results, pairs_by_image, leaderboard, provenance, doubtful)

@@ -58,7 +58,7 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class SplitImages:
-    """The N images of one split, in the catalog's order.
+    """The N images of one split, or of all, in the catalog's order.
 
     ``rows`` are their places in the pixels; ``artists`` and ``labels`` number the artists and the
     values of one chosen column (-1: blank) from 0, in order of first appearance.
@@ -71,10 +71,10 @@ class SplitImages:
     labels: npt.NDArray[np.int64]
 
 
-def load_split(dataset: Dataset, split: str, label_column: str | None = None) -> SplitImages:
-    """Read the images of ``split``. Raises InputError if it has no column ``label_column``."""
+def load_split(dataset: Dataset, split: str | None, label_column: str | None = None) -> SplitImages:
+    """Read the images of ``split``, or of all. Raises InputError without its ``label_column``."""
     images = read_catalog(dataset.catalog)
-    images = images[(images["split"] == split) & (images[CROPPED] != "")]
+    images = images[(images["split"] == (split or images["split"])) & (images[CROPPED] != "")]
     labels = np.full(len(images), -1, dtype=np.int64)
     if label_column is not None:
         if label_column not in images.columns:

@@ -585,7 +585,14 @@ def test_every_deployment_names_a_flow_of_its_own_name() -> None:
 
     deployments = yaml.safe_load(Path("prefect.yaml").read_text())["deployments"]
     names = [deployment["name"] for deployment in deployments]
-    assert names == ["prepare-flow", "train-flow", "evaluate-flow", "sweep-flow", "score-flow"]
+    assert names == [
+        "prepare-flow",
+        "train-flow",
+        "evaluate-flow",
+        "atlas-flow",
+        "sweep-flow",
+        "score-flow",
+    ]
     for deployment in deployments:
         path, function = deployment["entrypoint"].split(":")
         flow = getattr(import_module(path.removesuffix(".py").replace("/", ".")), function)

@@ -11,8 +11,10 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
+from storage.database.atlas_tables import Atlas
+from storage.database.atlases import record_atlas
 from storage.database.base import Base
-from storage.database.datasets import image_ids
+from storage.database.datasets import artist_ids_of, image_ids
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Baseline, Evaluation, Measure
 from storage.database.pair_rows import PairColumns
@@ -87,6 +89,7 @@ def values(session: Session, dataset_id: int, run_id: int, model_id: int) -> dic
     key = {"run_id": run_id, "recipe": "best", "rival": "plain", "metric": "roc_auc"}
     gain = SweepDifference(**key, value=0.25, low=-0.125, high=0.5)
     record_sweep_differences(session, [gain])
+    _record_atlas(session, dataset_id, run_id, model_id)
     return {
         "before": before,
         "evaluation": evaluation,
@@ -96,13 +99,30 @@ def values(session: Session, dataset_id: int, run_id: int, model_id: int) -> dic
     }
 
 
+def _record_atlas(session: Session, dataset_id: int, run_id: int, model_id: int) -> None:
+    """The lute is by Hals, but Vermeer is likelier."""
+    ids, artists = image_ids(session, dataset_id), artist_ids_of(session, dataset_id)
+    atlas = Atlas(run_id=run_id, model_id=model_id, dataset_id=dataset_id, n_images=3, n_artists=2)
+    near = [
+        {"image_id": ids["lute.jpg"], "rank": rank, "neighbour_id": ids[name], "distance": rank / 2}
+        for rank, name in ((1, "milk.jpg"), (2, "lace.jpg"))
+    ]
+    given = [(0, None, 0.125), (1, artists["Vermeer"], 0.75), (2, artists["Hals"], 0.0625)]
+    likely = [
+        {"image_id": ids["lute.jpg"], "rank": rank, "artist_id": artist, "probability": probability}
+        for rank, artist, probability in given
+    ]
+    measures = [{"metric": "top_1", "value": 0.5, "low": 0.25, "high": 0.75}]
+    record_atlas(session, atlas, near, likely, measures)
+
+
 def ask(session: Session, number: int, values: dict[str, Any]) -> list[dict[str, Any]]:
     needed = {name: value for name, value in values.items() if f":{name}" in QUESTIONS[number]}
     return [dict(row) for row in session.execute(text(QUESTIONS[number]), needed).mappings()]
 
 
-def test_there_are_seventeen_questions() -> None:
-    assert sorted(QUESTIONS) == list(range(1, 18))
+def test_there_are_twenty_questions() -> None:
+    assert sorted(QUESTIONS) == list(range(1, 21))
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
@@ -143,6 +163,18 @@ def test_the_answers_are_right(session: Session, values: dict[str, Any]) -> None
     assert [tuple(row.values()) for row in ask(session, 14, values)] == [
         ("cllr", "network", 0.5, 0.125, 0.75, 1.0, None, None),
         ("map_at_r", "mean colour", 0.25, 0.125, 0.75, 0.5, None, None),
+    ]
+    assert [tuple(row.values()) for row in ask(session, 18, values)] == [
+        (1, "Vermeer", 0.75),
+        (0, None, 0.125),
+        (2, "Hals", 0.0625),
+    ]
+    assert [tuple(row.values()) for row in ask(session, 19, values)] == [
+        (1, "milk.jpg", "Vermeer", 0.5),
+        (2, "lace.jpg", "Vermeer", 1.0),
+    ]
+    assert [tuple(row.values()) for row in ask(session, 20, values)] == [
+        ("lute.jpg", "Hals", 0.0625, "Vermeer", 0.75)
     ]
     assert [tuple(row.values()) for row in ask(session, 15, values)] == [
         ("best", 1, 0.75, "plain", 0.25, -0.125, 0.5),

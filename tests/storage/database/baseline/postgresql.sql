@@ -136,6 +136,20 @@ CREATE TABLE sweep_differences (
 	CONSTRAINT pk_sweep_differences PRIMARY KEY (run_id, recipe, rival, metric),
 	CONSTRAINT fk_sweep_differences_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
 );
+CREATE TABLE atlases (
+	id SERIAL NOT NULL,
+	run_id INTEGER NOT NULL,
+	model_id INTEGER NOT NULL,
+	dataset_id INTEGER NOT NULL,
+	n_images INTEGER NOT NULL,
+	n_artists INTEGER NOT NULL,
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_atlases PRIMARY KEY (id),
+	CONSTRAINT uq_atlases_run_id UNIQUE (run_id),
+	CONSTRAINT fk_atlases_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE,
+	CONSTRAINT fk_atlases_model_id FOREIGN KEY(model_id) REFERENCES models (id) ON DELETE CASCADE,
+	CONSTRAINT fk_atlases_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE RESTRICT
+);
 CREATE TABLE evaluations (
 	id SERIAL NOT NULL,
 	run_id INTEGER NOT NULL,
@@ -188,6 +202,28 @@ CREATE TABLE evaluations (
 	CONSTRAINT ck_evaluations_split CHECK (split IN ('train', 'validation', 'test', 'excluded')),
 	CONSTRAINT ck_evaluations_status CHECK (status IN ('writing', 'complete', 'failed'))
 );
+CREATE TABLE atlas_measures (
+	atlas_id INTEGER NOT NULL,
+	metric VARCHAR NOT NULL,
+	value DOUBLE PRECISION NOT NULL,
+	low DOUBLE PRECISION,
+	high DOUBLE PRECISION,
+	CONSTRAINT pk_atlas_measures PRIMARY KEY (atlas_id, metric),
+	CONSTRAINT fk_atlas_measures_atlas_id FOREIGN KEY(atlas_id) REFERENCES atlases (id) ON DELETE CASCADE
+);
+CREATE TABLE attributions (
+	atlas_id INTEGER NOT NULL,
+	image_id INTEGER NOT NULL,
+	rank INTEGER NOT NULL,
+	artist_id INTEGER,
+	probability DOUBLE PRECISION NOT NULL,
+	CONSTRAINT pk_attributions PRIMARY KEY (atlas_id, image_id, rank),
+	CONSTRAINT ck_attributions_probability CHECK (probability BETWEEN 0 AND 1),
+	CONSTRAINT fk_attributions_atlas_id FOREIGN KEY(atlas_id) REFERENCES atlases (id) ON DELETE CASCADE,
+	CONSTRAINT fk_attributions_image_id FOREIGN KEY(image_id) REFERENCES images (id) ON DELETE RESTRICT,
+	CONSTRAINT fk_attributions_artist_id FOREIGN KEY(artist_id) REFERENCES artists (id) ON DELETE RESTRICT
+);
+CREATE INDEX ix_attributions_artist_id ON attributions (artist_id);
 CREATE TABLE baselines (
 	id SERIAL NOT NULL,
 	evaluation_id INTEGER NOT NULL,
@@ -227,6 +263,18 @@ CREATE TABLE measures (
 	CONSTRAINT pk_measures PRIMARY KEY (evaluation_id, contender, scope, metric),
 	CONSTRAINT fk_measures_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE CASCADE,
 	CONSTRAINT ck_measures_scope CHECK (scope IN ('all', 'matched'))
+);
+CREATE TABLE neighbours (
+	atlas_id INTEGER NOT NULL,
+	image_id INTEGER NOT NULL,
+	rank INTEGER NOT NULL,
+	neighbour_id INTEGER NOT NULL,
+	distance DOUBLE PRECISION NOT NULL,
+	CONSTRAINT pk_neighbours PRIMARY KEY (atlas_id, image_id, rank),
+	CONSTRAINT ck_neighbours_distance CHECK (distance >= 0),
+	CONSTRAINT fk_neighbours_atlas_id FOREIGN KEY(atlas_id) REFERENCES atlases (id) ON DELETE CASCADE,
+	CONSTRAINT fk_neighbours_image_id FOREIGN KEY(image_id) REFERENCES images (id) ON DELETE RESTRICT,
+	CONSTRAINT fk_neighbours_neighbour_id FOREIGN KEY(neighbour_id) REFERENCES images (id) ON DELETE RESTRICT
 );
 CREATE TABLE pair_predictions (
 	evaluation_id INTEGER NOT NULL,
@@ -275,5 +323,8 @@ FROM evaluations
 WHERE evaluations.status = 'complete' AND evaluations.split = 'test') AS complete ON complete.model_id = models.id AND complete.age = 1 LEFT OUTER JOIN datasets ON datasets.id = complete.dataset_id ORDER BY datasets.source NULLS LAST, datasets.content_hash, complete.roc_auc DESC NULLS LAST, models.id;
 CREATE VIEW provenance AS SELECT evaluations.id AS evaluation_id, evaluations.split, evaluations.created_at AS evaluated_at, runs.id AS run_id, runs.flow_name, runs.prefect_flow_run_id, runs.code_version, runs.settings, runs.seed, runs.device, runs.library_versions, datasets.source, datasets.content_hash AS data_hash, datasets.crops_hash, models.id AS model_id, models.sha256 AS checkpoint_hash, models.path AS checkpoint_path, training.id AS training_run_id, training.prefect_flow_run_id AS training_flow_run_id, training.code_version AS training_code_version, training.settings AS training_settings, training.seed AS training_seed, training.device AS training_device, training.library_versions AS training_library_versions, trained_on.content_hash AS training_data_hash, trained_on.crops_hash AS training_crops_hash
 FROM evaluations JOIN runs ON runs.id = evaluations.run_id JOIN datasets ON datasets.id = evaluations.dataset_id JOIN models ON models.id = evaluations.model_id JOIN runs AS training ON training.id = models.run_id LEFT OUTER JOIN datasets AS trained_on ON trained_on.id = training.dataset_id;
+CREATE VIEW doubtful AS SELECT likely.atlas_id, images.filename, artist.name AS artist, own.probability AS probability, other.name AS likely_artist, likely.probability AS likely_probability
+FROM attributions AS likely JOIN images ON images.id = likely.image_id JOIN artists AS artist ON artist.id = images.artist_id JOIN artists AS other ON other.id = likely.artist_id JOIN attributions AS own ON own.atlas_id = likely.atlas_id AND own.image_id = likely.image_id AND own.artist_id = images.artist_id
+WHERE likely.rank = 1 AND likely.artist_id != images.artist_id AND likely.probability > 0.5;
 CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY);
 INSERT INTO alembic_version VALUES ('r0001_baseline');
