@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import (
+    atlas,
     cold,
     cropping,
     evaluation,
@@ -13,6 +14,7 @@ from benchmarks import (
     learning,
     limits,
     memory,
+    near_duplicates,
     orchestration,
     pairs,
     training,
@@ -50,6 +52,8 @@ MEASURED: Mapping[str, Callable[[Choice], Table]] = {
     "evaluation": lambda chosen: evaluation.measure(chosen.device, chosen.rates()),
     "exported": lambda chosen: exported.measure(),
     "cropping": lambda chosen: cropping.measure(chosen.originals),
+    "near-duplicates": lambda chosen: near_duplicates.measure(chosen.originals),
+    "atlas": lambda chosen: atlas.measure(),
     "triplets": lambda chosen: triplets.measure(),
     "cold": lambda chosen: cold.measure(),
     "memory": lambda chosen: memory.measure(chosen.device),

@@ -19,6 +19,7 @@ BEST: Mapping[str, JsonValue] = MappingProxyType(
         "crop_size": 256,
         "resize_short_side": 256,
         "jpeg_quality": 92,
+        "no_near_duplicates": True,
         "backbone": "tf_efficientnet_lite0+tf_efficientnet_lite2",
         "train_backbone": False,
         "features": "statistics",

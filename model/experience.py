@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.distances import Float32, Float64, Integers, Pairs, finite_points
+from model.distances import Float32, Float64, Integers, Pairs
+from model.neighbours import nearest
 
 KEPT = 1_000
 """So many images stand for all of a split."""
@@ -41,7 +42,7 @@ def gather_experience(seen: Float32, unseen: Float32, pairs: Pairs) -> Experienc
     edges = np.linspace(0, float(pairs.distance.max()) or 1.0, BINS + 1)
     return Experience(
         seen,
-        float(np.percentile(distance_to_nearest(unseen, seen), USUAL)),
+        float(np.percentile(_to_nearest(unseen, seen), USUAL)),
         edges,
         np.histogram(pairs.distance[pairs.same_artist], edges)[0],
         np.histogram(pairs.distance[~pairs.same_artist], edges)[0],
@@ -58,12 +59,8 @@ def are_unfamiliar(features: Float32, known: Experience) -> NDArray[np.bool_]:
 
     Such a picture may be a photograph, a drawing, or of a kind that was not trained on.
     """
-    return distance_to_nearest(features, known.seen) > known.reach
+    return _to_nearest(features, known.seen) > known.reach
 
 
-def distance_to_nearest(points: Float32, others: Float32) -> Float64:
-    """Distance of each of ``points`` (N, F) to the nearest of ``others`` (M, F): (N,)."""
-    from scipy.spatial.distance import cdist  # takes a third of a second
-
-    nearest: Float64 = cdist(finite_points(points), finite_points(others)).min(axis=1)
-    return nearest
+def _to_nearest(points: Float32, others: Float32) -> Float32:
+    return nearest(points, others, 1).distance[:, 0]

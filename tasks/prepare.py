@@ -23,7 +23,7 @@ from storage.datasets.building import (
 )
 from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import Outcome, SourceImage
-from storage.datasets.dataset import Dataset, content_hash
+from storage.datasets.dataset import Dataset, content_hash, read_near_duplicates
 from storage.datasets.features import FeatureStore
 from storage.files import sha256_of
 from storage.locks import wait_lock
@@ -88,6 +88,9 @@ def record_dataset(run: OpenRun, dataset: Dataset) -> int:
         get_run_logger().warning(
             "%d images cannot be used, see %s", len(rejected), dataset.rejected
         )
+    alike = read_near_duplicates(dataset)
+    if len(alike):
+        get_run_logger().warning("%d near-duplicates, see %s", len(alike), dataset.near_duplicates)
     with transaction(run.space.database_url) as session:
         dataset_id = datasets.record_dataset(
             session,
@@ -97,6 +100,7 @@ def record_dataset(run: OpenRun, dataset: Dataset) -> int:
             catalog_path=run.space.relative(dataset.catalog),
             images=images.mask(images == ""),
             rejected=rejected,
+            near_duplicates=alike,
         )
         records.attach_dataset(session, run.id, dataset_id)
     return dataset_id

@@ -135,6 +135,10 @@ class Settings(EvaluationSettings):
     )
     jpeg_quality: int = _setting(75, "JPEG quality of the crops.", ge=1, le=95)
 
+    no_near_duplicates: bool = _setting(
+        False, "Of copies of a picture, resized, saved again or mirrored, keep one."
+    )
+
     # Triplets
     train_triplets: Triplets = _setting(30_000, "Triplets drawn anew for every epoch.")
     validation_triplets: Triplets = _setting(6_000, "Triplets drawn once for validation.")
@@ -243,7 +247,9 @@ class Settings(EvaluationSettings):
 
     def crop_rules(self) -> CropRules:
         """How an image becomes a crop."""
-        return CropRules(self.crop_size, self.resize_short_side, self.jpeg_quality)
+        return CropRules(
+            self.crop_size, self.resize_short_side, self.jpeg_quality, self.no_near_duplicates
+        )
 
     def network_shape(self) -> NetworkShape:
         """The network, as far as it can be chosen."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from flows.cli.asking import atlas, attribute, doubtful, neighbours
+from flows.cli.duplicates import duplicates
 from flows.cli.ending import Ending
 from flows.cli.errors import one_line_errors
 from flows.cli.options import (
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(results_app, name="results")
-for command in (settings, atlas, attribute, neighbours, doubtful):
+for command in (settings, duplicates, atlas, attribute, neighbours, doubtful):
     app.command()(command)
 
 QUIET_PREFECT = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}

@@ -77,6 +77,13 @@ def prepare_catalog(
     return keep_split(space, source, catalog.root, _split(catalog, settings))
 
 
+def read_whole_source(source: str) -> "Catalog":
+    """Read a source with all its images, also those that a training would not draw."""
+    from storage.sources import KaggleDraw, read_source
+
+    return read_source(_locate(source, workspace()), KaggleDraw(0, 0))
+
+
 def check_pairs(pairs: Path, output: Path | None) -> None:
     """Raise InputError unless ``pairs`` looks like a file of pairs, and ``output`` is another."""
     from storage.pairs.faults import Faults

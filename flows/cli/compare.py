@@ -15,6 +15,7 @@ from model.experience import Experience
 from model.exported import describe_exported
 from storage.database.handed_out import HandedOut, hand_out
 from storage.datasets.loose_crops import LooseCrops
+from storage.datasets.near_duplicates import show_the_same
 from storage.workspace import Workspace
 from tasks.cautions import cautions_about_images, cautions_about_model, read_experience
 
@@ -38,6 +39,7 @@ class Comparison:
     verdict: Verdict
     same_artist: bool
     same_file: bool
+    same_picture: bool
     cautions: tuple[Caution, ...]
 
 
@@ -74,6 +76,7 @@ def compare_images(
         verdict=verdict(distance, calibration.band),
         same_artist=distance <= model.threshold,
         same_file=crops.sha256[0] == crops.sha256[1],
+        same_picture=_show_the_same(crops),
         cautions=tuple(_cautions(crops, features, model, experience, space.database_url)),
     )
     if picture is not None:
@@ -81,6 +84,10 @@ def compare_images(
 
         draw_comparison(found, crops, network, calibration.band, experience, picture)
     return found
+
+
+def _show_the_same(crops: LooseCrops) -> bool:
+    return crops.sha256[0] == crops.sha256[1] or show_the_same(*crops.small)
 
 
 def _cautions(
@@ -92,5 +99,9 @@ def _cautions(
 ) -> Iterator[Caution]:
     if crops.sha256[0] == crops.sha256[1]:
         yield Caution(None, "same_file", "both are the same file; there is nothing to compare")
+    elif _show_the_same(crops):
+        yield Caution(
+            None, "same_picture", "both show the same picture; one is a copy of the other"
+        )
     yield from cautions_about_images(crops, features, model, experience, url)
     yield from cautions_about_model(model, url)

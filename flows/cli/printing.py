@@ -29,6 +29,8 @@ VERDICTS = {
     "different": "by two artists",
     "cannot tell": "cannot tell whether by one artist or by two",
 }
+SAME_FILE = "the same picture: both files are identical"
+SAME_PICTURE = "the same picture, in two files"
 
 
 class Format(StrEnum):
@@ -41,8 +43,8 @@ class Format(StrEnum):
 
 def title_of(found: "Comparison") -> str:
     """Say in a line what a comparison found."""
-    if found.same_file:
-        return "the same picture: both files are identical"
+    if found.same_picture:
+        return SAME_FILE if found.same_file else SAME_PICTURE
     return f"{VERDICTS[found.verdict]} ({_probability(found)})"
 
 
@@ -52,8 +54,8 @@ def print_comparison(found: "Comparison") -> None:
     for_one = "one artist" if found.log_likelihood_ratio >= 0 else "two artists"
     typer.echo(f"distance     {found.distance:.4f}")
     typer.echo(f"threshold    {found.threshold:.4f}")
-    if found.same_file:
-        typer.echo("verdict      the same picture: both files are identical")
+    if found.same_picture:
+        typer.echo(f"verdict      {title_of(found)}")
     else:
         typer.echo(f"likelihood   {ratio:,.1f} times as high for {for_one}")
         typer.echo(f"probability  {_probability(found)}")

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, exists, insert, select, text
 from sqlalchemy.orm import Session
 
 from storage.database.base import UtcDateTime, utc_now
-from storage.database.tables import Artist, Image, RejectedImage
+from storage.database.tables import Artist, Image, NearDuplicate, RejectedImage
 from storage.errors import InputError
 
 # SQLAlchemy has an INSERT with ON CONFLICT for each database; both spell it alike.
@@ -31,13 +31,15 @@ def record_dataset(
     catalog_path: str | None = None,
     images: pd.DataFrame,
     rejected: pd.DataFrame,
+    near_duplicates: pd.DataFrame | None = None,
 ) -> int:
     """Record a prepared source and return its id; source, content and crops are its key.
 
-    `images` has a row per image, excluded ones too, with columns `image_name`, `artist_name` and
-    `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; `rejected` has columns
-    `image_name` and `reason`. A dataset recorded again keeps its id and images; a catalog and
-    rejected images that are new are added. Raises `InputError` for an artist in two splits.
+    `images` has a row per image, excluded ones too, with columns `image_name`, `artist_name`
+    and `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; `rejected` has
+    columns `image_name` and `reason`; `near_duplicates` has the columns of the table. A dataset
+    recorded again keeps its id and images; a catalog and rejected images that are new are
+    added. Raises `InputError` for an artist in two splits.
     """
     values = {
         "source": source,
@@ -50,6 +52,9 @@ def record_dataset(
     if not session.scalar(select(exists().where(Image.dataset_id == dataset_id))):
         _insert_images(session, dataset_id, images)
     _insert_rejected(session, dataset_id, rejected)
+    for pair in [] if near_duplicates is None else near_duplicates.to_dict("records"):
+        columns = {str(name): value for name, value in pair.items()}
+        session.merge(NearDuplicate(dataset_id=dataset_id, **columns))
     return dataset_id
 
 

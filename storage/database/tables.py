@@ -70,6 +70,24 @@ class RejectedImage(Base):
     reason: Mapped[str]
 
 
+class NearDuplicate(Base):
+    """Two images of a source that show the same picture; see `storage.datasets.near_duplicates`.
+
+    `filename` is not used, or neither of the two; `rejected_images` says why.
+    """
+
+    __tablename__ = "near_duplicates"
+    __table_args__ = (*shares("similarity"),)
+
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True
+    )
+    filename: Mapped[str] = mapped_column(primary_key=True)
+    duplicate_of: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]  # copy or mirrored
+    similarity: Mapped[float]
+
+
 class Run(Base):
     """A run of a flow: its settings, what it ran on, how it ended."""
 

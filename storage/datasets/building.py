@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from storage.catalogs.split_counts import SplitCounts, count_split
 from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import (
     CropResult,
+    NamedDuplicate,
     Outcome,
     SourceImage,
     check_rejected,
@@ -123,6 +124,10 @@ def build_dataset(
     rejected = [(rejection.name, rejection.reason) for rejection in result.rejections]
     with replacing(dataset.rejected) as partial:
         pd.DataFrame(rejected, columns=["image_name", "reason"]).to_csv(partial, index=False)
+    with replacing(dataset.near_duplicates) as partial:
+        columns = [each.name for each in fields(NamedDuplicate)]
+        found = [asdict(each) for each in result.near_duplicates]
+        pd.DataFrame(found, columns=columns).to_csv(partial, index=False)
     check_rejected(result, len(outcomes), rejected_share)
     pack_crops(result.crops, dataset.crops, rules)
     names = [crop.name for crop in result.crops]

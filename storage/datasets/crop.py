@@ -8,6 +8,7 @@ from PIL import Image
 from storage.datasets.colour import in_srgb, rgb
 from storage.datasets.decoding import decoding_errors, open_image, upright
 from storage.datasets.jpeg_holes import refuse_hole
+from storage.datasets.near_duplicates import SIDE, Small, shrink
 from storage.datasets.partial import Box, decode_part
 from storage.errors import InputError
 
@@ -21,12 +22,14 @@ class CropRules:
     """How an image becomes a crop; the defaults are the reference's.
 
     `size` is the side of the square in pixels. The image's shorter side is first resized to
-    `short_side` pixels, unless None. `quality` is the JPEG's. Raises InputError naming the setting.
+    `short_side` pixels, unless None. `quality` is the JPEG's. With `no_near_duplicates`, of images
+    that show the same picture one is kept. Raises InputError naming the setting.
     """
 
     size: int = 224
     short_side: int | None = None
     quality: int = 75
+    no_near_duplicates: bool = False
 
     def __post_init__(self) -> None:
         """Refuse impossible rules."""
@@ -54,9 +57,27 @@ def crop(data: bytes, rules: CropRules) -> Image.Image:
         image = open_image(data)
         if rules.short_side is None:
             return _centre(data, image, rules.size)
-        refuse_hole(data)
-        _draft(image, rules.short_side)
-        return _resized_centre(upright(image), rules.size, rules.short_side)
+        whole = rgb(_drafted(data, image, rules.short_side))
+        return _resized_centre(whole, rules.size, rules.short_side)
+
+
+def crop_and_shrink(data: bytes, rules: CropRules) -> tuple[Image.Image, Small]:
+    """Return the same crop, and the whole image as `near_duplicates` compares it.
+
+    The image is decoded once if it is resized. Raises what `crop` raises.
+    """
+    with decoding_errors():
+        image = open_image(data)
+        if rules.short_side is None:
+            return crop(data, rules), shrink_image(data)
+        whole = rgb(_drafted(data, image, rules.short_side))
+        return _resized_centre(whole, rules.size, rules.short_side), shrink(whole)
+
+
+def shrink_image(data: bytes) -> Small:
+    """Return the whole image as `near_duplicates` compares it. Raises what `crop` raises."""
+    with decoding_errors():
+        return shrink(rgb(_drafted(data, open_image(data), 2 * SIDE)))
 
 
 def encode(image: Image.Image, quality: int) -> bytes:
@@ -95,10 +116,12 @@ def _offset(length: int, size: int) -> int:
     return max(0, round((length - size) / 2))
 
 
-def _draft(image: Image.Image, short_side: int) -> None:
-    """Have a JPEG decoded at a half, quarter or eighth if that is large enough."""
+def _drafted(data: bytes, image: Image.Image, short_side: int) -> Image.Image:
+    """Decode a whole image, a JPEG at a half, quarter or eighth if that is large enough."""
+    refuse_hole(data)
     share = min(1.0, REDUCING_GAP * short_side / min(image.size))
     image.draft(None, (max(1, round(image.width * share)), max(1, round(image.height * share))))
+    return upright(image)
 
 
 def _resized_centre(image: Image.Image, size: int, short_side: int) -> Image.Image:
@@ -107,4 +130,4 @@ def _resized_centre(image: Image.Image, size: int, short_side: int) -> Image.Ima
     left, top = ((length - side) / 2 for length in image.size)
     box = (left, top, left + side, top + side)
     lanczos = Image.Resampling.LANCZOS
-    return rgb(image).resize((size, size), lanczos, box=box, reducing_gap=REDUCING_GAP)
+    return image.resize((size, size), lanczos, box=box, reducing_gap=REDUCING_GAP)

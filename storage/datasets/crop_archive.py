@@ -4,19 +4,23 @@ import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+import numpy as np
 import PIL
+from PIL import Image
 
-from storage.datasets.crop import CropRules, crop, encode
-from storage.datasets.decoding import DECODING, without_pillow_warnings
+from storage.datasets.crop import CropRules, crop, crop_and_shrink, encode
+from storage.datasets.decoding import DECODING, open_image, without_pillow_warnings
 from storage.datasets.leaks import Original, leak_reasons
+from storage.datasets.near_duplicates import SIDE, find_near_duplicates
 from storage.errors import InputError, reason_of, unusable
 from storage.files import replacing
 from storage.threads import in_threads
 
+SMALL = SIDE * SIDE  # bytes
 DIGEST_BYTES = hashlib.sha256().digest_size
 
 
@@ -32,10 +36,16 @@ class SourceImage:
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """An image that is in the zip; `sha256` is that of its original file."""
+    """An image that is in the zip; `sha256` is that of its original file.
+
+    `small` are the pixels of `near_duplicates.shrink` and `n_pixels` those of the original, where
+    near-duplicates are looked for.
+    """
 
     name: str
     sha256: str
+    small: bytes = field(default=b"", repr=False)
+    n_pixels: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +60,22 @@ Outcome = Crop | Rejection
 
 
 @dataclass(frozen=True, slots=True)
+class NamedDuplicate:
+    """Two images that show the same picture, see `storage.datasets.near_duplicates`."""
+
+    filename: str
+    duplicate_of: str
+    kind: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class CropResult:
     """The outcome for every image, each part in the order of the images."""
 
     crops: tuple[Crop, ...]
     rejections: tuple[Rejection, ...]
+    near_duplicates: tuple[NamedDuplicate, ...] = ()
 
 
 def stage_crops(
@@ -84,10 +105,21 @@ def stage_crops(
 
 def without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) -> CropResult:
     """Separate crops from rejections, and reject copies, see `storage.datasets.leaks`."""
+    made = [each for each in outcomes if isinstance(each, Crop)]
+    near = named_duplicates([each for each in made if each.small])
+    known = {image.name: image for image in images}
     leaks = leak_reasons(
-        Original(image.name, image.artist, image.split, made.sha256)
-        for image, made in zip(images, outcomes, strict=True)
-        if isinstance(made, Crop)
+        (
+            Original(
+                each.name,
+                known[each.name].artist,
+                known[each.name].split,
+                each.sha256,
+                each.n_pixels,
+            )
+            for each in made
+        ),
+        ((each.duplicate_of, each.filename) for each in near),
     )
     final = [
         Rejection(made.name, leaks[made.name]) if made.name in leaks else made for made in outcomes
@@ -95,6 +127,18 @@ def without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) ->
     return CropResult(
         tuple(each for each in final if isinstance(each, Crop)),
         tuple(each for each in final if isinstance(each, Rejection)),
+        near,
+    )
+
+
+def named_duplicates(crops: Sequence[Crop]) -> tuple[NamedDuplicate, ...]:
+    """Find the images that show the same picture, files of the same bytes too."""
+    if len(crops) < 2:
+        return ()
+    small = np.frombuffer(b"".join(crop.small for crop in crops), np.uint8)
+    return tuple(
+        NamedDuplicate(crops[each.second].name, crops[each.first].name, each.kind, each.similarity)
+        for each in find_near_duplicates(small.reshape(-1, SIDE, SIDE))
     )
 
 
@@ -107,7 +151,8 @@ def pack_crops(crops: Sequence[Crop], target: Path, rules: CropRules) -> None:
     with replacing(target) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
         for made in crops:
             entry = _constant_entry(entry_name(made.name))
-            archive.writestr(entry, _read_staged(staging / _staged_name(made.sha256, rules)))
+            staged = _read_staged(staging / _staged_name(made.sha256, rules))
+            archive.writestr(entry, staged[len(made.small) :])
 
 
 def discard_staged(target: Path) -> None:
@@ -159,11 +204,22 @@ def _stage(
     staged = staging / _staged_name(sha256, rules)
     if not _is_staged(staged):
         try:
-            cropped = crop(data, rules)
+            cropped, small = _made(data, rules)
         except InputError as error:
             return Rejection(image.name, reason_of(error))
-        _write_staged(staged, encode(cropped, rules.quality))
-    return Crop(image.name, sha256)
+        _write_staged(staged, small + encode(cropped, rules.quality))
+    if not rules.no_near_duplicates:
+        return Crop(image.name, sha256)
+    with open_image(data) as opened:
+        return Crop(image.name, sha256, _read_staged(staged)[:SMALL], opened.width * opened.height)
+
+
+def _made(data: bytes, rules: CropRules) -> tuple[Image.Image, bytes]:
+    """Crop an image, and shrink it if near-duplicates are looked for."""
+    if not rules.no_near_duplicates:
+        return crop(data, rules), b""
+    cropped, small = crop_and_shrink(data, rules)
+    return cropped, small.tobytes()
 
 
 def _write_staged(staged: Path, cropped: bytes) -> None:
@@ -202,7 +258,10 @@ def _staging(target: Path) -> Path:
 def _staged_name(sha256: str, rules: CropRules) -> str:
     """Name a crop after everything it depends on, so that a stale one is never used."""
     resized = f"-resized-{rules.short_side}" if rules.short_side is not None else ""
-    made = f"{rules.size}{resized}-quality-{rules.quality}-pillow-{PIL.__version__}-{DECODING}"
+    small = "-small" if rules.no_near_duplicates else ""
+    made = (
+        f"{rules.size}{resized}{small}-quality-{rules.quality}-pillow-{PIL.__version__}-{DECODING}"
+    )
     return f"{sha256}-{made}.crop"
 
 

@@ -46,6 +46,11 @@ class Dataset:
         return self.directory / "rejected.csv"
 
     @property
+    def near_duplicates(self) -> Path:
+        """The images that show the same picture, where they were looked for."""
+        return self.directory / "near-duplicates.csv"
+
+    @property
     def crops(self) -> Path:
         """The crops, JPEGs in one zip."""
         return self.directory / "crops.zip"
@@ -91,6 +96,14 @@ def load_split(dataset: Dataset, split: str | None, label_column: str | None = N
         artists=pd.factorize(images["artist_name"])[0].astype(np.int64),
         labels=labels,
     )
+
+
+def read_near_duplicates(dataset: Dataset) -> pd.DataFrame:
+    """Return the images that show the same picture: filename, duplicate_of, kind, similarity."""
+    if not dataset.near_duplicates.exists():  # of a dataset made by an earlier version
+        return pd.DataFrame(columns=["filename", "duplicate_of", "kind", "similarity"])
+    texts = {"filename": str, "duplicate_of": str, "kind": str}
+    return pd.read_csv(dataset.near_duplicates, dtype=texts, keep_default_na=False)
 
 
 def has_column(dataset: Dataset, name: str) -> bool:

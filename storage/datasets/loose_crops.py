@@ -11,24 +11,29 @@ import numpy.typing as npt
 from PIL import Image
 
 from storage.datasets.colour import rgb
-from storage.datasets.crop import CropRules, crop, encode
+from storage.datasets.crop import CropRules, crop_and_shrink, encode
 from storage.datasets.decoding import decoding_errors, open_image, upright, without_pillow_warnings
+from storage.datasets.near_duplicates import SIDE, Small
 from storage.errors import InputError, reason_of
 from storage.file_names import file_name_fault
 from storage.image_files import find_file
 from storage.threads import in_threads
 
-_Made = tuple[tuple[int, int], str, npt.NDArray[np.uint8]]
+_Made = tuple[tuple[int, int], str, npt.NDArray[np.uint8], Small]
 
 
 @dataclass(frozen=True, slots=True)
 class LooseCrops:
-    """The usable images among those given, and of each its file's SHA-256 and its crop."""
+    """The usable images among those given: of each its file's SHA-256, its crop, and all of it.
+
+    ``small`` are pictures as `near_duplicates` compares them.
+    """
 
     names: tuple[str, ...]
     sizes: tuple[tuple[int, int], ...]  # (width, height) in pixels
     sha256: tuple[str, ...]
     pixels: npt.NDArray[np.uint8]  # (N, S, S, 3)
+    small: npt.NDArray[np.uint8]  # (N, SIDE, SIDE)
     rejected: tuple[tuple[str, str], ...]
 
 
@@ -46,13 +51,14 @@ def crop_loose(
     def attempt(entry: tuple[str, str]) -> _Made | str:
         try:
             content = read(entry[1])
-            cropped = encode(crop(content, rules), rules.quality)
+            cropped, small = crop_and_shrink(content, rules)
             with open_image(content) as image:
                 size = image.size
         except (InputError, OSError) as error:
             return reason_of(error)
-        pixels = np.asarray(Image.open(io.BytesIO(cropped)).convert("RGB"))
-        return size, hashlib.sha256(content).hexdigest(), pixels
+        encoded = io.BytesIO(encode(cropped, rules.quality))
+        pixels = np.asarray(Image.open(encoded).convert("RGB"))
+        return size, hashlib.sha256(content).hexdigest(), pixels, small
 
     with without_pillow_warnings():
         outcomes = in_threads(attempt, files, progress)
@@ -61,8 +67,9 @@ def crop_loose(
     return LooseCrops(
         tuple(name for name, *_ in usable),
         tuple(size for _, size, *_ in usable),
-        tuple(sha256 for _, _, sha256, _ in usable),
-        np.stack([pixels for *_, pixels in usable]) if usable else _none(rules.size),
+        tuple(sha256 for _, _, sha256, *_ in usable),
+        np.stack([pixels for *_, pixels, _ in usable]) if usable else _none(rules.size),
+        np.stack([small for *_, small in usable]) if usable else _none(SIDE)[..., 0],
         tuple((name, made) for name, made in pairs if isinstance(made, str)),
     )
 

@@ -410,6 +410,44 @@ def test_a_picture_and_itself_are_the_same_picture(
     assert "%" not in answer
 
 
+def test_a_copy_of_a_picture_is_the_same_picture(
+    samehand: Samehand, in_trained: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    spots = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).resize((400, 300))
+    spots.save(tmp_path / "one.png")
+    spots.resize((200, 150)).save(tmp_path / "half.jpg", quality=50)
+    files = [str(tmp_path / name) for name in ("one.png", "half.jpg")]
+    found = json.loads(samehand("compare", *files, "--json").stdout)
+    assert (found["same_file"], found["same_picture"]) == (False, True)
+    assert "same_picture" in {caution["code"] for caution in found["cautions"]}
+    assert "verdict      the same picture, in two files" in samehand("compare", *files).stdout
+
+
+def test_what_a_source_holds_twice_is_listed_and_drawn(
+    samehand: Samehand, paintings: Path, tmp_path: Path, home: Path
+) -> None:
+    rng = np.random.default_rng(0)
+    for artist in ("Hals", "Goya"):
+        (tmp_path / "source" / artist).mkdir(parents=True)
+        for number in range(2):
+            spots = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+            spots.resize((400, 300)).save(tmp_path / "source" / artist / f"{number}.png")
+    with Image.open(tmp_path / "source" / "Hals" / "0.png") as image:
+        image.resize((200, 150)).save(tmp_path / "source" / "Goya" / "half.jpg")
+    (tmp_path / "source" / "Goya" / "torn.jpg").write_bytes(b"\xff\xd8")
+    picture = tmp_path / "twins.png"
+    options = ("--format", "json", "--picture", str(picture))
+    answer = samehand("duplicates", str(tmp_path / "source"), *options)
+    (found,) = json.loads(answer.stdout)
+    assert {found["filename"], found["duplicate_of"]} == {"Hals/0.png", "Goya/half.jpg"}
+    assert {found["artist"], found["its_artist"]} == {"Hals", "Goya"}
+    assert found["kind"] == "copy"
+    with Image.open(picture) as drawn:
+        assert drawn.width > 500
+    assert samehand("duplicates", str(tmp_path), "--picture", "twins.txt").exit_code == 2
+
+
 def test_a_comparison_says_what_makes_it_doubtful(
     samehand: Samehand, in_trained: Trained, paintings: Path, tmp_path: Path
 ) -> None:

@@ -26,7 +26,7 @@ from storage.datasets.building import (
     stage_shard,
 )
 from storage.datasets.crop import CropRules
-from storage.datasets.dataset import Dataset, dataset_key, load_split
+from storage.datasets.dataset import Dataset, dataset_key, load_split, read_near_duplicates
 from storage.datasets.decoding import DECODING
 from storage.errors import InputError
 from storage.shards import shards_of
@@ -101,6 +101,33 @@ def make(
         for outcome in stage_shard(shard, dataset, catalog, RULES, progress)
     ]
     build_dataset(dataset, catalog, outcomes, RULES, share, progress)
+
+
+def test_of_near_duplicates_one_is_kept_and_the_pairs_are_listed(
+    root: Path, space: Workspace
+) -> None:
+    rules = CropRules(size=16, no_near_duplicates=True)
+    with Image.open(root / "Artist 0" / "0.jpg") as image:
+        image.resize((2 * image.width, 2 * image.height)).save(root / "Artist 0" / "large.png")
+    catalog = keep(space, root)
+    dataset, plain = dataset_of(space, catalog, rules), dataset_of(space, catalog, RULES)
+    assert dataset.directory != plain.directory
+    images, outcomes = source_images(catalog), []
+    for _ in range(2):  # as after an interruption
+        outcomes = [
+            outcome
+            for shard in shards_of(images, 5)
+            for outcome in stage_shard(shard, dataset, catalog, rules, quiet)
+        ]
+    build_dataset(dataset, catalog, outcomes, rules, 0.5, quiet)
+    make(plain, catalog, 0.5)
+    assert rejected(dataset)["Artist 0/0.jpg"] == "same picture as Artist 0/large.png: a duplicate"
+    assert rejected(plain) == {}
+    pair = read_near_duplicates(dataset).iloc[0]
+    assert {pair["filename"], pair["duplicate_of"]} == {"Artist 0/0.jpg", "Artist 0/large.png"}
+    assert read_near_duplicates(plain).empty
+    with ZipFile(dataset.crops) as one, ZipFile(plain.crops) as other:
+        assert one.read("Artist 0/large.png.jpg") == other.read("Artist 0/large.png.jpg")
 
 
 def rejected(dataset: Dataset) -> dict[str, str]:

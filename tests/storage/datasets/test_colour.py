@@ -87,7 +87,7 @@ def file_of(pixels: npt.NDArray[np.uint8], kind: str, mode: str = "RGB", **optio
     return buffer.getvalue()
 
 
-def cropped(data: bytes, **rules: int) -> npt.NDArray[np.float64]:
+def cropped(data: bytes, **rules: Any) -> npt.NDArray[np.float64]:
     return np.asarray(crop(data, CropRules(size=32, **rules))).astype(np.float64)
 
 

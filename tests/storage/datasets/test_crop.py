@@ -325,7 +325,7 @@ def test_a_resized_crop_shows_the_middle_of_the_whole(width: int, height: int, k
     ],
 )
 def test_impossible_rules_are_refused_by_the_settings_name(
-    rules: dict[str, int], setting: str
+    rules: dict[str, Any], setting: str
 ) -> None:
     with pytest.raises(InputError, match=f"^{setting} is"):
         CropRules(**rules)

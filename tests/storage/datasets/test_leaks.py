@@ -35,6 +35,27 @@ def test_the_first_copy_by_one_artist_in_one_split_is_used() -> None:
     assert reasons == {"a": "same bytes as c: a duplicate", "b": "same bytes as c: a duplicate"}
 
 
+def test_of_near_duplicates_by_one_artist_the_largest_is_used() -> None:
+    images = [
+        Original(name, "Goya", "train", sha256, n_pixels)
+        for name, sha256, n_pixels in (("a", "0", 10), ("b", "1", 40), ("c", "2", 20))
+    ]
+    assert leak_reasons(images, [("a", "b"), ("b", "c")]) == {
+        "a": "same picture as b: a duplicate",
+        "c": "same picture as b: a duplicate",
+    }
+    assert leak_reasons(images, [("a", "c")]) == {"a": "same picture as c: a duplicate"}
+    assert leak_reasons(images) == {}
+
+
+def test_near_duplicates_under_two_artists_refuse_both() -> None:
+    images = [Original("a", "Goya", "train", "0", 9), Original("b", "Hals", "train", "1", 1)]
+    assert leak_reasons(images, [("a", "b")]) == {
+        "a": "same picture as b by Hals: a leak between artists",
+        "b": "same picture as a by Goya: a leak between artists",
+    }
+
+
 originals = st.lists(
     st.tuples(st.sampled_from("AB"), st.sampled_from("XY"), st.sampled_from("0123"))
 ).map(

@@ -18,6 +18,16 @@ CREATE TABLE artists (
 	CONSTRAINT fk_artists_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE CASCADE,
 	CONSTRAINT ck_artists_split CHECK (split IN ('train', 'validation', 'test', 'excluded'))
 );
+CREATE TABLE near_duplicates (
+	dataset_id INTEGER NOT NULL,
+	filename VARCHAR NOT NULL,
+	duplicate_of VARCHAR NOT NULL,
+	kind VARCHAR NOT NULL,
+	similarity DOUBLE PRECISION NOT NULL,
+	CONSTRAINT pk_near_duplicates PRIMARY KEY (dataset_id, filename, duplicate_of),
+	CONSTRAINT ck_near_duplicates_similarity CHECK (similarity BETWEEN 0 AND 1),
+	CONSTRAINT fk_near_duplicates_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE CASCADE
+);
 CREATE TABLE rejected_images (
 	id SERIAL NOT NULL,
 	dataset_id INTEGER NOT NULL,
@@ -290,8 +300,8 @@ CREATE TABLE pair_predictions (
 	CONSTRAINT fk_pair_predictions_image_b_id FOREIGN KEY(image_b_id) REFERENCES images (id) ON DELETE RESTRICT
 )
  PARTITION BY LIST (evaluation_id);
-CREATE INDEX ix_pair_predictions_image_b_id ON pair_predictions (image_b_id);
 CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
+CREATE INDEX ix_pair_predictions_image_b_id ON pair_predictions (image_b_id);
 CREATE TABLE sweeps (
 	run_id INTEGER NOT NULL,
 	recipe VARCHAR NOT NULL,
