@@ -29,6 +29,7 @@ def test_one_of_several_runs_makes_the_crops_that_all_need(
         ".lock",
         "catalog.csv",
         "crops.zip",
+        "near-duplicates.csv",
         "pixels.npy",
         "rejected.csv",
     ]
