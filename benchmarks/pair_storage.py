@@ -179,6 +179,7 @@ def _answers(engine: Engine, before: int, evaluation: int) -> Iterator[Row]:
         "evaluation": evaluation,
         "artist": "Artist 7",
         "filename": "77.jpg",
+        "other": "78.jpg",
         "run": 1,
     }
     for number, question in _questions():

@@ -5,21 +5,25 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from model.artist_measures import ArtistResult, measure_artists
 from model.calibration import Calibration
 from model.distances import Float32, Pairs, TripletDistances, triplet_distances
 from model.intervals import Interval, require_interval, triplet_accuracy_interval
 from model.measures import (
     Measure,
     measure_calibration,
+    measure_loss,
     measure_ranking,
     measure_retrieval,
     measure_verdicts,
 )
 from model.metrics import (
     Predictions,
+    Reliability,
     balanced_accuracy,
     count_predictions,
     eer,
+    reliability,
     triplet_accuracy,
     triplet_loss_value,
 )
@@ -65,6 +69,8 @@ class Verification:
     map_at_r: float
     predictions: Predictions
     measures: tuple[Measure, ...]
+    reliability: Reliability
+    artists: tuple[ArtistResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,9 @@ def verify(
 ) -> Verification:
     """Evaluate ``embeddings`` by their training margin and their calibration."""
     draws = draw_artists(artists, resampling.resamples, resampling.seed)
+    distances = distances_of(embeddings, triplets)
     return Verification(
-        triplet_loss=triplet_loss_value(distances_of(embeddings, triplets), margin),
+        triplet_loss=triplet_loss_value(distances, margin),
         eer=eer(pairs),
         balanced_accuracy=balanced_accuracy(pairs, calibration.threshold),
         recall_at_1=recall_at_1(embeddings, artists),
@@ -141,7 +148,12 @@ def verify(
         predictions=count_predictions(pairs, calibration.threshold),
         measures=(
             *measure_calibration(pairs, calibration, draws, labels),
-            *measure_verdicts(pairs, calibration.band),
+            *measure_loss(pairs, calibration),
+            *measure_verdicts(pairs, calibration.band, draws),
+        ),
+        reliability=reliability(pairs, calibration),
+        artists=measure_artists(
+            pairs, artists, triplets, distances, resampling.resamples, resampling.seed
         ),
     )
 

@@ -18,11 +18,13 @@ from model.metrics import cllr, cllr_min, roc_auc, tar_at_far
 from model.resampling import (
     Draws,
     weighted_cllr,
+    weighted_count,
     weighted_mean,
     weighted_roc_auc,
     weighted_tar_at_far,
 )
 from model.retrieval import average_precision_at_r, matched_average_precision_at_r
+from model.weighing import shares
 
 Scope = Literal["all", "matched"]
 TAR_AT_FAR = {"tar_at_1_percent_far": 0.01, "tar_at_5_percent_far": 0.05}
@@ -70,23 +72,36 @@ def measure_calibration(
         yield Measure("cllr", scope, cllr(chosen, calibration), percentile_interval(figures))
 
 
-def measure_verdicts(pairs: Pairs, band: Band) -> Iterator[Measure]:
-    """What the three verdicts on all pairs are worth, and what the calibration could gain."""
-    same = pairs.same_artist
+def measure_loss(pairs: Pairs, calibration: Calibration) -> Iterator[Measure]:
+    """The two parts of the Cllr of all pairs: what no calibration could avoid, and the rest."""
+    least = cllr_min(pairs)
+    yield Measure("cllr_min", "all", least, None)
+    yield Measure("cllr_calibration", "all", cllr(pairs, calibration) - least, None)
+
+
+def measure_verdicts(pairs: Pairs, band: Band, draws: Draws) -> Iterator[Measure]:
+    """What the three verdicts on all pairs are worth."""
+    same, every = pairs.same_artist, np.ones(len(pairs.distance), dtype=bool)
     accepted, rejected = pairs.distance <= band.accept_within, pairs.distance > band.reject_beyond
     undecided = ~(accepted | rejected)
-    shares: dict[str, np.floating | float] = {
-        "cllr_min": cllr_min(pairs),
-        "false_acceptance": np.mean(accepted[~same]),
-        "false_rejection": np.mean(rejected[same]),
-        "undecided_same": np.mean(undecided[same]),
-        "undecided_different": np.mean(undecided[~same]),
-        "same_share": np.mean(same),
-    }
-    if accepted.any():
-        shares["precision"] = np.mean(same[accepted])
-    for name, value in shares.items():
-        yield Measure(name, "all", float(value), None)
+    once = np.ones((1, draws.drawn.shape[1]))
+    for name, counted, among in (
+        ("false_acceptance", accepted, ~same),
+        ("false_rejection", rejected, same),
+        ("undecided_same", undecided, same),
+        ("undecided_different", undecided, ~same),
+        ("same_share", same, every),
+        ("precision", same, accepted),  # at the collection's own share of pairs by one artist
+    ):
+        if among.any():
+            value, figures = (
+                shares(
+                    weighted_count(pairs, counted & among, draws.artist, drawn),
+                    weighted_count(pairs, among, draws.artist, drawn),
+                )
+                for drawn in (once, draws.drawn)
+            )
+            yield Measure(name, "all", float(value[0]), percentile_interval(figures))
 
 
 def matched_pairs(pairs: Pairs, labels: Integers) -> Pairs:

@@ -11,6 +11,7 @@ import numpy as np
 from model.calibration import Calibration, balancing_weights, log_likelihood_ratio, probability
 from model.distances import (
     Float64,
+    Integers,
     TripletDistances,
     predicted_same,
     require_both_kinds,
@@ -226,10 +227,12 @@ def cllr_min(pairs: Pairs) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Reliability:
-    """Pairs of like probability: what they were given, and how many are by one artist (K,) each."""
+    """K bins of pairs of like probability."""
 
-    probability: Float64
-    same_share: Float64
+    bins: Integers  # (K,) from 0
+    probability: Float64  # (K,) what the pairs were given, in the mean
+    same_share: Float64  # (K,) how many are by one artist
+    n_pairs: Integers  # (K,)
 
 
 def reliability(pairs: Pairs, calibration: Calibration) -> Reliability:
@@ -253,7 +256,12 @@ def reliability(pairs: Pairs, calibration: Calibration) -> Reliability:
         np.bincount(bins, weight * each, RELIABILITY_BINS) for each in (1, given, same)
     )
     filled = total > 0
-    return Reliability(predicted[filled] / total[filled], true[filled] / total[filled])
+    return Reliability(
+        np.flatnonzero(filled),
+        predicted[filled] / total[filled],
+        true[filled] / total[filled],
+        np.bincount(bins, minlength=RELIABILITY_BINS)[filled],
+    )
 
 
 def pair_costs(pairs: Pairs, calibration: Calibration) -> Float64:

@@ -108,6 +108,27 @@ def weighted_cllr(
     return (same_cost + shares(weigh(table, drawn), weigh(count, drawn))) / 2
 
 
+def weighted_count(
+    pairs: Pairs, counted: NDArray[np.bool_], artist: Integers, drawn: Float64
+) -> Float64:
+    """Total weight of the `counted` (P,) pairs on every draw: (B,).
+
+    >>> from model.distances import all_pairs
+    >>> artist = np.array([0, 0, 1, 1])
+    >>> pairs = all_pairs(np.float32([[0], [1], [3], [7]]), artist)
+    >>> drawn = np.array([[1.0, 1.0], [1.0, 2.0], [2.0, 0.0]])
+    >>> weighted_count(pairs, pairs.distance <= 3, artist, drawn).tolist()
+    [3.0, 5.0, 2.0]
+    """
+    artists = drawn.shape[1]
+    first, second = artist[pairs.first_idx[counted]], artist[pairs.second_idx[counted]]
+    same = pairs.same_artist[counted]
+    of_same = np.bincount(first[same], minlength=artists)
+    cell = first[~same] * artists + second[~same]
+    count: Float64 = drawn @ of_same + weigh(sum_by_artists(cell, None, artists), drawn)
+    return count
+
+
 def weighted_mean(scores: Float64, artist: Integers, drawn: Float64) -> Float64:
     """Mean of the queries' `scores` (N,), ignoring NaN, on every draw: (B,)."""
     is_judged = ~np.isnan(scores)

@@ -1,19 +1,22 @@
 """What an evaluation leaves in the results database: its metrics and every pairwise prediction."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 from prefect import get_run_logger
 
+from model.artist_measures import ArtistResult
 from model.evaluation import Discrimination, Verification
 from model.hardest import hardest_of_each_kind
 from model.measures import Measure
-from model.metrics import Pairs
+from model.metrics import Pairs, Predictions, Reliability
 from storage.database import records, results
-from storage.database.datasets import image_ids
+from storage.database.datasets import artist_ids_of, image_ids
 from storage.database.evaluation_tables import HARDEST_KEPT, NETWORK, Baseline, Evaluation
+from storage.database.evaluation_tables import ArtistResult as ArtistRow
 from storage.database.evaluation_tables import Measure as MeasureRow
+from storage.database.evaluation_tables import Reliability as ReliabilityRow
 from storage.database.pair_rows import PairColumns
 from storage.database.pair_writer import pair_writer
 from storage.database.partitions import PART
@@ -104,6 +107,10 @@ def store_evaluation(
             n_triplets=network.discrimination.triplets.n_triplets,
         )
         hardest = hardest_of_each_kind(pairs, HARDEST_KEPT).tolist()
+        session.add_all(_reliability_rows(evaluation_id, network.verification.reliability))
+        numbers = artist_ids_of(session, dataset_id)
+        of_artists = [numbers[name] for name in dict.fromkeys(images.artist_names)]
+        session.add_all(_artist_rows(evaluation_id, of_artists, network.verification.artists))
         records.complete_evaluation(session, evaluation_id, measured, hardest)
     get_run_logger().info("Evaluation %d: %d pairs stored", evaluation_id, len(pairs.distance))
     return evaluation_id
@@ -123,10 +130,43 @@ def _discrimination_columns(result: Discrimination) -> dict[str, float | None]:
 
 
 def _verification_columns(result: Verification) -> dict[str, float]:
-    columns = asdict(result)
-    predictions: dict[str, int] = columns.pop("predictions")
-    columns.pop("measures")  # rows of their own
-    return {**columns, **predictions}
+    rows_of_their_own = ("measures", "reliability", "artists")
+    columns = {
+        each.name: getattr(result, each.name)
+        for each in fields(result)
+        if each.name not in rows_of_their_own
+    }
+    predictions: Predictions = columns.pop("predictions")
+    return {**columns, **asdict(predictions)}
+
+
+def _reliability_rows(evaluation_id: int, found: Reliability) -> Iterator[ReliabilityRow]:
+    for tenth, probability, same_share, n_pairs in zip(
+        *(getattr(found, each.name).tolist() for each in fields(found)), strict=True
+    ):
+        yield ReliabilityRow(
+            evaluation_id=evaluation_id,
+            tenth=tenth,
+            probability=probability,
+            same_share=same_share,
+            n_pairs=n_pairs,
+        )
+
+
+def _artist_rows(
+    evaluation_id: int, numbers: Sequence[int], results: Iterable[ArtistResult]
+) -> Iterator[ArtistRow]:
+    for each in results:
+        yield ArtistRow(
+            evaluation_id=evaluation_id,
+            artist_id=numbers[each.artist],
+            n_images=each.n_images,
+            triplet_accuracy=each.triplet_accuracy,
+            triplet_accuracy_low=each.interval.low if each.interval else None,
+            triplet_accuracy_high=each.interval.high if each.interval else None,
+            roc_auc=each.roc_auc,
+            nearest_artist_id=None if each.nearest_artist is None else numbers[each.nearest_artist],
+        )
 
 
 def _measure_rows(

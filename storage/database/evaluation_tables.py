@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Double, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Double, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.database.base import Base, EvaluationStatus, Scope, Split, shares, utc_now
@@ -104,6 +104,49 @@ class Measure(Base):
     value: Mapped[float]
     low: Mapped[float | None]
     high: Mapped[float | None]
+
+
+class Reliability(Base):
+    """Pairs of an evaluation with like probabilities, and how many of them are by one artist.
+
+    Tenth 0 has probabilities up to 0.1. The shares give both kinds of pairs equal total weight.
+    """
+
+    __tablename__ = "reliability"
+    __table_args__ = (*shares("probability, same_share"),)
+
+    evaluation_id: Mapped[int] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True
+    )
+    tenth: Mapped[int] = mapped_column(primary_key=True)
+    probability: Mapped[float]
+    same_share: Mapped[float]
+    n_pairs: Mapped[int] = mapped_column(BigInteger)
+
+
+class ArtistResult(Base):
+    """The figures of one artist of an evaluation; NULL if there is nothing to judge by.
+
+    `nearest_artist_id` is the other artist whose image is most often the nearest one by others.
+    """
+
+    __tablename__ = "artist_results"
+    __table_args__ = (*shares("triplet_accuracy, roc_auc"),)
+
+    evaluation_id: Mapped[int] = mapped_column(
+        ForeignKey("evaluations.id", ondelete="CASCADE"), primary_key=True
+    )
+    artist_id: Mapped[int] = mapped_column(
+        ForeignKey("artists.id", ondelete="RESTRICT"), primary_key=True
+    )
+    n_images: Mapped[int]
+    triplet_accuracy: Mapped[float | None]
+    triplet_accuracy_low: Mapped[float | None]
+    triplet_accuracy_high: Mapped[float | None]
+    roc_auc: Mapped[float | None]
+    nearest_artist_id: Mapped[int | None] = mapped_column(
+        ForeignKey("artists.id", ondelete="RESTRICT")
+    )
 
 
 class PairPrediction(Base):

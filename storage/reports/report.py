@@ -12,6 +12,7 @@ MEASURES = {
     "map_at_r": "mean average precision of neighbours (MAP@R)",
     "cllr": "cost of the probabilities in bits (Cllr; 0 is perfect, 1 is guessing)",
     "cllr_min": "the same after the best possible calibration",
+    "cllr_calibration": "what this calibration loses against that",
     "false_acceptance": "pairs by two artists with the verdict same",
     "false_rejection": "pairs by one artist with the verdict different",
     "undecided_same": "pairs by one artist without a verdict (cannot tell)",
@@ -163,7 +164,7 @@ def _written(metric: str, figure: Figure | None) -> str:
     """Write a figure with its interval, in per cent or, where that is usual, as a decimal."""
     if figure is None:
         return "–"
-    is_decimal = metric in ("roc_auc", "cllr", "cllr_min")
+    is_decimal = metric in ("roc_auc", "cllr", "cllr_min", "cllr_calibration")
     value = f"{figure.value:.3f}" if is_decimal else _percent(figure.value)
     if figure.low is None or figure.high is None:
         return value

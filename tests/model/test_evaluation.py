@@ -15,6 +15,7 @@ from model.measures import (
     TAR_AT_FAR,
     Measure,
     measure_calibration,
+    measure_loss,
     measure_ranking,
     measure_retrieval,
     measure_verdicts,
@@ -125,7 +126,13 @@ def test_verification_uses_the_given_margin_and_calibration() -> None:
     )
     calibrated = tuple(measure_calibration(PAIRS, KNOWN, DRAWS, LABELS))
     assert [each.scope for each in calibrated] == ["all", "matched"]
-    assert judged.measures == (*calibrated, *measure_verdicts(PAIRS, KNOWN.band))
+    assert judged.measures == (
+        *calibrated,
+        *measure_loss(PAIRS, KNOWN),
+        *measure_verdicts(PAIRS, KNOWN.band, DRAWS),
+    )
+    assert judged.reliability.n_pairs.sum() == len(PAIRS.distance)
+    assert [each.n_images for each in judged.artists] == [4] * 5
     positive_dist, negative_dist = by_hand(TRIPLETS)
     loss = torch.relu(positive_dist - negative_dist + 2.0).mean()
     assert judged.triplet_loss == pytest.approx(loss.item(), rel=1e-5)

@@ -16,12 +16,13 @@ from model.measures import (
     Measure,
     matched_pairs,
     measure_calibration,
+    measure_loss,
     measure_ranking,
     measure_retrieval,
     measure_verdicts,
 )
 from model.metrics import cllr, tar_at_far
-from model.resampling import draw_artists, weighted_tar_at_far
+from model.resampling import Draws, draw_artists, weighted_tar_at_far
 from model.retrieval import map_at_r
 from tests.model.resampled import painted, roc_auc_interval
 
@@ -123,7 +124,8 @@ def test_verdicts_are_counted_as_by_hand() -> None:
     distance = np.array([*same, *different], np.float32)
     rows = np.arange(len(distance), dtype=np.int32)
     pairs = Pairs(rows, rows, distance, np.arange(len(distance)) < len(same))
-    found = {each.name: each.value for each in measure_verdicts(pairs, Band(3, 4))}
+    once = Draws(np.zeros(len(distance), np.intp), np.ones((1, 1)))
+    found = {each.name: each.value for each in measure_verdicts(pairs, Band(3, 4), once)}
     expected = {
         "false_acceptance": 1 / 4,  # 3
         "false_rejection": 1 / 3,  # 5
@@ -141,6 +143,29 @@ def test_the_least_cost_is_that_of_scikit_learns_isotonic_regression() -> None:
     fit = IsotonicRegression(increasing=False)
     best = fit.fit(PAIRS.distance, PAIRS.same_artist, weight).predict(PAIRS.distance)
     cost = log_loss(PAIRS.same_artist, best, sample_weight=weight, labels=[False, True])
-    (least,) = (one for one in measure_verdicts(PAIRS, KNOWN.band) if one.name == "cllr_min")
+    least, lost = measure_loss(PAIRS, KNOWN)
     assert least.value == pytest.approx(cost / np.log(2), abs=1e-3)
-    assert least.value < cllr(PAIRS, KNOWN)
+    assert lost.value > 0
+    assert least.value + lost.value == pytest.approx(cllr(PAIRS, KNOWN))
+
+
+def test_shares_of_verdicts_are_those_of_the_pairs_drawn_out_one_by_one() -> None:
+    """A pair by one artist counts as often as the artist, another as often as both together."""
+    for measure in measure_verdicts(PAIRS, KNOWN.band, DRAWS):
+        figures = []
+        for times in DRAWS.drawn:
+            first, second = DRAWS.artist[PAIRS.first_idx], DRAWS.artist[PAIRS.second_idx]
+            weight = np.where(PAIRS.same_artist, times[first], times[first] * times[second])
+            accepted = PAIRS.distance <= KNOWN.band.accept_within
+            rejected = PAIRS.distance > KNOWN.band.reject_beyond
+            same, undecided = PAIRS.same_artist, ~(accepted | rejected)
+            counted, among = {
+                "false_acceptance": (accepted, ~same),
+                "false_rejection": (rejected, same),
+                "undecided_same": (undecided, same),
+                "undecided_different": (undecided, ~same),
+                "same_share": (same, same | True),
+                "precision": (same, accepted),
+            }[measure.name]
+            figures.append(weight[counted & among].sum() / weight[among].sum())
+        assert measure.interval == percentile_interval(np.array(figures))

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from prefect.logging import disable_run_logger
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from model.calibration import Band, Calibration
@@ -15,9 +16,10 @@ from storage.catalogs.catalog import write_catalog
 from storage.database import results
 from storage.database.datasets import record_dataset
 from storage.database.engine import open_database
-from storage.database.evaluation_tables import Evaluation
+from storage.database.evaluation_tables import ArtistResult, Evaluation, Reliability
 from storage.database.records import start_run
 from storage.database.session import transaction
+from storage.database.tables import Artist
 from storage.datasets.dataset import CROPPED, Dataset, load_split
 from tasks.stored_evaluation import JudgedBaseline, NetworkResult, store_evaluation
 from tests.storage.conftest import new_run
@@ -86,6 +88,12 @@ def test_measures_of_the_network_and_of_baselines_are_stored_once(tmp_path: Path
         assert (row.status, row.n_pairs, row.roc_auc) == ("complete", 66, network.roc_auc)
         assert row.map_at_r == verification.map_at_r
         table = results.measures(session, evaluation_id)
+        judged = session.execute(
+            select(Artist.name, ArtistResult.n_images, ArtistResult.roc_auc)
+            .join(Artist, Artist.id == ArtistResult.artist_id)
+            .order_by(ArtistResult.artist_id)
+        ).all()
+        by_tenth = session.execute(select(Reliability.tenth, Reliability.n_pairs)).all()
     engine.dispose()
     expected = [
         (contender, each.scope, each.name, each.value, each.interval and each.interval.low)
@@ -98,4 +106,9 @@ def test_measures_of_the_network_and_of_baselines_are_stored_once(tmp_path: Path
     columns = ["contender", "scope", "metric", "value", "low"]
     found = table[columns].astype(object).where(table[columns].notna(), None)
     assert sorted(found.itertuples(index=False, name=None)) == sorted(expected)
-    assert len(expected) == 9 + 2 + 7 + 9
+    assert [tuple(row) for row in judged] == [
+        (name, each.n_images, each.roc_auc)
+        for name, each in zip(dict.fromkeys(images.artist_names), verification.artists, strict=True)
+    ]
+    assert sum(count for _, count in by_tenth) == 66
+    assert len(expected) == 9 + 2 + 8 + 9

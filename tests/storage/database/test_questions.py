@@ -16,7 +16,13 @@ from storage.database.atlases import record_atlas
 from storage.database.base import Base
 from storage.database.datasets import artist_ids_of, image_ids
 from storage.database.engine import open_database
-from storage.database.evaluation_tables import Baseline, Evaluation, Measure
+from storage.database.evaluation_tables import (
+    ArtistResult,
+    Baseline,
+    Evaluation,
+    Measure,
+    Reliability,
+)
 from storage.database.pair_rows import PairColumns
 from storage.database.questions import changes
 from storage.database.records import (
@@ -90,11 +96,28 @@ def values(session: Session, dataset_id: int, run_id: int, model_id: int) -> dic
     gain = SweepDifference(**key, value=0.25, low=-0.125, high=0.5)
     record_sweep_differences(session, [gain])
     _record_atlas(session, dataset_id, run_id, model_id)
+    artists = artist_ids_of(session, dataset_id)
+    session.add_all(
+        [
+            ArtistResult(
+                evaluation_id=evaluation,
+                artist_id=artists["Hals"],
+                n_images=1,
+                roc_auc=0.25,
+                nearest_artist_id=artists["Vermeer"],
+            ),
+            Reliability(
+                evaluation_id=evaluation, tenth=3, probability=0.375, same_share=0.5, n_pairs=3
+            ),
+        ]
+    )
+    session.flush()
     return {
         "before": before,
         "evaluation": evaluation,
         "artist": "Vermeer",
         "filename": "lute.jpg",
+        "other": "milk.jpg",
         "run": run_id,
     }
 
@@ -121,8 +144,8 @@ def ask(session: Session, number: int, values: dict[str, Any]) -> list[dict[str,
     return [dict(row) for row in session.execute(text(QUESTIONS[number]), needed).mappings()]
 
 
-def test_there_are_twenty_questions() -> None:
-    assert sorted(QUESTIONS) == list(range(1, 21))
+def test_there_are_twenty_three_questions() -> None:
+    assert sorted(QUESTIONS) == list(range(1, 24))
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
@@ -176,6 +199,11 @@ def test_the_answers_are_right(session: Session, values: dict[str, Any]) -> None
     assert [tuple(row.values()) for row in ask(session, 20, values)] == [
         ("lute.jpg", "Hals", 0.0625, "Vermeer", 0.75)
     ]
+    assert [tuple(row.values()) for row in ask(session, 21, values)] == [
+        ("Hals", 1, None, None, None, 0.25, "Vermeer")
+    ]
+    assert [tuple(row.values()) for row in ask(session, 22, values)] == [(3, 0.375, 0.5, 3)]
+    assert [row["distance"] for row in ask(session, 23, values)] == [3.0, 0.5]
     assert [tuple(row.values()) for row in ask(session, 15, values)] == [
         ("best", 1, 0.75, "plain", 0.25, -0.125, 0.5),
         ("plain", 1, 0.5, None, None, None, None),

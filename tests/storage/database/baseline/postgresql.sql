@@ -212,6 +212,22 @@ CREATE TABLE evaluations (
 	CONSTRAINT ck_evaluations_split CHECK (split IN ('train', 'validation', 'test', 'excluded')),
 	CONSTRAINT ck_evaluations_status CHECK (status IN ('writing', 'complete', 'failed'))
 );
+CREATE TABLE artist_results (
+	evaluation_id INTEGER NOT NULL,
+	artist_id INTEGER NOT NULL,
+	n_images INTEGER NOT NULL,
+	triplet_accuracy DOUBLE PRECISION,
+	triplet_accuracy_low DOUBLE PRECISION,
+	triplet_accuracy_high DOUBLE PRECISION,
+	roc_auc DOUBLE PRECISION,
+	nearest_artist_id INTEGER,
+	CONSTRAINT pk_artist_results PRIMARY KEY (evaluation_id, artist_id),
+	CONSTRAINT ck_artist_results_triplet_accuracy CHECK (triplet_accuracy BETWEEN 0 AND 1),
+	CONSTRAINT ck_artist_results_roc_auc CHECK (roc_auc BETWEEN 0 AND 1),
+	CONSTRAINT fk_artist_results_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE CASCADE,
+	CONSTRAINT fk_artist_results_artist_id FOREIGN KEY(artist_id) REFERENCES artists (id) ON DELETE RESTRICT,
+	CONSTRAINT fk_artist_results_nearest_artist_id FOREIGN KEY(nearest_artist_id) REFERENCES artists (id) ON DELETE RESTRICT
+);
 CREATE TABLE atlas_measures (
 	atlas_id INTEGER NOT NULL,
 	metric VARCHAR NOT NULL,
@@ -300,8 +316,19 @@ CREATE TABLE pair_predictions (
 	CONSTRAINT fk_pair_predictions_image_b_id FOREIGN KEY(image_b_id) REFERENCES images (id) ON DELETE RESTRICT
 )
  PARTITION BY LIST (evaluation_id);
-CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
 CREATE INDEX ix_pair_predictions_image_b_id ON pair_predictions (image_b_id);
+CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
+CREATE TABLE reliability (
+	evaluation_id INTEGER NOT NULL,
+	tenth INTEGER NOT NULL,
+	probability DOUBLE PRECISION NOT NULL,
+	same_share DOUBLE PRECISION NOT NULL,
+	n_pairs BIGINT NOT NULL,
+	CONSTRAINT pk_reliability PRIMARY KEY (evaluation_id, tenth),
+	CONSTRAINT ck_reliability_probability CHECK (probability BETWEEN 0 AND 1),
+	CONSTRAINT ck_reliability_same_share CHECK (same_share BETWEEN 0 AND 1),
+	CONSTRAINT fk_reliability_evaluation_id FOREIGN KEY(evaluation_id) REFERENCES evaluations (id) ON DELETE CASCADE
+);
 CREATE TABLE sweeps (
 	run_id INTEGER NOT NULL,
 	recipe VARCHAR NOT NULL,
