@@ -13,6 +13,7 @@ from model.metrics import all_pairs
 from model.paired import Difference, paired_roc_auc
 from storage.database import records, results
 from storage.database.handed_out import better_baseline
+from storage.database.records import Ground
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, SplitImages, load_split
 from storage.workspace import Workspace
@@ -60,10 +61,10 @@ class Comparison:
 
 
 @step()
-def find_champion(space: Workspace) -> StoredModel | None:
-    """Find the champion, if there is one."""
+def find_champion(space: Workspace, purpose: str) -> StoredModel | None:
+    """Find the champion of a purpose, if there is one."""
     with transaction(space.database_url) as session:
-        row = results.champion(session)
+        row = results.champion(session, purpose)
         return None if row is None else stored_model(session, row, space)
 
 
@@ -120,11 +121,23 @@ def compare_embeddings(
 
 
 @step()
-def promote_model(run: OpenRun, model: StoredModel, instead_of: StoredModel | None) -> bool:
+def promote_model(
+    run: OpenRun,
+    model: StoredModel,
+    instead_of: StoredModel | None,
+    comparison: Comparison | None = None,
+) -> bool:
     """Make a model the champion, unless the champion has changed; return whether it is."""
     expected = None if instead_of is None else instead_of.id
+    reason = "first of its purpose" if instead_of is None else "the champion's checkpoint is gone"
+    difference = None
+    if comparison and comparison.difference:
+        reason = f"better on {comparison.n_images} images by {comparison.n_artists} artists"
+        found = comparison.difference
+        difference = (found.value, found.low, found.high)
     with transaction(run.space.database_url) as session:
-        is_promoted = records.promote_over(session, model.id, expected)
+        ground = Ground(reason, difference=difference)
+        is_promoted = records.promote_over(session, model.id, expected, ground)
     if is_promoted:
         get_run_logger().info("Model %d is the champion", model.id)
     return is_promoted

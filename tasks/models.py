@@ -31,6 +31,7 @@ class StoredModel:
     preset: str
     settings: Settings
     known_artists: dict[str, str]
+    purpose: str
 
     @property
     def has_file(self) -> bool:
@@ -74,6 +75,8 @@ def register_model(run: OpenRun, epoch: ValidatedEpoch, threshold: Threshold) ->
             reject_beyond=threshold.calibration.band.reject_beyond,
             validation_roc_auc=threshold.validation_roc_auc,
             validation_accuracy=epoch.accuracy,
+            has_collapsed=threshold.has_collapsed,
+            purpose=run.settings.purpose or run.source,
         )
         model_id = records.record_model(session, row)
         return stored_model(session, session.get_one(Model, model_id), run.space)
@@ -111,4 +114,5 @@ def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
         preset=run.preset,
         settings=Settings.model_validate(run.settings),
         known_artists=results.artist_splits_of(session, run.dataset_id),
+        purpose=row.purpose,
     )

@@ -128,6 +128,10 @@ class Settings(EvaluationSettings):
         0.05, "Share of the pairs by one artist that may get the verdict different."
     )
 
+    purpose: Annotated[str | None, NoneInWords] = _setting(
+        None, "What the model is for: models of one purpose compete; null: its source."
+    )
+
     # Crops
     crop_size: int = _setting(224, "Side of the square crop in pixels.", ge=32, le=1024)
     resize_short_side: Annotated[Annotated[int, Field(ge=32, le=10_000)] | None, NoneInWords] = (

@@ -1,11 +1,13 @@
 """The command ``samehand``: flows run in this process, two images compared, results shown."""
 
+import getpass
 import importlib.metadata
 import json
 import os
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -304,15 +306,17 @@ def sweep(
 @app.command()
 def promote(
     model: Annotated[str, typer.Argument(help="The model to make the champion: a number or last.")],
+    reason: Annotated[str, typer.Option(help="Why, for the history.")] = "by hand",
     debug: Debug = False,
 ) -> None:
-    """Make a model the champion, whatever the figures say."""
+    """Make a model the champion of its purpose, whatever the figures say."""
     with one_line_errors(debug), open_session() as session:
         from storage.database import records, results
 
         found = results.find_model(session, model)
-        records.promote(session, found.id)
-        typer.echo(f"model {found.id} is the champion")
+        who = f"{getpass.getuser()}@{gethostname()}"
+        records.promote(session, found.id, records.Ground(reason, who))
+        typer.echo(f"model {found.id} is the champion of {found.purpose}")
 
 
 @app.command()

@@ -24,7 +24,9 @@ Assignments = Annotated[
 ModelName = Annotated[
     str | None,
     typer.Option(
-        "--model", help="A model's number, last, or champion.", show_default="champion, or last"
+        "--model",
+        help="A model's number, last, champion, or a purpose.",
+        show_default="champion, or last",
     ),
 ]
 Prior = Annotated[

@@ -110,21 +110,30 @@ def evaluations(session: "Session") -> "pd.DataFrame":
 
 
 @table(
-    "model_id", "is_champion", "preset", "source", "evaluation_id", "triplet_accuracy", "roc_auc",
+    "rank", "model_id", "is_champion", "preset", "source", "n_images", "n_artists",
+    "triplet_accuracy", "roc_auc",
 )  # fmt: skip
 def leaderboard(session: "Session") -> "pd.DataFrame":
-    """Print the models with their latest test evaluation, best first."""
+    """Print the models with their latest test evaluation, best first on the same paintings."""
     from storage.database import results
 
     return results.leaderboard(session)
 
 
-@table("id", "run_id", "epoch", "is_champion", "preset", "source", "threshold")
+@table("id", "run_id", "epoch", "is_champion", "has_collapsed", "preset", "source", "threshold")
 def models(session: "Session") -> "pd.DataFrame":
     """Print all models, newest first."""
     from storage.database import questions
 
     return questions.models(session)
+
+
+@table("promoted_at", "purpose", "model_id", "former_model_id", "promoted_by", "reason")
+def champions(session: "Session") -> "pd.DataFrame":
+    """Print how models became champions, newest first."""
+    from storage.database import results
+
+    return results.promotions(session)
 
 
 @table("model_id", "threshold", "distance", "log_likelihood_ratio", "probability", "verdict")

@@ -39,6 +39,10 @@ WHERE baselines.roc_auc >= evaluations.roc_auc AND evaluations.id = (
 """
 
 
+_MOST_TESTED = """
+(SELECT coalesce(max(n_images), 0) FROM evaluations
+ WHERE model_id = models.id AND split = 'test' AND models.is_champion) DESC, id DESC
+"""
 _ATLAS = """
 SELECT atlases.id, runs.source, runs.directory FROM atlases JOIN runs ON runs.id = atlases.run_id
 WHERE atlases.model_id = :model AND (runs.source = :source OR :source IS NULL)
@@ -144,13 +148,14 @@ def _question(wanted: str | None) -> str:
     select = f"SELECT {COLUMNS} FROM models"
     match wanted:
         case None:
-            return f"{select} ORDER BY is_champion DESC, id DESC LIMIT 1"
+            return f"{select} ORDER BY is_champion DESC, {_MOST_TESTED} LIMIT 1"
         case "champion":
-            return f"{select} WHERE is_champion"
+            return f"{select} WHERE is_champion ORDER BY {_MOST_TESTED} LIMIT 1"
         case "last":
             return f"{select} ORDER BY id DESC LIMIT 1"
         case _:
-            return f"{select} WHERE CAST(id AS TEXT) = :wanted"
+            of_purpose = "is_champion AND purpose != '' AND purpose = :wanted"
+            return f"{select} WHERE {of_purpose} OR CAST(id AS TEXT) = :wanted"
 
 
 def _from_any(url: str, wanted: str | None) -> HandedOut:

@@ -5,6 +5,7 @@ together is stored together or not at all. A retried step can call each of them 
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import delete, insert, select, update
@@ -14,7 +15,15 @@ from storage.database.base import utc_now
 from storage.database.dialects import dialect_of
 from storage.database.evaluation_tables import Baseline, Evaluation, HardestPair, Measure
 from storage.database.pair_rows import PairColumns
-from storage.database.tables import Epoch, Model, Run, RunProcess, SweepDifference, SweepTraining
+from storage.database.tables import (
+    Epoch,
+    Model,
+    Promotion,
+    Run,
+    RunProcess,
+    SweepDifference,
+    SweepTraining,
+)
 from storage.errors import InputError
 
 FinalStatus = Literal["complete", "failed", "cancelled", "crashed"]
@@ -90,25 +99,59 @@ def record_model(session: Session, model: Model) -> int:
     return merged.id
 
 
-def promote(session: Session, model_id: int) -> None:
-    """Make a model the champion in place of any other; promotions wait for each other."""
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Why a model is promoted, who does it, and by how much it was better (value, low, high)."""
+
+    reason: str = ""
+    promoted_by: str = "rule"
+    difference: tuple[float, float, float] | None = None
+
+
+def promote(session: Session, model_id: int, ground: Ground = Ground()) -> None:
+    """Make a model the champion of its purpose in place of any other, and note it in the history.
+
+    Promotions wait for each other.
+    """
     dialect_of(session).take_turn(session.connection())
-    session.get_one(Model, model_id)
-    session.execute(update(Model).where(Model.is_champion).values(is_champion=False))
+    purpose = session.get_one(Model, model_id).purpose
+    value, low, high = ground.difference or (None, None, None)
+    session.add(
+        Promotion(
+            model_id=model_id,
+            purpose=purpose,
+            promoted_by=ground.promoted_by,
+            reason=ground.reason,
+            former_model_id=_champion_of(session, purpose),
+            difference=value,
+            low=low,
+            high=high,
+        )
+    )
+    session.flush()
+    reigning = Model.is_champion & (Model.purpose == purpose)
+    session.execute(update(Model).where(reigning).values(is_champion=False))
     session.execute(update(Model).where(Model.id == model_id).values(is_champion=True))
 
 
-def promote_over(session: Session, model_id: int, expected_champion_id: int | None) -> bool:
-    """Promote a model only if the champion is still the one it was compared with.
+def promote_over(
+    session: Session, model_id: int, expected_champion_id: int | None, ground: Ground = Ground()
+) -> bool:
+    """Promote a model only if its purpose's champion is still the one it was compared with.
 
     None stands for no champion. Returns False, and changes nothing, if another model has become
     the champion meanwhile: compare with that one.
     """
     dialect_of(session).take_turn(session.connection())
-    if session.scalar(select(Model.id).where(Model.is_champion)) != expected_champion_id:
+    purpose = session.get_one(Model, model_id).purpose
+    if _champion_of(session, purpose) != expected_champion_id:
         return False
-    promote(session, model_id)
+    promote(session, model_id, ground)
     return True
+
+
+def _champion_of(session: Session, purpose: str) -> int | None:
+    return session.scalar(select(Model.id).where(Model.is_champion, Model.purpose == purpose))
 
 
 def start_evaluation(session: Session, evaluation: Evaluation) -> int:

@@ -34,6 +34,7 @@ from storage.database.tables import (
     Dataset,
     Epoch,
     Model,
+    Promotion,
     Run,
     RunProcess,
     SweepDifference,
@@ -234,9 +235,9 @@ def find_atlas(session: Session, atlas_id: int | str) -> Atlas:
 
 
 def find_model(session: Session, model_id: int | str | None = None) -> Model:
-    """Return a model by its number, the `last` one or the `champion`.
+    """Return a model by its number, the `last` one, the `champion`, or that of a purpose.
 
-    By default that is the champion, or the newest if there is none.
+    By default that is the champion, or the newest model if there is none.
     """
     if model_id in (None, "champion"):
         if found := champion(session):
@@ -244,6 +245,8 @@ def find_model(session: Session, model_id: int | str | None = None) -> Model:
         if model_id is not None:
             raise InputError("there is no champion yet; name a model by its number, or last")
         model_id = "last"
+    if model_id and (found := champion(session, str(model_id))):
+        return found
     return _find(session, Model, "model", model_id)
 
 
@@ -276,9 +279,23 @@ def running_runs(session: Session) -> list[Run]:
     return list(session.scalars(select(Run).where(Run.status == "running").order_by(Run.id)))
 
 
-def champion(session: Session) -> Model | None:
-    """Return the champion, if there is one."""
-    return session.scalar(select(Model).where(Model.is_champion))
+def champion(session: Session, purpose: str | None = None) -> Model | None:
+    """Return the champion of a purpose, or of any that which was tested on most images; if any."""
+    most = (
+        select(func.max(Evaluation.n_images))
+        .where(Evaluation.model_id == Model.id, Evaluation.split == "test")
+        .scalar_subquery()
+    )
+    query = select(Model).where(Model.is_champion)
+    if purpose is not None:
+        query = query.where(Model.purpose == purpose)
+    first = query.order_by(func.coalesce(most, 0).desc(), Model.id.desc()).limit(1)
+    return session.scalar(first)
+
+
+def promotions(session: Session) -> "pd.DataFrame":
+    """Return how models became champions, newest first."""
+    return frame(session, select(*Promotion.__table__.columns).order_by(Promotion.id.desc()))
 
 
 def evaluation_before(session: Session, evaluation: Evaluation) -> Evaluation | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from socket import gethostname
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.database.base import Base, RunStatus, Split, shares, utc_now
@@ -160,6 +160,9 @@ class Model(Base):
     The log-likelihood ratio of "same artist" is
     `calibration_slope * (calibration_midpoint - distance)`. Up to `accept_within` the verdict is
     "same", beyond `reject_beyond` it is "different"; between them nothing can be told.
+
+    Models of one `purpose`, by default the source that they were trained on, compete for being its
+    champion.
     """
 
     __tablename__ = "models"
@@ -170,8 +173,8 @@ class Model(Base):
         CheckConstraint("accept_within <= reject_beyond", name="band"),
         *shares("validation_roc_auc, validation_accuracy"),
         Index(
-            "ix_models_champion",  # unique among the rows that are true: at most one champion
-            "is_champion",
+            "ix_models_champion",  # among the rows that are true: one champion of each purpose
+            "purpose",
             unique=True,
             sqlite_where=text("is_champion"),
             postgresql_where=text("is_champion"),
@@ -191,7 +194,32 @@ class Model(Base):
     reject_beyond: Mapped[float]
     validation_roc_auc: Mapped[float]
     validation_accuracy: Mapped[float]
+    has_collapsed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    purpose: Mapped[str] = mapped_column(default="", server_default="")
     is_champion: Mapped[bool] = mapped_column(default=False)
+
+
+class Promotion(Base):
+    """How a model became the champion of a purpose: when, by whom, why, and over which model.
+
+    `difference` is the ROC AUC of the model minus the former champion's, with its 95 % interval,
+    on the images that both were compared by; NULL if they were not.
+    """
+
+    __tablename__ = "promotions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
+    purpose: Mapped[str]
+    promoted_at: Mapped[datetime] = mapped_column(default=utc_now)
+    promoted_by: Mapped[str]
+    reason: Mapped[str]
+    former_model_id: Mapped[int | None] = mapped_column(
+        ForeignKey("models.id", ondelete="SET NULL")
+    )
+    difference: Mapped[float | None]
+    low: Mapped[float | None]
+    high: Mapped[float | None]
 
 
 class SweepTraining(Base):

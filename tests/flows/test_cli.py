@@ -640,7 +640,11 @@ def test_every_deployment_names_a_flow_of_its_own_name() -> None:
 
 
 def test_a_model_is_promoted_by_its_number(samehand: Samehand, in_copy: Trained) -> None:
-    assert samehand("promote", "1").exit_code == 0
+    assert samehand("promote", "1", "--reason", "the test asks for it").exit_code == 0
+    history = json.loads(samehand("results", "champions", "--format", "json").stdout)
+    assert history[0]["reason"] == "the test asks for it"
+    assert "@" in history[0]["promoted_by"]
+    assert [row["reason"] for row in history[1:]] == ["first of its purpose"]
     with sqlite3.connect(in_copy.database) as database:
         assert database.execute("SELECT id FROM models WHERE is_champion").fetchall() == [(1,)]
     refused = samehand("promote", "7")

@@ -130,6 +130,6 @@ def test_a_model_is_promoted_only_over_the_champion_that_it_met(tmp_path: Path) 
         assert promote_model.fn(run, second, instead_of=first)
         assert not promote_model.fn(run, third, instead_of=first)
         assert not promote_model.fn(run, third, instead_of=None)
-        champion = find_champion.fn(space)
+        champion = find_champion.fn(space, "")
     assert champion is not None
     assert champion.id == second.id

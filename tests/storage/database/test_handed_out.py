@@ -9,9 +9,17 @@ from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
 from storage.database.engine import open_database
+from storage.database.evaluation_tables import Evaluation
 from storage.database.handed_out import HandedOut, better_baseline, hand_out
-from storage.database.records import promote, record_model
+from storage.database.records import (
+    complete_evaluation,
+    promote,
+    record_model,
+    start_evaluation,
+)
+from storage.database.results import find_model
 from storage.database.revisions import newest_revision
+from storage.database.tables import Model
 from storage.errors import InputError
 from tests.storage.conftest import new_model
 
@@ -41,6 +49,28 @@ def test_a_model_is_found_by_its_number_as_the_last_or_as_the_champion(
         query = text(f"SELECT {columns} FROM models WHERE id = :id")
         (row,) = session.execute(query, {"id": number})
         assert astuple(hand_out(database_url, name)) == tuple(row)
+
+
+def test_of_several_champions_the_most_tested_is_handed_out(
+    database_url: str, session: Session, run_id: int, dataset_id: int, three: tuple[int, ...]
+) -> None:
+    for model, purpose, n_images in ((three[0], "maps", 900), (three[2], "toy", 20)):
+        session.get_one(Model, model).purpose = purpose
+        promote(session, model)
+        number = start_evaluation(
+            session,
+            Evaluation(run_id=run_id, model_id=model, dataset_id=dataset_id, split="test"),
+        )
+        complete_evaluation(session, number, Evaluation(n_images=n_images))
+    session.commit()
+    for wanted, number in (
+        (None, three[0]),
+        ("champion", three[0]),
+        ("toy", three[2]),
+        (str(three[1]), three[1]),
+    ):
+        assert hand_out(database_url, wanted).id == number
+        assert find_model(session, wanted).id == number
 
 
 def test_without_a_champion_the_newest_is_handed_out(

@@ -27,6 +27,7 @@ from storage.database.pair_rows import PairColumns
 from storage.database.questions import changes
 from storage.database.records import (
     complete_evaluation,
+    promote,
     record_baseline,
     record_epoch,
     record_measures,
@@ -96,6 +97,7 @@ def values(session: Session, dataset_id: int, run_id: int, model_id: int) -> dic
     gain = SweepDifference(**key, value=0.25, low=-0.125, high=0.5)
     record_sweep_differences(session, [gain])
     _record_atlas(session, dataset_id, run_id, model_id)
+    promote(session, model_id)
     artists = artist_ids_of(session, dataset_id)
     session.add_all(
         [
@@ -144,8 +146,8 @@ def ask(session: Session, number: int, values: dict[str, Any]) -> list[dict[str,
     return [dict(row) for row in session.execute(text(QUESTIONS[number]), needed).mappings()]
 
 
-def test_there_are_twenty_three_questions() -> None:
-    assert sorted(QUESTIONS) == list(range(1, 24))
+def test_there_are_twenty_four_questions() -> None:
+    assert sorted(QUESTIONS) == list(range(1, 25))
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))

@@ -22,6 +22,7 @@ from storage.database.datasets import artist_splits, image_ids, record_dataset
 from storage.database.evaluation_tables import Baseline, Evaluation, Measure
 from storage.database.pair_rows import PairColumns
 from storage.database.records import (
+    Ground,
     attach_dataset,
     complete_evaluation,
     fail_evaluation,
@@ -40,6 +41,7 @@ from storage.database.records import (
     start_run,
     write_pairs,
 )
+from storage.database.results import promotions
 from storage.database.session import transaction
 from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
@@ -261,6 +263,31 @@ def test_a_promoted_model_is_the_only_champion(
     for champion in (model_id, later_id, later_id, model_id):
         promote(session, champion)
         assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
+
+
+def test_each_purpose_has_a_champion_and_a_history(session: Session, run_id: int) -> None:
+    old, other, new = (
+        record_model(session, new_model(run_id=run_id, epoch=epoch, purpose=purpose))
+        for epoch, purpose in ((2, "maps"), (3, "icons"), (4, "maps"))
+    )
+    assert promote_over(session, old, None, Ground("first of its purpose"))
+    assert promote_over(session, other, None, Ground("first of its purpose"))
+    assert not promote_over(session, new, other)
+    assert promote_over(session, new, old, Ground("better", difference=(0.25, 0.125, 0.5)))
+    promote(session, old, Ground("by hand", "ada@museum"))
+    champions = "SELECT id, purpose FROM models WHERE is_champion ORDER BY id"
+    assert rows(session, champions) == [(old, "maps"), (other, "icons")]
+    history = (
+        "SELECT model_id, purpose, promoted_by, reason, former_model_id, difference, low, high"
+        " FROM promotions ORDER BY id"
+    )
+    assert rows(session, history) == [
+        (old, "maps", "rule", "first of its purpose", None, None, None, None),
+        (other, "icons", "rule", "first of its purpose", None, None, None, None),
+        (new, "maps", "rule", "better", old, 0.25, 0.125, 0.5),
+        (old, "maps", "ada@museum", "by hand", new, None, None, None),
+    ]
+    assert len(promotions(session)) == 4
 
 
 def test_a_model_is_promoted_only_over_the_champion_it_was_compared_with(

@@ -109,6 +109,7 @@ def test_facts_come_from_the_database(
         "triplet loss": "1.5000",
         "test split": "40 images, 780 pairs, 6000 triplets",
         "model": f"{model_id}, epoch 1 of run {run_id}, epoch-01.pt",
+        "purpose": "",
         "champion": "another model",
         "dataset": f"{dataset_id}, content c0ffee",
         "preset and seed": f"demo, {2**40}",

@@ -112,6 +112,8 @@ CREATE TABLE models (
 	reject_beyond DOUBLE NOT NULL,
 	validation_roc_auc DOUBLE NOT NULL,
 	validation_accuracy DOUBLE NOT NULL,
+	has_collapsed BOOLEAN DEFAULT 0 NOT NULL,
+	purpose VARCHAR DEFAULT '' NOT NULL,
 	is_champion BOOLEAN NOT NULL,
 	CONSTRAINT pk_models PRIMARY KEY (id),
 	CONSTRAINT uq_models_run_id_epoch UNIQUE (run_id, epoch),
@@ -122,7 +124,7 @@ CREATE TABLE models (
 	CONSTRAINT ck_models_validation_accuracy CHECK (validation_accuracy BETWEEN 0 AND 1),
 	CONSTRAINT fk_models_run_id FOREIGN KEY(run_id) REFERENCES runs (id) ON DELETE CASCADE
 );
-CREATE UNIQUE INDEX ix_models_champion ON models (is_champion) WHERE is_champion;
+CREATE UNIQUE INDEX ix_models_champion ON models (purpose) WHERE is_champion;
 CREATE TABLE run_processes (
 	id INTEGER NOT NULL,
 	run_id INTEGER NOT NULL,
@@ -212,6 +214,21 @@ CREATE TABLE evaluations (
 	CONSTRAINT fk_evaluations_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE RESTRICT,
 	CONSTRAINT ck_evaluations_split CHECK (split IN ('train', 'validation', 'test', 'excluded')),
 	CONSTRAINT ck_evaluations_status CHECK (status IN ('writing', 'complete', 'failed'))
+);
+CREATE TABLE promotions (
+	id INTEGER NOT NULL,
+	model_id INTEGER NOT NULL,
+	purpose VARCHAR NOT NULL,
+	promoted_at DATETIME NOT NULL,
+	promoted_by VARCHAR NOT NULL,
+	reason VARCHAR NOT NULL,
+	former_model_id INTEGER,
+	difference DOUBLE,
+	low DOUBLE,
+	high DOUBLE,
+	CONSTRAINT pk_promotions PRIMARY KEY (id),
+	CONSTRAINT fk_promotions_model_id FOREIGN KEY(model_id) REFERENCES models (id) ON DELETE CASCADE,
+	CONSTRAINT fk_promotions_former_model_id FOREIGN KEY(former_model_id) REFERENCES models (id) ON DELETE SET NULL
 );
 CREATE TABLE artist_results (
 	evaluation_id INTEGER NOT NULL,
@@ -358,7 +375,7 @@ FROM pair_images JOIN pair_predictions ON pair_predictions.evaluation_id = pair_
 WHERE evaluations.status = 'complete';
 CREATE VIEW leaderboard AS SELECT CASE WHEN (complete.roc_auc IS NOT NULL) THEN row_number() OVER (PARTITION BY datasets.source, datasets.content_hash ORDER BY complete.roc_auc DESC NULLS LAST, models.id) END AS rank, models.id AS model_id, models.run_id, runs.preset, trained_on.source AS trained_on, datasets.source, datasets.content_hash AS data_hash, complete.n_images, (SELECT count(*) AS count_1
 FROM artists
-WHERE artists.dataset_id = complete.dataset_id AND artists.split = 'test') AS n_artists, models.epoch, models.is_champion, complete.id AS evaluation_id, complete.triplet_accuracy, complete.triplet_accuracy_low, complete.triplet_accuracy_high, complete.roc_auc, complete.roc_auc_low, complete.roc_auc_high, complete.eer, complete.balanced_accuracy, complete.recall_at_1, complete.map_at_r, complete.matched_triplet_accuracy, complete.created_at AS evaluated_at
+WHERE artists.dataset_id = complete.dataset_id AND artists.split = 'test') AS n_artists, models.epoch, models.purpose, models.is_champion, models.has_collapsed, complete.id AS evaluation_id, complete.triplet_accuracy, complete.triplet_accuracy_low, complete.triplet_accuracy_high, complete.roc_auc, complete.roc_auc_low, complete.roc_auc_high, complete.eer, complete.balanced_accuracy, complete.recall_at_1, complete.map_at_r, complete.matched_triplet_accuracy, complete.created_at AS evaluated_at
 FROM models JOIN runs ON runs.id = models.run_id LEFT OUTER JOIN datasets AS trained_on ON trained_on.id = runs.dataset_id LEFT OUTER JOIN (SELECT evaluations.id AS id, evaluations.run_id AS run_id, evaluations.model_id AS model_id, evaluations.dataset_id AS dataset_id, evaluations.split AS split, evaluations.status AS status, evaluations.triplet_accuracy AS triplet_accuracy, evaluations.triplet_accuracy_low AS triplet_accuracy_low, evaluations.triplet_accuracy_high AS triplet_accuracy_high, evaluations.triplet_loss AS triplet_loss, evaluations.roc_auc AS roc_auc, evaluations.roc_auc_low AS roc_auc_low, evaluations.roc_auc_high AS roc_auc_high, evaluations.eer AS eer, evaluations.balanced_accuracy AS balanced_accuracy, evaluations.recall_at_1 AS recall_at_1, evaluations.map_at_r AS map_at_r, evaluations.matched_on AS matched_on, evaluations.matched_triplet_accuracy AS matched_triplet_accuracy, evaluations.matched_n_triplets AS matched_n_triplets, evaluations.threshold AS threshold, evaluations.prior AS prior, evaluations.n_images AS n_images, evaluations.n_pairs AS n_pairs, evaluations.n_triplets AS n_triplets, evaluations.true_accepts AS true_accepts, evaluations.false_rejects AS false_rejects, evaluations.true_rejects AS true_rejects, evaluations.false_accepts AS false_accepts, evaluations.created_at AS created_at, evaluations.pruned_at AS pruned_at, row_number() OVER (PARTITION BY evaluations.model_id ORDER BY evaluations.created_at DESC, evaluations.id DESC) AS age
 FROM evaluations
 WHERE evaluations.status = 'complete' AND evaluations.split = 'test') AS complete ON complete.model_id = models.id AND complete.age = 1 LEFT OUTER JOIN datasets ON datasets.id = complete.dataset_id ORDER BY datasets.source NULLS LAST, datasets.content_hash, complete.roc_auc DESC NULLS LAST, models.id;
