@@ -70,8 +70,9 @@ def judge(run: OpenRun, prepared: Prepared, model: StoredModel) -> Judged:
     untrained = build_untrained_network(run, model.checkpoint)
     features = features_of(prepared.dataset, model.checkpoint, run.settings, run.space)
     test = judge_on_test(run, prepared, model, untrained, triplets, features)
+    champion = find_champion(run.space, model.purpose)
     report = write_report(
-        run, test.evaluation_id, find_champion(run.space, model.purpose), test.pictures
+        run, test.evaluation_id, champion, test.pictures, test.evidence, prepared.dataset
     )
     publish_report(run, report)
     return Judged(run.id, model.id, test.evaluation_id, report, run.folder.report)

@@ -71,7 +71,9 @@ def train_flow(
         champion = challenge_champion(run, prepared, model) if may_win else None
 
         pictures = (*plot_training(run, best.epoch), *test.pictures)
-        report = write_report(run, test.evaluation_id, champion, pictures)
+        report = write_report(
+            run, test.evaluation_id, champion, pictures, test.evidence, prepared.dataset
+        )
         publish_report(run, report)
         return Judged(run.id, model.id, test.evaluation_id, report, run.folder.report)
 

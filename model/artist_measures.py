@@ -1,92 +1,78 @@
-"""How well each artist's images are told from those of others."""
+"""Measure how well each artist's images are told from all others."""
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
-from model.distances import Integers, Pairs, TripletDistances
+from model.distances import Float32, Float64, Integers, finite_points
 from model.intervals import Interval, percentile_interval
-from model.triplets import Triplets
 
 
 @dataclass(frozen=True, slots=True)
-class ArtistResult:
-    """The figures of one artist of a split; one is None if the artist has nothing to judge by.
+class ArtistMeasures:
+    """The figures of one artist; None where they cannot be measured, as on a single image.
 
-    `nearest_artist` is the other artist whose image is most often the nearest, among the images by
-    others, to one by this artist.
+    ``triplet_accuracy`` is over all triplets whose anchor is by the artist; its ``interval`` comes
+    from resampling the anchors. ``roc_auc`` compares the artist's own pairs with all pairs of one
+    image by the artist and one by somebody else.
     """
 
     artist: int
     n_images: int
-    triplet_accuracy: float | None  # of the triplets whose anchor is by the artist
-    interval: Interval | None  # its 95 % interval, from resampling the artist's images
-    roc_auc: float | None  # of the pairs of the artist's images
-    nearest_artist: int | None
+    triplet_accuracy: float | None
+    interval: Interval | None
+    roc_auc: float | None
+    nearest_wrong: int  # the artist that most of the nearest images by somebody else are by
 
 
 def measure_artists(
-    pairs: Pairs,
-    artists: Integers,
-    triplets: Triplets,
-    distances: TripletDistances,
-    resamples: int,
-    seed: int,
-) -> tuple[ArtistResult, ...]:
-    """Measure each artist of a split by all its ``pairs`` and its images' ``artists`` (N,).
+    embeddings: Float32, artists: Integers, *, resamples: int, seed: int
+) -> list[ArtistMeasures]:
+    """Measure every artist of `embeddings` (N, D) by `artists` (N,), in ascending order.
 
-    ``distances`` (T,) are those of the ``triplets``; artists are numbered from 0.
+    Ties count half. There must be two artists.
+
+    >>> points, artists = np.float32([[0], [1], [3], [7]]), np.array([0, 0, 1, 1])
+    >>> for each in measure_artists(points, artists, resamples=10, seed=0):
+    ...     print(each.artist, each.triplet_accuracy, each.roc_auc, each.nearest_wrong)
+    0 1.0 1.0 1
+    1 0.5 0.5 0
     """
-    from sklearn.metrics import roc_auc_score
+    points, rng = finite_points(embeddings), np.random.default_rng(seed)
+    return [_measure(points, artists, int(artist), resamples, rng) for artist in np.unique(artists)]
 
-    rng, count = np.random.default_rng(seed), int(artists.max()) + 1
-    correct = distances.positive_dist < distances.negative_dist
-    right, judged = (
-        np.bincount(triplets.anchor_idx, weight, len(artists)) for weight in (correct, None)
+
+def _measure(
+    points: Float64, artists: Integers, artist: int, resamples: int, rng: np.random.Generator
+) -> ArtistMeasures:
+    own = np.flatnonzero(artists == artist)
+    others = np.flatnonzero(artists != artist)
+    wrong = cdist(points[own], points[others])  # (n, N - n)
+    nearest = np.bincount(artists[others[wrong.argmin(axis=1)]])
+    n_images, nearest_wrong = len(own), int(nearest.argmax())
+    if n_images == 1:
+        return ArtistMeasures(artist, 1, None, None, None, nearest_wrong)
+    right = cdist(points[own], points[own])
+    by_anchor = np.array(
+        [
+            _share_further(wrong[anchor], np.delete(right[anchor], anchor))
+            for anchor in range(n_images)
+        ]
     )
-    nearest = _nearest_other(pairs, artists)
-    rows = np.concatenate([pairs.first_idx, pairs.second_idx])
-    of_artist = artists[rows]
-    # A pair by one artist would be there twice.
-    kept = np.concatenate([np.ones(len(pairs.distance), bool), ~pairs.same_artist])
-    order = np.argsort(of_artist[kept], kind="stable")
-    distance, same = (
-        np.concatenate([each, each])[kept][order] for each in (pairs.distance, pairs.same_artist)
+    drawn = by_anchor[rng.integers(n_images, size=(resamples, n_images))].mean(axis=1)
+    return ArtistMeasures(
+        artist,
+        n_images,
+        triplet_accuracy=float(by_anchor.mean()),
+        interval=percentile_interval(drawn),
+        roc_auc=_share_further(wrong.ravel(), right[np.triu_indices(n_images, 1)]),
+        nearest_wrong=nearest_wrong,
     )
-    ends = np.cumsum(np.bincount(of_artist[kept], minlength=count))
-    results = []
-    for artist, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-        images = np.flatnonzero(artists == artist)
-        draws = rng.multinomial(len(images), np.full(len(images), 1 / len(images)), resamples)
-        with np.errstate(invalid="ignore"):
-            figures = (draws @ right[images]) / (draws @ judged[images])
-        n_judged = judged[images].sum()
-        truth = same[start:end]
-        others = nearest[images]
-        others = others[others >= 0]
-        results.append(
-            ArtistResult(
-                artist,
-                len(images),
-                float(right[images].sum() / n_judged) if n_judged else None,
-                percentile_interval(figures),
-                float(roc_auc_score(truth, -distance[start:end]))
-                if truth.any() and not truth.all()
-                else None,
-                int(np.bincount(others).argmax()) if len(others) else None,
-            )
-        )
-    return tuple(results)
 
 
-def _nearest_other(pairs: Pairs, artists: Integers) -> Integers:
-    """Artist of the nearest image by another artist, for each image: (N,), -1 if there is none."""
-    different = ~pairs.same_artist
-    rows = np.concatenate([pairs.first_idx[different], pairs.second_idx[different]])
-    others = np.concatenate([pairs.second_idx[different], pairs.first_idx[different]])
-    distance = np.concatenate([pairs.distance[different]] * 2)
-    order = np.lexsort((distance, rows))
-    of_rows, first = np.unique(rows[order], return_index=True)
-    nearest = np.full(len(artists), -1, np.int64)
-    nearest[of_rows] = artists[others[order][first]]
-    return nearest
+def _share_further(different: Float64, same: Float64) -> float:
+    """Share of the comparisons in which a distance of `different` exceeds one of `same`."""
+    ordered = np.sort(different)
+    nearer = (np.searchsorted(ordered, same, side) for side in ("left", "right"))
+    return 1 - float(np.mean(sum(nearer))) / (2 * len(ordered))

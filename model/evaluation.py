@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.artist_measures import ArtistResult, measure_artists
+from model.artist_measures import ArtistMeasures, measure_artists
 from model.calibration import Calibration
 from model.distances import Float32, Pairs, TripletDistances, triplet_distances
 from model.intervals import Interval, require_interval, triplet_accuracy_interval
@@ -70,7 +70,7 @@ class Verification:
     predictions: Predictions
     measures: tuple[Measure, ...]
     reliability: Reliability
-    artists: tuple[ArtistResult, ...]
+    artists: tuple[ArtistMeasures, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,10 @@ def verify(
             *measure_verdicts(pairs, calibration.band, draws),
         ),
         reliability=reliability(pairs, calibration),
-        artists=measure_artists(
-            pairs, artists, triplets, distances, resampling.resamples, resampling.seed
+        artists=tuple(
+            measure_artists(
+                embeddings, artists, resamples=resampling.resamples, seed=resampling.seed
+            )
         ),
     )
 

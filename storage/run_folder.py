@@ -25,6 +25,11 @@ class RunFolder:
         return self.directory / "report.md"
 
     @property
+    def page(self) -> Path:
+        """The report as a page to look at, in one file."""
+        return self.directory / "report.html"
+
+    @property
     def triplets(self) -> Path:
         """The folder of the drawn triplets."""
         return self.directory / "triplets"

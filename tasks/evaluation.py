@@ -15,9 +15,11 @@ from model.evaluation import Discrimination, Resampling, discriminate, distances
 from model.metrics import Pairs, all_pairs, roc_auc, triplet_accuracy, triplet_loss_value
 from model.resampling import draw_artists
 from storage.datasets.dataset import Dataset, SplitImages, load_split
+from storage.pages.report_page import Evidence
 from storage.reports.report import Picture
 from tasks.batches import SplitTriplets, read_triplets
 from tasks.embedding import embeddings_of, read_embeddings
+from tasks.evidence import gather_evidence
 from tasks.features import Features
 from tasks.models import StoredModel, Threshold
 from tasks.report import plot_test
@@ -39,10 +41,11 @@ class SplitScore:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """The evaluation that is stored, and what is drawn of it."""
+    """The evaluation that is stored, and what is drawn and shown of it."""
 
     evaluation_id: int
     pictures: tuple[Picture, ...]
+    evidence: Evidence
 
 
 @step("score the checkpoint on {triplets.split}", hours=6)
@@ -119,9 +122,10 @@ def judge_test_split(
         labels=images.labels if triplets.matched_on else None,
     )
     pictures = plot_test(run, model, dataset, images, pairs)
+    evidence = gather_evidence(model, images, pairs, verification.artists, run.settings.prior)
     result = NetworkResult(discrimination, verification, triplets.matched_on)
     evaluation_id = store_evaluation(run, model, dataset_id, images, pairs, result, baselines)
-    return Judgement(evaluation_id, pictures)
+    return Judgement(evaluation_id, pictures, evidence)
 
 
 def _discriminate(

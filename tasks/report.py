@@ -15,6 +15,7 @@ from storage.database.session import transaction
 from storage.datasets.dataset import Dataset, SplitImages
 from storage.datasets.pixels import open_pixels
 from storage.files import write_atomically
+from storage.pages.report_page import Evidence, write_report_page
 from storage.reports.findings import report_on
 from storage.reports.plots import (
     ShownPair,
@@ -24,7 +25,7 @@ from storage.reports.plots import (
     plot_reliability,
     plot_roc,
 )
-from storage.reports.report import Picture, Report, render_report
+from storage.reports.report import Picture, Report, escaped, render_report
 from storage.run_folder import RunFolder
 from tasks.models import StoredModel
 from tasks.support.artifacts import if_server_answers
@@ -79,12 +80,15 @@ def write_report(
     evaluation_id: int,
     champion: StoredModel | None,
     pictures: Sequence[Picture],
+    evidence: Evidence,
+    dataset: Dataset,
 ) -> Report:
-    """Write the report of an evaluation, as it stands in the results database."""
+    """Write the report of an evaluation, as it stands in the results database, and its page."""
     rival = champion.id if champion else None
     with transaction(run.space.database_url) as session:
         report = report_on(session, run.id, evaluation_id, pictures, rival)
     write_atomically(run.folder.report, render_report(report).encode())
+    write_report_page(run.folder.page, report, evidence, dataset.crops, run.folder.directory)
     return report
 
 
@@ -106,11 +110,12 @@ def publish_report(run: OpenRun, report: Report) -> None:
     """Show epochs and the report with its pictures in Prefect's UI."""
     epochs = report.epochs.astype(object).where(report.epochs.notna(), None)
     rows = [dict(zip(epochs.columns, row, strict=True)) for row in epochs.itertuples(index=False)]
-    page = render_report(report, lambda picture: embedded(run.folder, picture))
+    place = str(run.folder.page.resolve())
+    page = render_report(report, lambda picture: embedded(run.folder, picture), place)
     with if_server_answers():
         if rows:
-            create_table_artifact(rows, key="epochs", description=report.title)
-        create_markdown_artifact(page, key="report", description=report.title)
+            create_table_artifact(rows, key="epochs", description=escaped(report.title))
+        create_markdown_artifact(page, key="report", description=escaped(report.title))
 
 
 def embedded(folder: RunFolder, picture: Picture) -> str:
@@ -127,8 +132,12 @@ def _mistakes(
     for chosen in hardest_pairs(pairs, model.calibration.threshold, MISTAKES_SHOWN):
         first, second = pairs.first_idx[chosen], pairs.second_idx[chosen]
         artists = dict.fromkeys((images.artist_names[first], images.artist_names[second]))
+        titles = [images.titles[row] or Path(images.names[row]).stem for row in (first, second)]
         taken_for = "two artists" if pairs.same_artist[chosen] else "one artist"
-        caption = f"{' / '.join(artists)}\ntaken for {taken_for}, d = {pairs.distance[chosen]:.2f}"
+        caption = (
+            f"{' / '.join(artists)}\n{' / '.join(titles)}\n"
+            f"taken for {taken_for}, d = {pairs.distance[chosen]:.2f}"
+        )
         crops = [np.asarray(pixels[images.rows[row]]) for row in (first, second)]
         shown.append(ShownPair(crops[0], crops[1], caption))
     return shown

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 from prefect import get_run_logger
 
-from model.artist_measures import ArtistResult
+from model.artist_measures import ArtistMeasures
 from model.evaluation import Discrimination, Verification
 from model.hardest import hardest_of_each_kind
 from model.measures import Measure
@@ -154,9 +154,9 @@ def _reliability_rows(evaluation_id: int, found: Reliability) -> Iterator[Reliab
 
 
 def _artist_rows(
-    evaluation_id: int, numbers: Sequence[int], results: Iterable[ArtistResult]
+    evaluation_id: int, numbers: Sequence[int], measured: Iterable[ArtistMeasures]
 ) -> Iterator[ArtistRow]:
-    for each in results:
+    for each in measured:
         yield ArtistRow(
             evaluation_id=evaluation_id,
             artist_id=numbers[each.artist],
@@ -165,7 +165,7 @@ def _artist_rows(
             triplet_accuracy_low=each.interval.low if each.interval else None,
             triplet_accuracy_high=each.interval.high if each.interval else None,
             roc_auc=each.roc_auc,
-            nearest_artist_id=None if each.nearest_artist is None else numbers[each.nearest_artist],
+            nearest_artist_id=numbers[each.nearest_wrong],
         )
 
 

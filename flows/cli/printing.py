@@ -168,11 +168,13 @@ def print_judged(judged: "Judged") -> None:
 
     from flows.environment import workspace
     from storage.database.engine import shown
-    from storage.reports.report import contender_table
+    from storage.reports.report import contender_table, escaped
 
     report = judged.report
-    print_markdown(f"{report.summary}\n\n{contender_table(report.contenders, report.matched_on)}")
+    table = contender_table(report.contenders, report.matched_on)
+    print_markdown(f"{escaped(report.summary)}\n\n{table}")
     typer.echo(f"report    {judged.report_path}")
+    typer.echo(f"page      {judged.report_path.with_suffix('.html')}")
     typer.echo(f"plots     {judged.report_path.parent}")
     typer.echo(f"database  {shown(make_url(workspace().database_url))}")
     command = this_command()

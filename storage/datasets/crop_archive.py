@@ -3,10 +3,10 @@
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 import PIL
@@ -153,6 +153,19 @@ def pack_crops(crops: Sequence[Crop], target: Path, rules: CropRules) -> None:
             entry = _constant_entry(entry_name(made.name))
             staged = _read_staged(staging / _staged_name(made.sha256, rules))
             archive.writestr(entry, staged[len(made.small) :])
+
+
+def read_crops(archive: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Read the crops of the images `names`, as JPEGs, from the zip `archive`.
+
+    Raises InputError if the zip is damaged or lacks one of them.
+    """
+    try:
+        with ZipFile(archive) as crops:
+            return {name: crops.read(entry_name(name)) for name in names}
+    except (OSError, BadZipFile, KeyError) as error:
+        text = f"{archive}: not a zip of these crops ({error}): delete it and prepare again"
+        raise unusable(error, text) from error
 
 
 def discard_staged(target: Path) -> None:

@@ -66,11 +66,13 @@ class SplitImages:
     """The N images of one split, or of all, in the catalog's order.
 
     ``rows`` are their places in the pixels; ``artists`` and ``labels`` number the artists and the
-    values of one chosen column (-1: blank) from 0, in order of first appearance.
+    values of one chosen column (-1: blank) from 0, in order of first appearance. ``titles`` are
+    blank where the catalog has none.
     """
 
     names: tuple[str, ...]
     artist_names: tuple[str, ...]
+    titles: tuple[str, ...]
     rows: npt.NDArray[np.int64]
     artists: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
@@ -92,6 +94,7 @@ def load_split(dataset: Dataset, split: str | None, label_column: str | None = N
     return SplitImages(
         names=tuple(images["image_name"]),
         artist_names=tuple(images["artist_name"]),
+        titles=tuple(images["title"]) if "title" in images.columns else ("",) * len(images),
         rows=np.array(images[CROPPED].to_numpy(), dtype=np.int64),
         artists=pd.factorize(images["artist_name"])[0].astype(np.int64),
         labels=labels,

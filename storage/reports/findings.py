@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from storage.database import results
 from storage.database.evaluation_tables import NETWORK, Baseline, Evaluation, Measure
 from storage.database.tables import Dataset, Model, Run
-from storage.reports.report import Contender, Fact, Figure, Picture, Report, escaped
+from storage.reports.report import Contender, Fact, Figure, Picture, Report
 
 
 def report_on(
@@ -31,7 +31,7 @@ def report_on(
     network = _contender(session, "trained network", evaluation)
     simpler = [_contender(session, baseline.name, baseline) for baseline in baselines]
     return Report(
-        title=f"Run {run.id}: {run.flow_name} on {escaped(run.source)}",
+        title=f"Run {run.id}: {run.flow_name} on {run.source}",
         summary=_summary(network, simpler, evaluation.n_triplets),
         contenders=[network, *simpler, *_rivals(session, evaluation, champion_id)],
         matched_on=evaluation.matched_on,
@@ -88,7 +88,7 @@ def _summary(network: Contender, baselines: Sequence[Contender], n_triplets: int
     triplets = "the triplets" if n_triplets is None else f"{n_triplets:,} triplets"
     return (
         f"Given a painting, the network picks the other painting by the same artist over one by "
-        f"someone else in **{accuracy:.2f} %** of {triplets}, by artists it has never seen: "
+        f"someone else in {accuracy:.2f} % of {triplets}, by artists it has never seen: "
         f"{gain:+.1f} points against the better baseline ({better.name})."
     )
 

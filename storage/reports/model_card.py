@@ -128,7 +128,7 @@ def _results(judged: Report | None) -> list[str]:
     if judged is None:
         return ["This model has not been evaluated on test artists."]
     sections = [
-        judged.summary,
+        escaped(judged.summary),
         contender_table(judged.contenders, judged.matched_on),
         "Brackets hold 95 % intervals from resampling the artists. The rows below the network are "
         "baselines on the same triplets and pairs.",

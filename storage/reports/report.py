@@ -62,7 +62,7 @@ class Picture:
 class Report:
     """The contents of a report, in order; ``contenders`` begin with the network.
 
-    ``title`` and ``summary`` are Markdown, the rest is plain text.
+    All of it is plain text.
     """
 
     title: str
@@ -74,19 +74,31 @@ class Report:
     pictures: Sequence[Picture]
 
 
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Plain texts in rows and columns; the first column names the rows."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
 def file_beside(picture: Picture) -> str:
     """Link to a picture in the report's own folder."""
     return picture.file_name
 
 
-def render_report(report: Report, link: Callable[[Picture], str] = file_beside) -> str:
-    """Write the report as Markdown; `link` gives the address of a picture."""
+def render_report(
+    report: Report, link: Callable[[Picture], str] = file_beside, page: str | None = None
+) -> str:
+    """Write the report as Markdown; `link` gives the address of a picture, `page` of the page."""
     sections = [
-        f"# {report.title}",
-        report.summary,
+        f"# {escaped(report.title)}",
+        escaped(report.summary),
         contender_table(report.contenders, report.matched_on),
         "Brackets hold 95 % intervals from resampling the artists.",
     ]
+    if page is not None:
+        sections.insert(2, f"To look at in a browser: {escaped(page)}")
     if further := measure_table(report.contenders[0], report.matched_on):
         sections += ["## More about the network", further]
     sections += ["## How it was measured", fact_table(report.facts)]
@@ -97,33 +109,51 @@ def render_report(report: Report, link: Callable[[Picture], str] = file_beside) 
 
 
 def contender_table(contenders: Sequence[Contender], matched_on: str | None) -> str:
-    """Tabulate the network beside the baselines, on the same triplets and pairs."""
+    """Tabulate the network beside the baselines in Markdown."""
+    cells = compare_contenders(contenders, matched_on)
+    return table(cells.head, cells.rows)
+
+
+def compare_contenders(contenders: Sequence[Contender], matched_on: str | None) -> Table:
+    """Put the network beside the baselines, on the same triplets and pairs."""
     columns = {
         f"{title}{suffix}": [
-            _written(metric, one.figures.get((metric, scope))) for one in contenders
+            written(metric, one.figures.get((metric, scope))) for one in contenders
         ]
         for scope, suffix in _scopes("", f", matched on {matched_on}", matched_on)
         for metric, title in (("triplet_accuracy", "triplet accuracy"), ("roc_auc", "ROC AUC"))
         if any((metric, scope) in one.figures for one in contenders)
     }
     names = [one.name for one in contenders]
-    return table(["", *columns], list(zip(names, *columns.values(), strict=True)))
+    return Table(["", *columns], list(zip(names, *columns.values(), strict=True)))
 
 
 def measure_table(network: Contender, matched_on: str | None) -> str:
-    """Tabulate further metrics of the network; older evaluations have none."""
+    """Tabulate further metrics of the network in Markdown; older evaluations have none."""
+    cells = further_measures(network, matched_on)
+    return table(cells.head, cells.rows) if cells.rows else ""
+
+
+def further_measures(network: Contender, matched_on: str | None) -> Table:
+    """List further metrics of the network; older evaluations have none."""
     measured = [metric for metric in MEASURES if (metric, "all") in network.figures]
     columns = {
-        title: [_written(metric, network.figures.get((metric, scope))) for metric in measured]
+        title: [written(metric, network.figures.get((metric, scope))) for metric in measured]
         for scope, title in _scopes("all paintings", f"matched on {matched_on}", matched_on)
         if any((metric, scope) in network.figures for metric in measured)
     }
     names = [MEASURES[metric] for metric in measured]
-    return table(["", *columns], list(zip(names, *columns.values(), strict=True))) if names else ""
+    return Table(["", *columns], list(zip(names, *columns.values(), strict=True)))
 
 
 def epoch_table(epochs: pd.DataFrame) -> str:
-    """Tabulate each split's loss and accuracy by epoch, leaving out what was not measured."""
+    """Tabulate each split's loss and accuracy by epoch in Markdown."""
+    cells = list_epochs(epochs)
+    return table(cells.head, cells.rows)
+
+
+def list_epochs(epochs: pd.DataFrame) -> Table:
+    """List each split's loss and accuracy by epoch, leaving out what was not measured."""
     columns = [
         (split, measure, epochs[f"{split}_{measure}"].astype(float))
         for split in ("train", "validation", "test")
@@ -136,7 +166,7 @@ def epoch_table(epochs: pd.DataFrame) -> str:
         for split, measure, values in columns
         if values.notna().any()
     }
-    return table(list(shown), list(zip(*shown.values(), strict=True)))
+    return Table(list(shown), list(zip(*shown.values(), strict=True)))
 
 
 def fact_table(facts: Sequence[Fact]) -> str:
@@ -160,7 +190,7 @@ def _scopes(everything: str, matched: str, matched_on: str | None) -> list[tuple
     return [("all", everything), *([("matched", matched)] if matched_on is not None else [])]
 
 
-def _written(metric: str, figure: Figure | None) -> str:
+def written(metric: str, figure: Figure | None) -> str:
     """Write a figure with its interval, in per cent or, where that is usual, as a decimal."""
     if figure is None:
         return "–"

@@ -10,8 +10,8 @@ from model.hardest import hardest_of_each_kind, hardest_pairs
 
 
 def pairs_of(distance: list[float], same_artist: list[bool]) -> Pairs:
-    """Pairs at the given distances, of any images."""
-    rows = np.arange(len(distance), dtype=np.int32)
+    """Pairs at the given distances, each of images of its own."""
+    rows = 2 * np.arange(len(distance), dtype=np.int32)
     return Pairs(rows, rows + 1, np.array(distance, np.float32), np.array(same_artist, np.bool_))
 
 
@@ -56,6 +56,15 @@ def test_equal_mistakes_keep_their_order() -> None:
 
 def test_without_mistakes_the_list_is_empty() -> None:
     assert hardest_pairs(pairs_of([1.0, 9.0], [True, False]), 5.0, 10).tolist() == []
+
+
+def test_no_image_is_in_two_of_the_hardest_pairs() -> None:
+    # Image 0 is in the three nearest pairs by two artists, and in the furthest by one.
+    first = np.array([0, 0, 0, 1, 0, 4], np.int32)
+    second = np.array([1, 2, 3, 2, 5, 5], np.int32)
+    distance = np.array([1.0, 1.1, 1.2, 1.3, 9.0, 8.0], np.float32)
+    crowded = Pairs(first, second, distance, np.array([False] * 4 + [True] * 2))
+    assert hardest_pairs(crowded, 5.0, 8).tolist() == [0, 5]
 
 
 @given(

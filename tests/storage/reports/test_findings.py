@@ -50,7 +50,7 @@ def test_the_network_is_compared_with_the_better_baseline(
     assert report.title == f"Run {run_id}: train-flow on sample"
     assert report.summary == (
         "Given a painting, the network picks the other painting by the same artist over one by "
-        "someone else in **81.00 %** of 6,000 triplets, by artists it has never seen: "
+        "someone else in 81.00 % of 6,000 triplets, by artists it has never seen: "
         "+20.5 points against the better baseline (colour)."
     )
     assert [one.name for one in report.contenders] == [

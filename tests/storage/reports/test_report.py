@@ -87,7 +87,7 @@ def epochs() -> pd.DataFrame:
 
 REPORT = Report(
     title="Run 7: train-flow on sample",
-    summary="It **works**.",
+    summary="It *works*.",
     contenders=[MEASURED, PLAIN],
     matched_on=None,
     facts=[Fact("source", "a|b\nc"), Fact("device", "cpu")],
@@ -159,7 +159,7 @@ def test_the_report_has_all_sections_in_order() -> None:
         text.index(part)
         for part in (
             "# Run 7: train-flow on sample\n",
-            "It **works**.",
+            "It \\*works\\*.",
             "| trained network |",
             "95 % intervals",
             "## More about the network",
