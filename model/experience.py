@@ -36,7 +36,7 @@ def gather_experience(seen: Float32, unseen: Float32, pairs: Pairs) -> Experienc
 
     >>> from model.distances import all_pairs
     >>> seen, unseen = np.float32([[0], [10]]), np.float32([[1], [12]])
-    >>> gather_experience(seen, unseen, all_pairs(unseen, np.array([0, 1]))).reach
+    >>> round(gather_experience(seen, unseen, all_pairs(unseen, np.array([0, 1]))).reach, 2)
     1.99
     """
     edges = np.linspace(0, float(pairs.distance.max()) or 1.0, BINS + 1)

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -121,7 +121,7 @@ def export_checkpoint(run: OpenRun, checkpoint: Path, dataset: Dataset) -> Path:
     if not target.exists():
         network = load_checkpoint(checkpoint).network
         with replacing(target) as partial:
-            export_network(network, partial, {"crop": asdict(run.settings.crop_rules())})
+            export_network(network, partial, {"crop": run.settings.crop_rules().of_one_image()})
             error = check_export(network, partial, np.array(open_pixels(dataset.pixels)[:CHECKED]))
         get_run_logger().info("%s exported, relative error %.1e", target.name, error)
     return target

@@ -24,7 +24,7 @@ def test_all_pairs_are_stored(tmp_path: Path, postgres_url: str) -> None:
     for kind in ("sqlite", "postgresql"):
         stored, _, sent, _ = notes[f"{kind}: 2 processes at once"].split()
         assert stored == sent
-        assert sum(what.startswith(f"{kind}: question") for what in notes) == 24
+        assert sum(what.startswith(f"{kind}: question") for what in notes) == 25
 
 
 def test_without_a_server_the_benchmark_uses_none() -> None:

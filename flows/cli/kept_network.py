@@ -1,7 +1,6 @@
 """A model's exported network, which runs without torch."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from model.exported import ExportedNetwork, open_exported
@@ -53,4 +52,4 @@ def _export(checkpoint: Path, target: Path, run_id: int, space: Workspace) -> No
         settings = session.get_one(Run, run_id).settings
     rules = Settings.model_validate(settings).crop_rules()
     with replacing(target) as partial:
-        export_network(load_checkpoint(checkpoint).network, partial, {"crop": asdict(rules)})
+        export_network(load_checkpoint(checkpoint).network, partial, {"crop": rules.of_one_image()})

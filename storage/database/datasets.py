@@ -7,8 +7,10 @@ import pandas as pd
 from sqlalchemy import bindparam, exists, insert, select, text
 from sqlalchemy.orm import Session
 
+from storage.catalogs.catalog import KNOWN_COLUMNS, NAMED_COLUMNS
 from storage.database.base import UtcDateTime, utc_now
 from storage.database.tables import Artist, Image, NearDuplicate, RejectedImage
+from storage.datasets.dataset import CROPPED
 from storage.errors import InputError
 
 # SQLAlchemy has an INSERT with ON CONFLICT for each database; both spell it alike.
@@ -19,7 +21,8 @@ ON CONFLICT (source, content_hash, crops_hash)
 DO UPDATE SET catalog_path = coalesce(excluded.catalog_path, datasets.catalog_path)
 RETURNING id
 """
-DETAILS = ("title", "style", "genre", "date", "sha256")
+DETAILS = (*KNOWN_COLUMNS, "sha256")
+OURS = frozenset({*NAMED_COLUMNS, *DETAILS, CROPPED})
 
 
 def record_dataset(
@@ -36,10 +39,10 @@ def record_dataset(
     """Record a prepared source and return its id; source, content and crops are its key.
 
     `images` has a row per image, excluded ones too, with columns `image_name`, `artist_name`
-    and `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; `rejected` has
-    columns `image_name` and `reason`; `near_duplicates` has the columns of the table. A dataset
-    recorded again keeps its id and images; a catalog and rejected images that are new are
-    added. Raises `InputError` for an artist in two splits.
+    and `split`, and perhaps `title`, `style`, `genre`, `date` and `sha256`; its other columns are
+    recorded as `extra`. `rejected` has columns `image_name` and `reason`; `near_duplicates` has
+    the columns of the table. A dataset recorded again keeps its id and images; a catalog and
+    rejected images that are new are added. Raises `InputError` for an artist in two splits.
     """
     values = {
         "source": source,
@@ -99,11 +102,17 @@ def _insert_images(session: Session, dataset_id: int, images: pd.DataFrame) -> N
             "filename": row["image_name"],
             "split": row["split"],
             **{detail: row.get(detail) for detail in DETAILS},
+            "extra": _extra(row),
         }
         for row in _texts(images)
     ]
     if rows:
         session.execute(insert(Image), rows)
+
+
+def _extra(row: dict[Hashable, Any]) -> dict[Hashable, Any] | None:
+    """Return what the source's own columns say of an image; None if nothing."""
+    return {name: value for name, value in row.items() if name not in OURS and value} or None
 
 
 def _insert_rejected(session: Session, dataset_id: int, rejected: pd.DataFrame) -> None:

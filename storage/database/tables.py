@@ -41,7 +41,10 @@ class Artist(Base):
 
 
 class Image(Base):
-    """An image of a dataset; `artist_id` is NULL if the artist is unknown."""
+    """An image of a dataset; `artist_id` is NULL if the artist is unknown.
+
+    `extra` are the catalog's own columns, by their names; NULL if none has a value.
+    """
 
     __tablename__ = "images"
     __table_args__ = (UniqueConstraint("dataset_id", "filename"),)
@@ -56,6 +59,7 @@ class Image(Base):
     genre: Mapped[str | None]
     date: Mapped[str | None]
     sha256: Mapped[str | None]
+    extra: Mapped[dict[str, Any] | None]
 
 
 class RejectedImage(Base):

@@ -31,6 +31,10 @@ class CropRules:
     quality: int = 75
     no_near_duplicates: bool = False
 
+    def of_one_image(self) -> dict[str, int | None]:
+        """Return the rules that concern a single image, as an exported network describes them."""
+        return {"size": self.size, "short_side": self.short_side, "quality": self.quality}
+
     def __post_init__(self) -> None:
         """Refuse impossible rules."""
         if self.size < 1:

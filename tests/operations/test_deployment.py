@@ -66,12 +66,15 @@ def test_the_server_agrees_with_prefect_yaml(site: Site, written: dict[str, Any]
 
 
 def test_the_schedule_is_that_of_prefect_yaml_and_plans_a_run(site: Site) -> None:
-    (written,) = [one["schedules"] for one in DEPLOYMENTS if "schedules" in one]
+    scheduled = [one for one in DEPLOYMENTS if "schedules" in one]
+    assert [one["name"] for one in scheduled] == ["evaluate-flow", "atlas-flow"]
+    for one in scheduled:
+        (schedule,) = site.deployment(one["name"])["schedules"]
+        (written,) = one["schedules"]
+        assert schedule["active"] is written["active"] is True
+        assert schedule["schedule"]["cron"] == written["cron"]
+        assert schedule["schedule"]["timezone"] == written["timezone"]
     shown = site.deployment("evaluate-flow")
-    (schedule,) = shown["schedules"]
-    assert schedule["active"] is written[0]["active"] is True
-    assert schedule["schedule"]["cron"] == written[0]["cron"]
-    assert schedule["schedule"]["timezone"] == written[0]["timezone"]
     planned = {
         "deployments": {"id": {"any_": [shown["id"]]}},
         "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},

@@ -51,6 +51,7 @@ def gallery() -> pd.DataFrame:
             "title": ["The Lacemaker", None, "The Lute Player", None],
             "date": ["1670", None, "1624", None],
             "sha256": ["a1", "b2", "c3", "d4"],
+            "collection": ["Mauritshuis", None, "Mauritshuis", None],
         }
     )
 

@@ -22,7 +22,11 @@ def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
     ones_own = "pair_images" if engine.dialect.name == "sqlite" else "pair_predictions_default"
     assert tables - {ones_own} == {
         "alembic_version",
+        "artist_results",
         "artists",
+        "atlas_measures",
+        "atlases",
+        "attributions",
         "baselines",
         "datasets",
         "epochs",
@@ -31,14 +35,18 @@ def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
         "images",
         "measures",
         "models",
+        "near_duplicates",
+        "neighbours",
         "pair_predictions",
+        "promotions",
         "rejected_images",
+        "reliability",
         "run_processes",
         "runs",
         "sweep_differences",
         "sweeps",
     }
-    assert views == {"leaderboard", "pair_results", "pairs_by_image", "provenance"}
+    assert views == {"doubtful", "leaderboard", "pair_results", "pairs_by_image", "provenance"}
 
 
 def test_opening_again_keeps_what_is_stored(database_url: str) -> None:

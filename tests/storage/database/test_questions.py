@@ -146,8 +146,8 @@ def ask(session: Session, number: int, values: dict[str, Any]) -> list[dict[str,
     return [dict(row) for row in session.execute(text(QUESTIONS[number]), needed).mappings()]
 
 
-def test_there_are_twenty_four_questions() -> None:
-    assert sorted(QUESTIONS) == list(range(1, 25))
+def test_there_are_twenty_five_questions() -> None:
+    assert sorted(QUESTIONS) == list(range(1, 26))
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
@@ -206,6 +206,7 @@ def test_the_answers_are_right(session: Session, values: dict[str, Any]) -> None
     ]
     assert [tuple(row.values()) for row in ask(session, 22, values)] == [(3, 0.375, 0.5, 3)]
     assert [row["distance"] for row in ask(session, 23, values)] == [3.0, 0.5]
+    assert tuple(ask(session, 25, values)[0].values()) == ("Mauritshuis", "test", 2)
     assert [tuple(row.values()) for row in ask(session, 15, values)] == [
         ("best", 1, 0.75, "plain", 0.25, -0.125, 0.5),
         ("plain", 1, 0.5, None, None, None, None),

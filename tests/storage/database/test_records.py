@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from socket import gethostname
 from threading import Barrier
 from typing import Any
@@ -45,6 +46,7 @@ from storage.database.results import promotions
 from storage.database.session import transaction
 from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
+from storage.sources.table import read_table
 from tests.storage.conftest import new_model, new_run
 
 NOTHING = pd.DataFrame({"image_name": [], "reason": []})
@@ -73,6 +75,32 @@ def test_a_dataset_is_stored_with_artists_images_and_rejected_images(
     assert rows(session, "SELECT dataset_id, filename, reason FROM rejected_images") == [
         (dataset_id, "torn.jpg", "cannot be decoded")
     ]
+
+
+def test_columns_of_a_catalogs_own_are_stored_as_json(session: Session, tmp_path: Path) -> None:
+    lines = [
+        'artist_name,image_name,split,title,museum,"say ""so"", {x}"',
+        "Hals,lute.jpg,test,The Lute Player,Prado,<b>1</b>",
+        "Hals,nurse.jpg,test,,Été,",
+        "Hals,torn.jpg,test,,,",
+    ]
+    (tmp_path / "catalog.csv").write_text("\n".join(lines), encoding="utf-8")
+    images = read_table(tmp_path / "catalog.csv").images.assign(sha256="a1", crop="0")
+    record_dataset(
+        session,
+        source="table",
+        content_hash="1",
+        images=images.mask(images == ""),
+        rejected=NOTHING,
+    )
+    stored = rows(session, "SELECT CAST(extra AS TEXT) FROM images ORDER BY filename")
+    assert [value and json.loads(value) for (value,) in stored] == [
+        {"museum": "Prado", 'say "so", {x}': "<b>1</b>"},
+        {"museum": "Été"},
+        None,
+    ]
+    museums = rows(session, "SELECT extra ->> 'museum' FROM images ORDER BY filename")
+    assert museums == [("Prado",), ("Été",), (None,)]
 
 
 def test_a_dataset_recorded_again_is_the_same_one_made_complete(

@@ -91,6 +91,7 @@ CREATE TABLE images (
 	genre VARCHAR,
 	date VARCHAR,
 	sha256 VARCHAR,
+	extra JSON,
 	CONSTRAINT pk_images PRIMARY KEY (id),
 	CONSTRAINT uq_images_dataset_id_filename UNIQUE (dataset_id, filename),
 	CONSTRAINT fk_images_dataset_id FOREIGN KEY(dataset_id) REFERENCES datasets (id) ON DELETE CASCADE,
