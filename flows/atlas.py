@@ -1,5 +1,7 @@
-"""atlas-flow: embed a collection → find neighbours → attribute every picture → store."""
+"""atlas-flow: embed a collection → find neighbours → attribute every picture → store → draw."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from flows.features import features_of
@@ -10,10 +12,19 @@ from tasks.atlas import (
     StoredAtlas,
     attribute_collection,
     divide_collection,
+    draw_atlas,
     embed_collection_shard,
     find_neighbours,
     store_atlas,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnAtlas:
+    """An atlas in the results database, and its page."""
+
+    atlas: StoredAtlas
+    page: Path
 
 
 @recorded_flow("atlas {source} (model {model})")
@@ -22,7 +33,7 @@ def atlas_flow(
     model: int | Literal["champion"] = "champion",
     settings: EvaluationOverrides | None = None,
     resume: int | None = None,
-) -> StoredAtlas:
+) -> DrawnAtlas:
     """Embed a collection with a model, so that it can be asked: what is like this, who painted it?
 
     Each picture gets its nearest neighbours and its most probable artists, itself left out.
@@ -45,4 +56,8 @@ def atlas_flow(
         ]
         neighbours = find_neighbours(embedded)
         attributed = attribute_collection(run, prepared.dataset, embedded, neighbours)
-        return store_atlas(run, used, prepared.dataset, prepared.dataset_id, neighbours, attributed)
+        atlas = store_atlas(
+            run, used, prepared.dataset, prepared.dataset_id, neighbours, attributed
+        )
+        page = draw_atlas(run, used, prepared.dataset, embedded, neighbours, attributed)
+        return DrawnAtlas(atlas, page)

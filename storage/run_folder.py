@@ -53,6 +53,11 @@ class RunFolder:
         return self.directory / "atlas.npz"
 
     @property
+    def atlas_page(self) -> Path:
+        """The folder of a collection's page, which opens from disk."""
+        return self.directory / "page"
+
+    @property
     def cautions(self) -> Path:
         """The images of a pair file whose verdicts are doubtful, and why."""
         return self.directory / "cautions.csv"

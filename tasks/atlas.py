@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,17 @@ from model.attribution import (
 from model.attribution_measures import measure_attribution
 from model.measures import Measure
 from model.neighbours import Neighbours, nearest
+from model.projection import project
 from storage.arrays import save_arrays
 from storage.database.atlas_tables import Atlas
 from storage.database.atlases import record_atlas
 from storage.database.datasets import artist_ids_of, image_ids
 from storage.database.session import transaction
+from storage.database.views import LIKELIER
+from storage.datasets.crop_archive import entry_name
 from storage.datasets.dataset import Dataset, load_split
 from storage.errors import InputError
+from storage.pages.atlas_page import AtlasPage, AtlasPicture, write_atlas_page
 from storage.shards import Shard, shards_of
 from tasks.embedding import embeddings_of, read_embeddings
 from tasks.features import Features
@@ -38,6 +43,11 @@ from tasks.support.step import step
 SHARD = 5_000
 STORED_NEIGHBOURS = 10
 STORED_ARTISTS = 5
+MEASURES = {
+    "top_1": "Pictures whose own artist comes first, the picture left out",
+    "top_5": "Pictures whose own artist is among the first five",
+    "unknown_roc_auc": "ROC AUC of none of these, for artists left out",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,58 @@ def attribute_collection(
     for each in measures:
         get_run_logger().info("%s %.3f", each.name, each.value)
     return Attributed(alone, measures)
+
+
+@step(hours=24)
+def draw_atlas(
+    run: OpenRun,
+    model: StoredModel,
+    dataset: Dataset,
+    embedded: Sequence[Path],
+    neighbours: Neighbours,
+    attributed: Attributed,
+) -> Path:
+    """Write the page of a collection: a map to search, and the doubtful pictures."""
+    images, points = load_split(dataset, None), _read(embedded)
+    artists, found = list(dict.fromkeys(images.artist_names)), attributed.attributions
+    spots = project(points, run.settings.seed)
+    likely = np.where(found.artist[:, 0] == images.artists, 0.0, found.probability[:, 0])
+    order = np.argsort(-likely, kind="stable")  # the page lists the most doubtful first
+    place = np.argsort(order)
+    pictures = [
+        AtlasPicture(
+            images.names[row],
+            images.artist_names[row],
+            images.titles[row],
+            "",
+            float(spots[row, 0]),
+            float(spots[row, 1]),
+            tuple(
+                zip(
+                    place[neighbours.rows[row, :STORED_NEIGHBOURS]].tolist(),
+                    neighbours.distance[row].tolist(),
+                    strict=False,
+                )
+            ),
+            tuple(
+                (artists[artist], probability)
+                for artist, probability in zip(
+                    found.artist[row].tolist(), found.probability[row].tolist(), strict=True
+                )
+            ),
+            bool(likely[row] > LIKELIER),
+        )
+        for row in order.tolist()
+    ]
+    notes = [
+        f"{len(pictures):,} pictures by {len(artists):,} artists, embedded by model {model.id}",
+        *(f"{MEASURES[each.name]}: {each.value:.3f}" for each in attributed.measures),
+    ]
+    page = AtlasPage(run.source, notes, pictures)
+    with progress_bar("drawing thumbnails") as progress, ZipFile(dataset.crops) as crops:
+        return write_atlas_page(
+            run.folder.atlas_page, page, lambda name: crops.read(entry_name(name)), progress
+        )
 
 
 @step(hours=6)

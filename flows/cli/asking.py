@@ -46,18 +46,20 @@ def atlas(
         runner = runner_here(context, quiet, debug, f"{this_command()} atlas --resume last")
         from flows.atlas import atlas_flow
 
-        made = runner.call(
+        drawn = runner.call(
             atlas_flow,
             source or "as trained",
             "champion" if found is None else found.id,
             None,
             number,
         )
+        made = drawn.atlas
         typer.echo(f"atlas {made.id}: {made.n_images} pictures by {made.n_artists} artists")
         for each in made.measures:
             interval = each.interval
             within = f"  [{interval.low:.3f}, {interval.high:.3f}]" if interval else ""
             typer.echo(f"{each.name:16} {each.value:.3f}{within}")
+        typer.echo(f"page  {drawn.page}")
         typer.echo(f"more  {this_command()} attribute IMAGE; {this_command()} doubtful")
 
 

@@ -1,6 +1,7 @@
 """A collection is embedded once, and then asked."""
 
 import json
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -65,6 +66,28 @@ def test_every_picture_has_its_ten_nearest(asked: Trained) -> None:
     expected = dict(zip(names.tolist(), np.sort(distance)[:, :10], strict=True))
     for name, rank, found in stored:
         assert found == pytest.approx(expected[name][rank - 1], abs=1e-4)
+
+
+def test_the_page_has_every_picture(asked: Trained) -> None:
+    (page,) = asked.home.rglob("atlas.html")
+    assert str(page) in asked.output.replace("\n", "")
+    (data,) = re.findall(
+        r'<script type="application/json" id="data">(.*?)</script>', page.read_text()
+    )
+    shown = json.loads(data)
+    assert sorted(shown["file_name"]) == sorted(kept(asked)["names"].tolist())
+    assert len(list((page.parent / "thumbnails").iterdir())) == 1
+    doubtful = "SELECT filename FROM doubtful ORDER BY likely_probability DESC"
+    listed = [shown["file_name"][place] for place in shown["doubtful"]]
+    assert [(name,) for name in listed] == rows(asked.database, doubtful)
+    place = shown["file_name"].index("Artist 1/0.png")
+    nearest = (
+        "SELECT other.filename FROM neighbours JOIN images i ON i.id = image_id"
+        " JOIN images other ON other.id = neighbour_id"
+        " WHERE i.filename = 'Artist 1/0.png' ORDER BY rank"
+    )
+    listed = [shown["file_name"][other] for other, _ in shown["neighbours"][place]]
+    assert [(name,) for name in listed] == rows(asked.database, nearest)
 
 
 def test_every_picture_has_its_artists_its_own_and_none(asked: Trained) -> None:
