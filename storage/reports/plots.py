@@ -101,7 +101,7 @@ def plot_reliability(probability: Floats, same_share: Floats, target: Path) -> N
 def plot_pairs(pairs: Sequence[ShownPair], title: str, target: Path) -> None:
     """Draw pairs of crops with their captions, four pairs a row."""
     columns, rows = 4, max(1, -(-len(pairs) // 4))
-    figure = Figure(figsize=(3.2 * columns, 2.3 * rows + 0.5), layout="constrained")
+    figure = Figure(figsize=(3.2 * columns, 2.02 * rows + 0.4), layout="constrained")
     figure.suptitle(title)
     for place, panel in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         panel.axis("off")

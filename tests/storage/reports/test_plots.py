@@ -109,7 +109,7 @@ def test_both_crops_of_every_pair_are_shown(tmp_path: Path, n_pairs: int, rows: 
     pairs = [ShownPair(red, blue, f"pair {i}") for i in range(n_pairs)]
     plot_pairs(pairs, "The hardest pairs", tmp_path / "pairs.png")
     pixels = opened(tmp_path / "pairs.png")
-    height = (2.3 * rows + 0.5) * 110
+    height = (2.02 * rows + 0.4) * 110
     assert pixels.shape == (pytest.approx(height, abs=1), 1408, 3)
     assert count(pixels, "#ff0000") == pytest.approx(count(pixels, "#0000ff"), rel=0.05)
     assert count(pixels, "#ff0000") > 10_000 * n_pairs
