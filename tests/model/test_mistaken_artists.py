@@ -46,5 +46,5 @@ def test_they_are_ordered_by_the_share_that_is_sure() -> None:
 
 def test_artists_that_are_never_mistaken_are_left_out() -> None:
     artists = np.array([0, 0, 1, 1])
-    pairs = all_pairs(np.float32([[0], [1], [50], [51]]), artists)
+    pairs = all_pairs(np.array([[0], [1], [50], [51]], np.float32), artists)
     assert mistaken_artists(pairs, artists, 2.0, 10) == []
