@@ -11,6 +11,7 @@ from prefect import get_run_logger
 from model.errors import ModelInputError
 from model.metrics import all_pairs
 from model.paired import Difference, paired_roc_auc
+from storage.catalogs.artist_names import fold_name
 from storage.database import records, results
 from storage.database.handed_out import better_baseline
 from storage.database.records import Ground
@@ -103,11 +104,15 @@ def compare_embeddings(
     resamples: int,
     seed: int,
 ) -> Comparison:
-    """Compare the embeddings of the images that both have, by artists not in training."""
+    """Compare the embeddings of the images that both have, by artists not in training.
+
+    Artists are known however they are spelled.
+    """
     images, other_images = (load_split(each.dataset, "validation") for each in (ours, theirs))
     artist_of = dict(zip(images.names, images.artist_names, strict=True))
     both = artist_of.keys() & set(other_images.names)
-    fair = sorted(name for name in both if known_artists.get(artist_of[name]) != "train")
+    learnt = {fold_name(name) for name, split in known_artists.items() if split == "train"}
+    fair = sorted(name for name in both if fold_name(artist_of[name]) not in learnt)
     _, artists = np.unique([artist_of[name] for name in fair], return_inverse=True)
     pairs = [
         all_pairs(_rows(each.embeddings, split, fair), artists)

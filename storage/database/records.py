@@ -111,10 +111,16 @@ class Ground:
 def promote(session: Session, model_id: int, ground: Ground = Ground()) -> None:
     """Make a model the champion of its purpose in place of any other, and note it in the history.
 
-    Promotions wait for each other.
+    Promotions wait for each other. Raises `InputError` for a collapsed network.
     """
     dialect_of(session).take_turn(session.connection())
-    purpose = session.get_one(Model, model_id).purpose
+    model = session.get_one(Model, model_id)
+    if model.has_collapsed:
+        raise InputError(
+            f"model {model_id} has collapsed: it gives every image the same embedding; promote"
+            " another one"
+        )
+    purpose = model.purpose
     value, low, high = ground.difference or (None, None, None)
     session.add(
         Promotion(

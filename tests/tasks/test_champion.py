@@ -92,6 +92,8 @@ def test_artists_that_the_champion_was_trained_on_do_not_count(tmp_path: Path) -
     found = compare(good, learnt, dict.fromkeys(ARTISTS[:36], "train"))
     assert found.against == "only 7 of 8 artists are common ground"
     assert compare(good, learnt, dict.fromkeys(ARTISTS, "train")).against is not None
+    found = compare(good, learnt, {"ARTIST-0": "train"})  # spelled otherwise
+    assert found.n_artists == 9
 
 
 def test_one_artist_in_common_is_no_ground(tmp_path: Path) -> None:

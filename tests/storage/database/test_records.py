@@ -318,6 +318,14 @@ def test_each_purpose_has_a_champion_and_a_history(session: Session, run_id: int
     assert len(promotions(session)) == 4
 
 
+def test_a_collapsed_model_is_never_promoted(session: Session, run_id: int, model_id: int) -> None:
+    flat = record_model(session, new_model(run_id=run_id, epoch=2, has_collapsed=True))
+    promote(session, model_id)
+    with pytest.raises(InputError, match=f"model {flat} has collapsed"):
+        promote(session, flat)
+    assert rows(session, "SELECT id FROM models WHERE is_champion") == [(model_id,)]
+
+
 def test_a_model_is_promoted_only_over_the_champion_it_was_compared_with(
     session: Session, run_id: int, model_id: int
 ) -> None:
