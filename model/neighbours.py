@@ -11,6 +11,7 @@ from model.distances import Float32, Integers, require_finite
 EXACT = 200_000
 """Up to so many embeddings every distance is measured; the time grows with the square."""
 BLOCK = 256  # queries at a time
+LOOKED_AT = 256  # nodes of an index's graph at least, for each neighbour that is looked up
 SPARE = 8  # more candidates than wanted: rounding may swap those of nearly equal distance
 
 Search = Callable[[Float32], NDArray[np.int64]]
@@ -75,7 +76,13 @@ def build_index(gallery: Float32, count: int) -> Search:
     """Return a search of ``count`` candidates by an HNSW graph (Malkov & Yashunin 2018)."""
     from usearch.index import Index
 
-    index = Index(ndim=gallery.shape[1], metric="l2sq", dtype="f32", expansion_search=4 * count)
+    index = Index(
+        ndim=gallery.shape[1],
+        metric="l2sq",
+        dtype="f32",
+        expansion_add=LOOKED_AT,
+        expansion_search=max(LOOKED_AT, 4 * count),
+    )
     index.add(np.arange(len(gallery)), gallery)
 
     def search(queries: Float32) -> NDArray[np.int64]:
