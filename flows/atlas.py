@@ -44,7 +44,7 @@ def atlas_flow(
         settings: single settings that differ from those the model was trained with.
         resume: the number of a stopped run to go on with, after the shards that it has embedded.
     """
-    used = find_model_to_use(None if model == "champion" else model, resume)
+    used = find_model_to_use(None if model == "champion" else model, resume, source)
     paintings = used.source if source == "as trained" else source
     chosen = resolve_for_evaluation(used.settings, settings or {})
     with open_run(resume or NewRun(paintings, used.preset, chosen, used.id)) as run:

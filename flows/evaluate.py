@@ -45,7 +45,7 @@ def evaluate_flow(
         on_regression: what to do if it fell by more; either way an event
             samehand.evaluation.regressed is emitted.
     """
-    used = find_model_to_use(None if model == "champion" else model)
+    used = find_model_to_use(None if model == "champion" else model, source=source)
     paintings = used.source if source == "as trained" else source
     chosen = resolve_for_evaluation(used.settings, settings or {})
     with open_run(NewRun(paintings, used.preset, chosen, used.id)) as run:

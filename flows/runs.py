@@ -89,9 +89,12 @@ def open_run(wanted: NewRun | int) -> Iterator[OpenRun]:
         finish_run(run)
 
 
-def find_model_to_use(named: int | None, resume: int | None = None) -> StoredModel:
-    """Find the named model, else the champion; a run that goes on keeps its own."""
-    return find_model(named, resume, str(current_flow_run.id), workspace())
+def find_model_to_use(
+    named: int | None, resume: int | None = None, source: str | None = None
+) -> StoredModel:
+    """Find the named model, else the champion of the source; a run that goes on keeps its own."""
+    place = source and full_name(source)
+    return find_model(named, resume, str(current_flow_run.id), workspace(), place)
 
 
 def mark_crashed(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

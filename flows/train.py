@@ -68,7 +68,7 @@ def train_flow(
 
         test = judge_on_test(run, prepared, model, untrained, triplets.test, features)
         may_win = promote and not threshold.has_collapsed
-        champion = challenge_champion(run, prepared, model) if may_win else None
+        champion = challenge_champion(run, model) if may_win else None
 
         pictures = (*plot_training(run, best.epoch), *test.pictures)
         report = write_report(

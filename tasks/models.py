@@ -10,7 +10,10 @@ from model.compute import Compute
 from model.selection import ValidatedEpoch
 from storage.database import records, results
 from storage.database.session import transaction
+from storage.database.tables import Dataset as DatasetRow
 from storage.database.tables import Model, Run
+from storage.datasets.dataset import Dataset
+from storage.errors import InputError
 from storage.files import sha256_of
 from storage.run_folder import exported_beside
 from storage.workspace import Workspace
@@ -32,11 +35,15 @@ class StoredModel:
     settings: Settings
     known_artists: dict[str, str]
     purpose: str
+    dataset: Dataset | None  # that it was trained on; None if the database does not say where
 
-    @property
-    def has_file(self) -> bool:
-        """Whether the checkpoint is still there."""
-        return self.checkpoint.is_file()
+    def require_dataset(self) -> Dataset:
+        """Return the dataset it was trained on. Raises InputError if that or its file is gone."""
+        if not self.checkpoint.is_file():
+            raise InputError(f"the checkpoint of model {self.id} is gone: {self.checkpoint}")
+        if self.dataset is None or not (self.dataset.is_complete and self.dataset.pixels.exists()):
+            raise InputError(f"the crops that model {self.id} was trained on are gone")
+        return self.dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +91,15 @@ def register_model(run: OpenRun, epoch: ValidatedEpoch, threshold: Threshold) ->
 
 @step()
 def find_model(
-    model_id: int | None, resume: int | None, flow_run_id: str, space: Workspace
+    model_id: int | None,
+    resume: int | None,
+    flow_run_id: str,
+    space: Workspace,
+    source: str | None = None,
 ) -> StoredModel:
     """Find a model by its number, else the champion; a run that goes on keeps its own.
+
+    A ``source`` has a champion of its own, if one was trained on it.
 
     A run goes on if ``resume`` names it, or if this flow run began it. Raises InputError if the
     model's checkpoint is gone.
@@ -97,7 +110,7 @@ def find_model(
             if resume is None
             else results.find_run(session, resume)
         )
-        row = results.find_model(session, (begun and begun.model_id) or model_id)
+        row = results.find_model(session, (begun and begun.model_id) or model_id, source)
         space.checkpoint(row.id, row.path)
         return stored_model(session, row, space)
 
@@ -105,6 +118,8 @@ def find_model(
 def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
     """Return a model's row as flows hand it on."""
     run = session.get_one(Run, row.run_id)
+    trained_on = None if run.dataset_id is None else session.get_one(DatasetRow, run.dataset_id)
+    catalog = trained_on and trained_on.catalog_path
     return StoredModel(
         id=row.id,
         epoch=row.epoch,
@@ -115,4 +130,5 @@ def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
         settings=Settings.model_validate(run.settings),
         known_artists=results.artist_splits_of(session, run.dataset_id),
         purpose=row.purpose,
+        dataset=Dataset((space.home / catalog).parent) if catalog else None,
     )

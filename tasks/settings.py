@@ -57,6 +57,13 @@ def _warp(default: float, name: str, description: str) -> Any:
     return _setting(default, description, ge=low, le=high)
 
 
+def _no_model(purpose: str | None) -> str | None:
+    """Refuse what already names a model where one is chosen, or names nothing."""
+    if purpose is not None and (purpose.strip() in ("", "champion", "last") or purpose.isdigit()):
+        raise ValueError("a purpose has a name other than champion, last or a number")
+    return purpose
+
+
 def _from_anywhere(weights: str) -> str:
     """Make a path to weights absolute, so that a run resumed in another folder finds the file."""
     if weights == "imagenet":  # stored by runs of earlier versions
@@ -128,7 +135,7 @@ class Settings(EvaluationSettings):
         0.05, "Share of the pairs by one artist that may get the verdict different."
     )
 
-    purpose: Annotated[str | None, NoneInWords] = _setting(
+    purpose: Annotated[str | None, AfterValidator(_no_model), NoneInWords] = _setting(
         None, "What the model is for: models of one purpose compete; null: its source."
     )
 

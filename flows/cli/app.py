@@ -190,7 +190,7 @@ def evaluate(
 
         overrides = parse_assignments(assignments)
         check_evaluation_settings(overrides)
-        found = check_model(model)
+        found = check_model(model, source)
         check_source(source) if source else check_source_of(found)
         runner = runner_here(context, quiet, debug)
         from flows.evaluate import evaluate_flow

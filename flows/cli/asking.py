@@ -40,7 +40,7 @@ def atlas(
         from storage.sources import check_source
 
         number = None if resume is None else find_stopped_run(resume, "atlas-flow").id
-        found = None if number is not None and model is None else check_model(model)
+        found = None if number is not None and model is None else check_model(model, source)
         if found is not None and number is None:
             check_source(source) if source else check_source_of(found)
         runner = runner_here(context, quiet, debug, f"{this_command()} atlas --resume last")

@@ -8,7 +8,7 @@ from flows.environment import existing_workspace, workspace
 from flows.errors import SettingsError
 from storage.database.handed_out import HandedOut, hand_out
 from storage.errors import InputError
-from storage.sources import SAMPLE, check_source
+from storage.sources import SAMPLE, check_source, full_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,10 +98,13 @@ def check_pairs(pairs: Path, output: Path | None) -> None:
         raise InputError(f"--output {output}: is the file of pairs itself; name another")
 
 
-def check_model(wanted: str | None) -> HandedOut:
-    """Return the model to use. Raises InputError if there is none, or its checkpoint is gone."""
+def check_model(wanted: str | None, source: str | None = None) -> HandedOut:
+    """Return the model to use, if none is named the champion of a source.
+
+    Raises InputError if there is none, or its checkpoint is gone.
+    """
     space = existing_workspace()
-    model = hand_out(space.database_url, wanted)
+    model = hand_out(space.database_url, wanted, source and full_name(source))
     space.checkpoint(model.id, model.path)
     return model
 

@@ -74,13 +74,13 @@ class HandedOut:
     reject_beyond: float
 
 
-def hand_out(url: str, wanted: str | None = None) -> HandedOut:
+def hand_out(url: str, wanted: str | None = None, source: str | None = None) -> HandedOut:
     """Return a model of the database at `url`, found as by `results.find_model`.
 
     Raises `InputError` if there is none, and whatever else `transaction` raises.
     """
-    rows = _from_sqlite(url, _question(wanted), {"wanted": wanted})
-    return HandedOut(*rows[0]) if rows else _from_any(url, wanted)
+    rows = _from_sqlite(url, _question(wanted), {"wanted": wanted, "source": source})
+    return HandedOut(*rows[0]) if rows else _from_any(url, wanted, source)
 
 
 def trained_on(url: str, model: HandedOut, sha256: Sequence[str]) -> frozenset[str]:
@@ -145,12 +145,12 @@ def _from_sqlite(url: str, question: str, values: dict[str, Any]) -> Sequence[An
 
 
 def _question(wanted: str | None) -> str:
-    select = f"SELECT {COLUMNS} FROM models"
+    select, best = f"SELECT {COLUMNS} FROM models", f"purpose IS :source DESC, {_MOST_TESTED}"
     match wanted:
         case None:
-            return f"{select} ORDER BY is_champion DESC, {_MOST_TESTED} LIMIT 1"
+            return f"{select} ORDER BY is_champion DESC, {best} LIMIT 1"
         case "champion":
-            return f"{select} WHERE is_champion ORDER BY {_MOST_TESTED} LIMIT 1"
+            return f"{select} WHERE is_champion ORDER BY {best} LIMIT 1"
         case "last":
             return f"{select} ORDER BY id DESC LIMIT 1"
         case _:
@@ -158,12 +158,12 @@ def _question(wanted: str | None) -> str:
             return f"{select} WHERE {of_purpose} OR CAST(id AS TEXT) = :wanted"
 
 
-def _from_any(url: str, wanted: str | None) -> HandedOut:
+def _from_any(url: str, wanted: str | None, source: str | None) -> HandedOut:
     from storage.database import results
     from storage.database.session import transaction
 
     with transaction(url) as session:
-        return handed_out(results.find_model(session, wanted))
+        return handed_out(results.find_model(session, wanted, source))
 
 
 def handed_out(model: "Model") -> HandedOut:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from storage.database.base import utc_now
@@ -137,7 +137,8 @@ def promote(session: Session, model_id: int, ground: Ground = Ground()) -> None:
     session.flush()
     reigning = Model.is_champion & (Model.purpose == purpose)
     session.execute(update(Model).where(reigning).values(is_champion=False))
-    session.execute(update(Model).where(Model.id == model_id).values(is_champion=True))
+    won = update(Model).where(Model.id == model_id)
+    session.execute(won.values(is_champion=True, refusal=None))
 
 
 def promote_over(
@@ -146,14 +147,24 @@ def promote_over(
     """Promote a model only if its purpose's champion is still the one it was compared with.
 
     None stands for no champion. Returns False, and changes nothing, if another model has become
-    the champion meanwhile: compare with that one.
+    the champion meanwhile: compare with that one. Raises `InputError` for a model that no complete
+    test is stored of.
     """
     dialect_of(session).take_turn(session.connection())
     purpose = session.get_one(Model, model_id).purpose
+    tests = (Evaluation.model_id == model_id, Evaluation.split == "test")
+    is_complete = exists().where(*tests, Evaluation.status == "complete")
+    if not session.scalar(select(is_complete)):
+        raise InputError(f"model {model_id} has no complete test, which comes before a promotion")
     if _champion_of(session, purpose) != expected_champion_id:
         return False
     promote(session, model_id, ground)
     return True
+
+
+def record_refusal(session: Session, model_id: int, reason: str) -> None:
+    """Record why a model did not become the champion of its purpose."""
+    session.execute(update(Model).where(Model.id == model_id).values(refusal=reason))
 
 
 def _champion_of(session: Session, purpose: str) -> int | None:

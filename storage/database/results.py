@@ -234,13 +234,16 @@ def find_atlas(session: Session, atlas_id: int | str) -> Atlas:
     return _find(session, Atlas, "atlas", atlas_id)
 
 
-def find_model(session: Session, model_id: int | str | None = None) -> Model:
+def find_model(
+    session: Session, model_id: int | str | None = None, source: str | None = None
+) -> Model:
     """Return a model by its number, the `last` one, the `champion`, or that of a purpose.
 
-    By default that is the champion, or the newest model if there is none.
+    By default that is the champion, first of all that of a `source`, or the newest model if there
+    is none.
     """
     if model_id in (None, "champion"):
-        if found := champion(session):
+        if found := (source and champion(session, source)) or champion(session):
             return found
         if model_id is not None:
             raise InputError("there is no champion yet; name a model by its number, or last")

@@ -166,7 +166,7 @@ class Model(Base):
     "same", beyond `reject_beyond` it is "different"; between them nothing can be told.
 
     Models of one `purpose`, by default the source that they were trained on, compete for being its
-    champion.
+    champion. `refusal` says why the model did not become champion, if it was compared.
     """
 
     __tablename__ = "models"
@@ -201,13 +201,14 @@ class Model(Base):
     has_collapsed: Mapped[bool] = mapped_column(default=False, server_default=false())
     purpose: Mapped[str] = mapped_column(default="", server_default="")
     is_champion: Mapped[bool] = mapped_column(default=False)
+    refusal: Mapped[str | None]
 
 
 class Promotion(Base):
     """How a model became the champion of a purpose: when, by whom, why, and over which model.
 
     `difference` is the ROC AUC of the model minus the former champion's, with its 95 % interval,
-    on the images that both were compared by; NULL if they were not.
+    on the former champion's validation images; NULL if they were not compared.
     """
 
     __tablename__ = "promotions"

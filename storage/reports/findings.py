@@ -117,7 +117,7 @@ def _facts(run: Run, model: Model, evaluation: Evaluation, dataset: Dataset) -> 
         *([Fact(f"negatives of the same {on}", matched)] if on is not None else []),
         Fact("model", f"{model.id}, epoch {model.epoch} of run {model.run_id}, {model.path}"),
         Fact("purpose", model.purpose),
-        Fact("champion", "this model" if model.is_champion else "another model"),
+        Fact("champion", "this model" if model.is_champion else model.refusal or "another model"),
         *([Fact("collapsed", "yes: all embeddings are alike")] if model.has_collapsed else []),
         Fact("dataset", f"{dataset.id}, content {dataset.content_hash[:12]}"),
         Fact("preset and seed", f"{run.preset}, {run.seed}"),

@@ -1,6 +1,7 @@
 """train-flow from a folder of paintings to verdicts in a real database file."""
 
 import json
+import shutil
 import sqlite3
 from itertools import pairwise
 from pathlib import Path
@@ -151,3 +152,59 @@ def test_a_network_that_collapses_is_named_as_such_and_does_not_become_champion(
     with sqlite3.connect(home / "results.db") as database:
         champions = database.execute("SELECT is_champion FROM models").fetchall()
     assert champions == [(0,)]
+
+
+def test_a_challenger_meets_the_champion_on_both_models_validation_images(
+    samehand: Samehand,
+    in_copy: Trained,
+    paintings: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It crops otherwise, is trained on one of the champion's artists, and has one of its own."""
+    with sqlite3.connect(in_copy.database) as database:
+        columns = "filename, artists.name, images.split"
+        images = database.execute(
+            f"SELECT {columns} FROM images JOIN artists ON artists.id = artist_id"
+        )
+        rows = [(*row, str(paintings / row[0])) for row in images]
+    learnt = next(artist for _, artist, split, _ in rows if split == "validation")
+    more = tmp_path / "more"
+    more.mkdir()
+    catalog = ["image_name,artist_name,split,file"]
+    for name, artist, split, file in rows:
+        with Image.open(file) as image:
+            flat = f"{artist}-{Path(name).name}"
+            shutil.copy(file, more / flat)
+            catalog.append(f"{flat},{artist},{'train' if artist == learnt else split},{flat}")
+            if artist == learnt:
+                image.rotate(90).save(more / f"new-{flat}")
+                catalog.append(f"new-{flat},Somebody New,validation,new-{flat}")
+    (more / "catalog.csv").write_text("\n".join(catalog))
+    changes = {"crop_size": "48", "purpose": str(paintings), "epochs": "1"}
+    result = samehand("train", str(more / "catalog.csv"), *tiny_settings(**changes))
+    assert result.exit_code == 0, result.output
+    with sqlite3.connect(in_copy.database) as database:
+        models = database.execute("SELECT is_champion, refusal FROM models ORDER BY id").fetchall()
+    (is_first, none), (is_second, refusal) = models
+    assert (is_first, none, is_second) == (1, None, 0)
+    told = "validation images of the {} by {} artists that are new to the other"
+    assert refusal.startswith(f"only 8 {told.format('champion', 2)}: 100 by 8 are needed")
+    assert f"On 8 {told.format('champion', 2)}: ROC AUC" in caplog.text
+    assert f"On 12 {told.format('challenger', 3)}: ROC AUC" in caplog.text
+    assert refusal in (in_copy.home / "runs/0002-train/report.md").read_text()
+
+
+def test_a_champion_whose_checkpoint_is_gone_is_not_replaced_unseen(
+    samehand: Samehand, in_copy: Trained, paintings: Path
+) -> None:
+    with sqlite3.connect(in_copy.database) as database:
+        ((path,),) = database.execute("SELECT path FROM models").fetchall()
+    (in_copy.home / path).unlink()
+    result = samehand("train", str(paintings), *tiny_settings(seed="1", epochs="1"))
+    assert result.exit_code == 0, result.output
+    with sqlite3.connect(in_copy.database) as database:
+        champions = database.execute("SELECT is_champion, refusal FROM models ORDER BY id")
+        assert [row[0] for row in champions] == [1, 0]
+        ((refusal,),) = database.execute("SELECT refusal FROM models WHERE id = 2").fetchall()
+    assert refusal.startswith("the checkpoint of model 1 is gone")

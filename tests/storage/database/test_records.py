@@ -1,12 +1,10 @@
 """What is written through the code is found by plain SQL, once, whole, or not at all."""
 
 import json
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
-from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -23,13 +21,11 @@ from storage.database.datasets import artist_splits, image_ids, record_dataset
 from storage.database.evaluation_tables import Baseline, Evaluation, Measure
 from storage.database.pair_rows import PairColumns
 from storage.database.records import (
-    Ground,
     attach_dataset,
     complete_evaluation,
     fail_evaluation,
     finish_run,
     promote,
-    promote_over,
     record_baseline,
     record_epoch,
     record_measures,
@@ -42,8 +38,6 @@ from storage.database.records import (
     start_run,
     write_pairs,
 )
-from storage.database.results import promotions
-from storage.database.session import transaction
 from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 from storage.sources.table import read_table
@@ -281,111 +275,6 @@ def test_a_model_recorded_again_keeps_its_id_and_its_championship(
     assert record_model(session, again) == model_id
     stored = "SELECT path, sha256, threshold, validation_roc_auc FROM models WHERE is_champion"
     assert rows(session, stored) == [("elsewhere.pt", "f6", 2.5, 0.9)]
-
-
-def test_a_promoted_model_is_the_only_champion(
-    session: Session, run_id: int, model_id: int
-) -> None:
-    later = new_model(run_id=run_id, epoch=2)
-    later_id = record_model(session, later)
-    for champion in (model_id, later_id, later_id, model_id):
-        promote(session, champion)
-        assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
-
-
-def test_each_purpose_has_a_champion_and_a_history(session: Session, run_id: int) -> None:
-    old, other, new = (
-        record_model(session, new_model(run_id=run_id, epoch=epoch, purpose=purpose))
-        for epoch, purpose in ((2, "maps"), (3, "icons"), (4, "maps"))
-    )
-    assert promote_over(session, old, None, Ground("first of its purpose"))
-    assert promote_over(session, other, None, Ground("first of its purpose"))
-    assert not promote_over(session, new, other)
-    assert promote_over(session, new, old, Ground("better", difference=(0.25, 0.125, 0.5)))
-    promote(session, old, Ground("by hand", "ada@museum"))
-    champions = "SELECT id, purpose FROM models WHERE is_champion ORDER BY id"
-    assert rows(session, champions) == [(old, "maps"), (other, "icons")]
-    history = (
-        "SELECT model_id, purpose, promoted_by, reason, former_model_id, difference, low, high"
-        " FROM promotions ORDER BY id"
-    )
-    assert rows(session, history) == [
-        (old, "maps", "rule", "first of its purpose", None, None, None, None),
-        (other, "icons", "rule", "first of its purpose", None, None, None, None),
-        (new, "maps", "rule", "better", old, 0.25, 0.125, 0.5),
-        (old, "maps", "ada@museum", "by hand", new, None, None, None),
-    ]
-    assert len(promotions(session)) == 4
-
-
-def test_a_collapsed_model_is_never_promoted(session: Session, run_id: int, model_id: int) -> None:
-    flat = record_model(session, new_model(run_id=run_id, epoch=2, has_collapsed=True))
-    promote(session, model_id)
-    with pytest.raises(InputError, match=f"model {flat} has collapsed"):
-        promote(session, flat)
-    assert rows(session, "SELECT id FROM models WHERE is_champion") == [(model_id,)]
-
-
-def test_a_model_is_promoted_only_over_the_champion_it_was_compared_with(
-    session: Session, run_id: int, model_id: int
-) -> None:
-    later_id = record_model(session, new_model(run_id=run_id, epoch=2))
-    champion = "SELECT id FROM models WHERE is_champion"
-    assert not promote_over(session, model_id, later_id)
-    assert rows(session, champion) == []
-    assert promote_over(session, model_id, None)
-    assert not promote_over(session, later_id, None)
-    assert rows(session, champion) == [(model_id,)]
-    assert promote_over(session, later_id, model_id)
-    assert rows(session, champion) == [(later_id,)]
-
-
-def at_once(promote_one: Callable[[int], bool], ids: Sequence[int]) -> list[bool]:
-    """Promote all models at the same moment, each in a thread of its own."""
-    start = Barrier(len(ids))
-
-    def promote_when_all_are_there(model_id: int) -> bool:
-        start.wait()
-        return promote_one(model_id)
-
-    with ThreadPoolExecutor(len(ids)) as threads:
-        return list(threads.map(promote_when_all_are_there, ids))
-
-
-@pytest.mark.parametrize("has_champion", [False, True])
-def test_of_trainings_that_end_together_one_takes_the_champions_place(
-    database_url: str, session: Session, run_id: int, model_id: int, has_champion: bool
-) -> None:
-    ids = [record_model(session, new_model(run_id=run_id, epoch=epoch)) for epoch in range(2, 6)]
-    met = model_id if has_champion else None
-    if met is not None:
-        promote(session, met)
-    session.commit()
-
-    def compare_and_promote(challenger: int) -> bool:
-        with transaction(database_url) as own:
-            return promote_over(own, challenger, met)
-
-    won = at_once(compare_and_promote, ids)
-    champion = ids[won.index(True)]
-    assert sorted(won) == [False, False, False, True]
-    assert rows(session, "SELECT id FROM models WHERE is_champion") == [(champion,)]
-
-
-def test_models_that_are_promoted_at_once_take_turns(
-    database_url: str, session: Session, run_id: int, model_id: int
-) -> None:
-    ids = [record_model(session, new_model(run_id=run_id, epoch=epoch)) for epoch in range(2, 8)]
-    session.commit()
-
-    def promote_anyway(model_id: int) -> bool:
-        with transaction(database_url) as own:
-            promote(own, model_id)
-        return True
-
-    assert all(at_once(promote_anyway, ids))
-    ((champion,),) = rows(session, "SELECT id FROM models WHERE is_champion")
-    assert champion in ids
 
 
 def test_an_evaluation_is_completed_with_its_metrics(session: Session, evaluation_id: int) -> None:

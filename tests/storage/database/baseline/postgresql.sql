@@ -115,6 +115,7 @@ CREATE TABLE models (
 	has_collapsed BOOLEAN DEFAULT false NOT NULL,
 	purpose VARCHAR DEFAULT '' NOT NULL,
 	is_champion BOOLEAN NOT NULL,
+	refusal VARCHAR,
 	CONSTRAINT pk_models PRIMARY KEY (id),
 	CONSTRAINT uq_models_run_id_epoch UNIQUE (run_id, epoch),
 	CONSTRAINT ck_models_epoch CHECK (epoch >= 0),
@@ -334,8 +335,8 @@ CREATE TABLE pair_predictions (
 	CONSTRAINT fk_pair_predictions_image_b_id FOREIGN KEY(image_b_id) REFERENCES images (id) ON DELETE RESTRICT
 )
  PARTITION BY LIST (evaluation_id);
-CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
 CREATE INDEX ix_pair_predictions_image_b_id ON pair_predictions (image_b_id);
+CREATE INDEX ix_pair_predictions_image_a_id ON pair_predictions (image_a_id);
 CREATE TABLE reliability (
 	evaluation_id INTEGER NOT NULL,
 	tenth INTEGER NOT NULL,

@@ -116,6 +116,7 @@ CREATE TABLE models (
 	has_collapsed BOOLEAN DEFAULT 0 NOT NULL,
 	purpose VARCHAR DEFAULT '' NOT NULL,
 	is_champion BOOLEAN NOT NULL,
+	refusal VARCHAR,
 	CONSTRAINT pk_models PRIMARY KEY (id),
 	CONSTRAINT uq_models_run_id_epoch UNIQUE (run_id, epoch),
 	CONSTRAINT ck_models_epoch CHECK (epoch >= 0),
