@@ -148,7 +148,7 @@ def verify(
         predictions=count_predictions(pairs, calibration.threshold),
         measures=(
             *measure_calibration(pairs, calibration, draws, labels),
-            *measure_loss(pairs, calibration),
+            *measure_loss(pairs, calibration, draws),
             *measure_verdicts(pairs, calibration.band, draws),
         ),
         reliability=reliability(pairs, calibration),

@@ -18,6 +18,7 @@ from model.metrics import cllr, cllr_min, roc_auc, tar_at_far
 from model.resampling import (
     Draws,
     weighted_cllr,
+    weighted_cllr_min,
     weighted_count,
     weighted_mean,
     weighted_roc_auc,
@@ -72,11 +73,14 @@ def measure_calibration(
         yield Measure("cllr", scope, cllr(chosen, calibration), percentile_interval(figures))
 
 
-def measure_loss(pairs: Pairs, calibration: Calibration) -> Iterator[Measure]:
+def measure_loss(pairs: Pairs, calibration: Calibration, draws: Draws) -> Iterator[Measure]:
     """The two parts of the Cllr of all pairs: what no calibration could avoid, and the rest."""
     least = cllr_min(pairs)
-    yield Measure("cllr_min", "all", least, None)
-    yield Measure("cllr_calibration", "all", cllr(pairs, calibration) - least, None)
+    least_drawn = weighted_cllr_min(pairs, draws.artist, draws.drawn)
+    cost_drawn = weighted_cllr(pairs, calibration, draws.artist, draws.drawn)
+    yield Measure("cllr_min", "all", least, percentile_interval(least_drawn))
+    lost = percentile_interval(cost_drawn - least_drawn)
+    yield Measure("cllr_calibration", "all", cllr(pairs, calibration) - least, lost)
 
 
 def measure_verdicts(pairs: Pairs, band: Band, draws: Draws) -> Iterator[Measure]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from model.calibration import Calibration, balancing_weights, log_likelihood_ratio, probability
 from model.distances import (
+    Float32,
     Float64,
     Integers,
     TripletDistances,
@@ -208,19 +209,32 @@ def cllr_min(pairs: Pairs) -> float:
     >>> cllr_min(all_pairs(np.float32([[0], [1], [6], [10]]), np.array([0, 0, 1, 1])))
     0.0
     """
-    from scipy.special import xlogy
-    from sklearn.isotonic import IsotonicRegression
-
     require_both_kinds(pairs)
-    is_same = pairs.same_artist
-    edges = np.histogram_bin_edges(pairs.distance, CLLR_BINS)
+    bins, is_same = cllr_bins(pairs.distance), pairs.same_artist
     same, different = (
-        np.histogram(pairs.distance[kind], edges)[0] / kind.sum() for kind in (is_same, ~is_same)
+        np.bincount(bins[kind], minlength=CLLR_BINS).astype(np.float64)
+        for kind in (is_same, ~is_same)
     )
+    return least_cllr(same, different)
+
+
+def cllr_bins(distances: Float32) -> Integers:
+    """Return which of `CLLR_BINS` bins of equal width each distance (P,) is in."""
+    low, high = (float(each) for each in (distances.min(), distances.max()))
+    share = (distances.astype(np.float64) - low) / max(high - low, np.finfo(np.float64).tiny)
+    bins: Integers = np.minimum((share * CLLR_BINS).astype(np.intp), CLLR_BINS - 1)
+    return bins
+
+
+def least_cllr(same: Float64, different: Float64) -> float:
+    """Return `cllr_min`, given the weight of the pairs of each kind in each bin (K,)."""
+    from scipy.optimize import isotonic_regression
+    from scipy.special import xlogy
+
+    filled = (same > 0) | (different > 0)
+    same, different = (each[filled] / each.sum() for each in (same, different))
     weight = same + different
-    truth = np.divide(same, weight, out=np.zeros(CLLR_BINS), where=weight > 0)
-    bins = np.arange(CLLR_BINS)
-    best = IsotonicRegression(increasing=False).fit(bins, truth, weight).predict(bins)
+    best = isotonic_regression(same / weight, weights=weight, increasing=False).x
     costs = xlogy(same, best) + xlogy(different, 1 - best)
     return abs(float(costs.sum())) / float(np.log(2)) / 2  # no cost is above 0
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from model.calibration import Calibration
 from model.distances import Float32, Float64, Integers, Pairs, TripletDistances
-from model.metrics import pair_costs
+from model.metrics import CLLR_BINS, cllr_bins, least_cllr, pair_costs
 from model.weighing import Kinds, mean_by_artist, shares, sort_pairs, sum_by_artists, weigh
 
 BLOCKS = 256  # blocks of sorted pairs; a draw's threshold is then searched for in one of them
@@ -106,6 +106,28 @@ def weighted_cllr(
     table = sum_by_artists(cell[~same], costs[~same], artists)
     count = sum_by_artists(cell[~same], None, artists)
     return (same_cost + shares(weigh(table, drawn), weigh(count, drawn))) / 2
+
+
+def weighted_cllr_min(pairs: Pairs, artist: Integers, drawn: Float64) -> Float64:
+    """`metrics.cllr_min` on every draw, each with a best calibration of its own: (B,)."""
+    from scipy.sparse import coo_array
+
+    same, artists = pairs.same_artist, drawn.shape[1]
+    first, second = artist[pairs.first_idx], artist[pairs.second_idx]
+    bins = cllr_bins(pairs.distance)
+    of_same, of_different = (  # how many pairs of each artist, or of each two, are in each bin
+        coo_array((np.ones(len(cell)), (bins[kind], cell)), shape=(CLLR_BINS, cells)).tocsr()
+        for kind, cell, cells in (
+            (same, first[same], artists),
+            (~same, (first * artists + second)[~same], artists**2),
+        )
+    )
+    found = np.full(len(drawn), np.nan)
+    for draw, taken in enumerate(drawn):
+        weights = of_same @ taken, of_different @ np.outer(taken, taken).ravel()
+        if all(each.any() for each in weights):
+            found[draw] = least_cllr(*weights)
+    return found
 
 
 def weighted_count(

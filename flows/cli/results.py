@@ -201,6 +201,22 @@ def baselines(session: "Session", evaluation: Number = "last") -> "pd.DataFrame"
     return questions.baselines(session, results.find_evaluation(session, evaluation).id)
 
 
+@table("tenth", "probability", "same_share", "n_pairs")
+def reliability(session: "Session", evaluation: Number = "last") -> "pd.DataFrame":
+    """Print what the probabilities of an evaluation are worth, in tenths."""
+    from storage.database import questions, results
+
+    return questions.reliability(session, results.find_evaluation(session, evaluation).id)
+
+
+@table("artist", "n_images", "triplet_accuracy", "roc_auc", "nearest_artist")
+def by_artist(session: "Session", evaluation: Number = "last") -> "pd.DataFrame":
+    """Print the figures of each artist of an evaluation, the hardest first."""
+    from storage.database import questions, results
+
+    return questions.by_artist(session, results.find_evaluation(session, evaluation).id)
+
+
 @table("recipe", "rival", "metric", "value", "low", "high")
 def sweep(session: "Session", run: Number) -> "pd.DataFrame":
     """Print by how much the recipes of a sweep differ."""

@@ -11,7 +11,13 @@ from sqlalchemy import CTE, Select, and_, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from storage.database import views
-from storage.database.evaluation_tables import Baseline, Evaluation, PairPrediction
+from storage.database.evaluation_tables import (
+    ArtistResult,
+    Baseline,
+    Evaluation,
+    PairPrediction,
+    Reliability,
+)
 from storage.database.results import frame, has_same_files, threshold_of
 from storage.database.tables import Artist, Dataset, Image, Model, RejectedImage, Run, RunProcess
 from storage.errors import InputError
@@ -180,6 +186,32 @@ def baselines(session: Session, evaluation_id: int) -> pd.DataFrame:
     columns = Baseline.__table__.columns
     of_evaluation = Baseline.evaluation_id == evaluation_id
     return frame(session, select(*columns).where(of_evaluation).order_by(Baseline.id))
+
+
+def reliability(session: Session, evaluation_id: int) -> pd.DataFrame:
+    """Return how many pairs are by one artist in each tenth of the probabilities."""
+    columns = Reliability.__table__.columns
+    of_evaluation = Reliability.evaluation_id == evaluation_id
+    return frame(session, select(*columns).where(of_evaluation).order_by(Reliability.tenth))
+
+
+def by_artist(session: Session, evaluation_id: int) -> pd.DataFrame:
+    """Return the figures of each artist of an evaluation, the hardest first."""
+    row, artist, nearest = ArtistResult, aliased(Artist), aliased(Artist)
+    figures = (row.n_images, row.triplet_accuracy, row.triplet_accuracy_low)
+    query = (
+        select(
+            artist.name.label("artist"),
+            *figures,
+            row.triplet_accuracy_high,
+            row.roc_auc,
+            nearest.name.label("nearest_artist"),
+        )
+        .join(artist, artist.id == row.artist_id)
+        .outerjoin(nearest, nearest.id == row.nearest_artist_id)
+        .where(row.evaluation_id == evaluation_id)
+    )
+    return frame(session, query.order_by(row.triplet_accuracy.nulls_last(), artist.name))
 
 
 def describe_run(session: Session, run: Run) -> pd.DataFrame:

@@ -342,6 +342,8 @@ def test_columns_are_chosen(samehand: Samehand, in_trained: Trained) -> None:
         (["run", "last"], r"status +complete"),
         (["run", "1"], r"process_1.precision +float32"),
         (["calibration", "last"], r" cannot tell\n"),
+        (["reliability"], r"\n +\d +0\.\d+ +[01]\.\d+ +\d+\n"),
+        (["by-artist"], r"Artist \d+ +4 +[01]\.\d+ +[01]\.\d+ +Artist \d+"),
     ],
 )
 def test_each_question_has_an_answer(

@@ -128,7 +128,7 @@ def test_verification_uses_the_given_margin_and_calibration() -> None:
     assert [each.scope for each in calibrated] == ["all", "matched"]
     assert judged.measures == (
         *calibrated,
-        *measure_loss(PAIRS, KNOWN),
+        *measure_loss(PAIRS, KNOWN, DRAWS),
         *measure_verdicts(PAIRS, KNOWN.band, DRAWS),
     )
     assert judged.reliability.n_pairs.sum() == len(PAIRS.distance)

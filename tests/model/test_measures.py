@@ -143,7 +143,7 @@ def test_the_least_cost_is_that_of_scikit_learns_isotonic_regression() -> None:
     fit = IsotonicRegression(increasing=False)
     best = fit.fit(PAIRS.distance, PAIRS.same_artist, weight).predict(PAIRS.distance)
     cost = log_loss(PAIRS.same_artist, best, sample_weight=weight, labels=[False, True])
-    least, lost = measure_loss(PAIRS, KNOWN)
+    least, lost = measure_loss(PAIRS, KNOWN, DRAWS)
     assert least.value == pytest.approx(cost / np.log(2), abs=1e-3)
     assert lost.value > 0
     assert least.value + lost.value == pytest.approx(cllr(PAIRS, KNOWN))

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import log_loss, roc_curve
 
 from model import resampling, weighing
 from model.calibration import Band, Calibration, probability
 from model.distances import Pairs, all_pairs
-from model.metrics import cllr, roc_auc, tar_at_far, triplet_accuracy
+from model.metrics import cllr, cllr_min, roc_auc, tar_at_far, triplet_accuracy
 from model.resampling import (
     draw_artists,
     weighted_cllr,
+    weighted_cllr_min,
     weighted_mean,
     weighted_roc_auc,
     weighted_tar_at_far,
@@ -136,6 +138,29 @@ def test_cllr_on_a_draw_equals_scikit_learns_weighted_log_loss(seed: int, artist
     assert weighted_cllr(pairs, KNOWN, artist, drawn) == pytest.approx(expected)
 
 
+@quick
+@given(st.integers(0, 2**32 - 1), st.integers(2, 5))
+def test_the_least_cllr_on_a_draw_is_that_of_scikit_learns_isotonic_regression(
+    seed: int, artists: int
+) -> None:
+    points, artist = painted(seed, artists, images=5, apart=1)
+    pairs = all_pairs(points, artist)
+    drawn = some_draws(seed, artists)
+    expected = []
+    for times in drawn:
+        weight, same = weights_of(pairs, artist, times), pairs.same_artist
+        weight /= np.where(same, weight[same].sum(), weight[~same].sum())
+        kept, fit = weight > 0, IsotonicRegression(increasing=False, y_min=0, y_max=1)
+        judged = pairs.distance[kept].astype(np.float64), same[kept], weight[kept]
+        best = fit.fit(*judged).predict(judged[0])
+        loss = log_loss(judged[1], best, sample_weight=judged[2], labels=[False, True])
+        expected.append(loss / np.log(2))
+    # Two distances in one bin count as equal, which costs a little.
+    assert weighted_cllr_min(pairs, artist, drawn) == pytest.approx(np.array(expected), abs=0.01)
+    once = np.ones((1, artists))
+    assert weighted_cllr_min(pairs, artist, once).item() == pytest.approx(cllr_min(pairs))
+
+
 def test_the_mean_on_a_draw_repeats_the_drawn_artists_queries() -> None:
     points, artist = painted(3, artists=6, images=4, apart=1)
     scores = average_precision_at_r(points, artist)
@@ -162,6 +187,7 @@ def test_a_draw_with_nothing_to_evaluate_gives_nan() -> None:
         weighted_tar_at_far(pairs, artist, drawn, 0.1),
         weighted_tar_at_far(pairs, artist, drawn, 1),
         weighted_cllr(pairs, KNOWN, artist, drawn),
+        weighted_cllr_min(pairs, artist, drawn),
     ):
         assert np.isnan(figures).tolist() == [False, True, True, True]
     has_queries = ~np.isnan(weighted_mean(scores, artist, drawn))
