@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.features import features_of
-from flows.prepare import prepare
+from flows.prepare import prepare_for
 from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
 from flows.settings import EvaluationOverrides, resolve_for_evaluation
 from tasks.atlas import (
@@ -48,7 +48,7 @@ def atlas_flow(
     paintings = used.source if source == "as trained" else source
     chosen = resolve_for_evaluation(used.settings, settings or {})
     with open_run(resume or NewRun(paintings, used.preset, chosen, used.id)) as run:
-        prepared = prepare(run, known=used.known_artists)
+        prepared = prepare_for(run, used)
         features = features_of(prepared.dataset, used.checkpoint, run.settings, run.space)
         shards = divide_collection(prepared.dataset)
         embedded = [

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from flows.features import features_of
 from flows.judge import Judged, draw_test_triplets, judge_on_test
-from flows.prepare import Prepared, prepare
+from flows.prepare import Prepared, prepare_for
 from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
 from flows.settings import EvaluationOverrides, resolve_for_evaluation
 from tasks.champion import find_champion
@@ -50,7 +50,7 @@ def evaluate_flow(
     chosen = resolve_for_evaluation(used.settings, settings or {})
     with open_run(NewRun(paintings, used.preset, chosen, used.id)) as run:
         last = find_last_evaluation(run, used)
-        prepared = prepare(run, needed=["test"], known=used.known_artists)
+        prepared = prepare_for(run, used, needed=["test"])
         judged = []
         if last is not None and last.dataset_id != prepared.dataset_id:
             judged.append(judge_as_they_were(run, prepared, used, last))

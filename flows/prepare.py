@@ -9,10 +9,12 @@ from flows.settings import Overrides, resolve
 from storage.datasets.building import CatalogFile, SplitCatalog
 from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset
+from tasks.models import StoredModel
 from tasks.prepare import (
     build_catalog,
     crop_shard,
     divide_into_shards,
+    find_renamed_artists,
     only_maker,
     pack_dataset,
     plan_crops,
@@ -56,6 +58,16 @@ def prepare(
 ) -> Prepared:
     """Turn a run's source into its dataset; each ``needed`` split must have artists."""
     return crop(run, split(run, needed, known))
+
+
+def prepare_for(run: OpenRun, model: StoredModel, needed: Sequence[str] = ()) -> Prepared:
+    """Turn a run's source into a dataset whose test has no artists that a model has learnt from.
+
+    It knows them by name, however spelled, and by their images, whatever these are called.
+    """
+    prepared = prepare(run, needed, model.known_artists)
+    renamed = find_renamed_artists(run, prepared.dataset, model)
+    return prepare(run, needed, model.known_artists | renamed) if renamed else prepared
 
 
 def split(

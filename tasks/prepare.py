@@ -9,7 +9,7 @@ from prefect import get_run_logger
 
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.split import continue_split, require_splits, split_catalog
-from storage.database import datasets, records
+from storage.database import datasets, records, results
 from storage.database.session import transaction
 from storage.datasets.building import (
     CatalogFile,
@@ -30,6 +30,7 @@ from storage.locks import wait_lock
 from storage.shards import Shard, shards_of
 from storage.sources import locate_source, read_source
 from storage.workspace import Workspace
+from tasks.models import StoredModel
 from tasks.support.progress import progress_bar
 from tasks.support.run import OpenRun
 from tasks.support.step import step
@@ -104,6 +105,22 @@ def record_dataset(run: OpenRun, dataset: Dataset) -> int:
         )
         records.attach_dataset(session, run.id, dataset_id)
     return dataset_id
+
+
+@step()
+def find_renamed_artists(run: OpenRun, dataset: Dataset, model: StoredModel) -> dict[str, str]:
+    """Find artists a model knows by another name: it has learnt from one of their images.
+
+    Returns the split of that image by the artist's name here.
+    """
+    with transaction(run.space.database_url) as session:
+        learnt = results.images_learnt_by(session, model.id)
+    images = read_catalog(dataset.catalog)
+    found = images[images["sha256"].isin(learnt) & (images["split"] == "test")]
+    for name, image in zip(found["artist_name"], found["image_name"], strict=True):
+        get_run_logger().warning("Model %d knows %s, by %s: not tested", model.id, image, name)
+    splits = found["sha256"].map(learnt)
+    return dict(sorted(zip(found["artist_name"], splits, strict=True), key=lambda one: one[1:]))
 
 
 @step()

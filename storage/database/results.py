@@ -33,6 +33,7 @@ from storage.database.tables import (
     Artist,
     Dataset,
     Epoch,
+    Image,
     Model,
     Promotion,
     Run,
@@ -356,6 +357,15 @@ def artist_splits_of(session: Session, dataset_id: int | None) -> dict[str, str]
         select(Artist.name, Artist.split).where(Artist.dataset_id == dataset_id)
     )
     return {name: split for name, split in found}
+
+
+def images_learnt_by(session: Session, model_id: int) -> dict[str, str]:
+    """Return the split of each image that a model was trained or validated on, by SHA-256."""
+    trained = select(Run.dataset_id).join(Model, Model.run_id == Run.id).where(Model.id == model_id)
+    query = select(Image.sha256, Image.split).where(
+        Image.dataset_id == trained.scalar_subquery(), Image.split.in_(("train", "validation"))
+    )
+    return {digest: split for digest, split in session.execute(query) if digest}
 
 
 def _find(

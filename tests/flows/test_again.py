@@ -87,6 +87,23 @@ def test_an_evaluation_on_another_source_is_not_compared_with_the_last_one(
     assert not (in_copy.home / "runs/0002-evaluate/as-they-were").exists()
 
 
+def test_artists_are_known_by_their_images_too_whatever_these_are_called(
+    samehand: Samehand, in_copy: Trained, paintings: Path, tmp_path: Path
+) -> None:
+    learnt = _ask(in_copy.database, "SELECT name FROM artists WHERE split = 'train'")[0][0]
+    other = shutil.copytree(paintings, tmp_path / "other")
+    (other / str(learnt)).rename(other / "Master of Delft")
+    result = samehand("evaluate", "--source", str(other))
+    assert result.exit_code == 0, result.output
+    query = (
+        "SELECT name, artists.split FROM artists JOIN evaluations USING (dataset_id)"
+        " WHERE evaluations.id = 2 AND name IN ('Master of Delft', ?)"
+    )
+    with sqlite3.connect(in_copy.database) as database:
+        known = database.execute(query, (learnt,)).fetchall()
+    assert known == [("Master of Delft", "train")]
+
+
 @pytest.mark.parametrize(("tolerance", "status"), [("0.5", 0), ("0.001", 1)])
 def test_a_fall_beyond_the_tolerance_fails_the_run_and_emits_an_event(
     samehand: Samehand, in_copy: Trained, tolerance: str, status: int
