@@ -29,9 +29,9 @@ from storage.database.datasets import artist_ids_of, image_ids
 from storage.database.session import transaction
 from storage.database.views import LIKELIER
 from storage.datasets.crop_archive import entry_name
-from storage.datasets.dataset import Dataset, load_split
+from storage.datasets.dataset import Dataset, load_split, read_near_duplicates
 from storage.errors import InputError
-from storage.pages.atlas_page import AtlasPage, AtlasPicture, write_atlas_page
+from storage.pages.atlas_page import AtlasPage, AtlasPicture, NearDuplicate, write_atlas_page
 from storage.shards import Shard, shards_of
 from tasks.embedding import embeddings_of, read_embeddings
 from tasks.features import Features
@@ -43,6 +43,7 @@ from tasks.support.step import step
 SHARD = 5_000
 STORED_NEIGHBOURS = 10
 STORED_ARTISTS = 5
+KINDS = {"copy": "a copy", "mirrored": "a mirror image"}
 MEASURES = {
     "top_1": "Pictures whose own artist comes first, the picture left out",
     "top_5": "Pictures whose own artist is among the first five",
@@ -153,7 +154,7 @@ def draw_atlas(
             images.names[row],
             images.artist_names[row],
             images.titles[row],
-            "",
+            images.splits[row],
             float(spots[row, 0]),
             float(spots[row, 1]),
             tuple(
@@ -177,7 +178,12 @@ def draw_atlas(
         f"{len(pictures):,} pictures by {len(artists):,} artists, embedded by model {model.id}",
         *(f"{MEASURES[each.name]}: {each.value:.3f}" for each in attributed.measures),
     ]
-    page = AtlasPage(run.source, notes, pictures)
+    columns = ["filename", "duplicate_of", "kind", "similarity"]
+    alike = [
+        NearDuplicate(one, other, f"{KINDS[kind]}, {100 * similarity:.0f} % alike")
+        for one, other, kind, similarity in read_near_duplicates(dataset)[columns].to_numpy()
+    ]
+    page = AtlasPage(run.source, notes, pictures, alike)
     with progress_bar("drawing thumbnails") as progress, ZipFile(dataset.crops) as crops:
         return write_atlas_page(
             run.folder.atlas_page, page, lambda name: crops.read(entry_name(name)), progress

@@ -73,6 +73,7 @@ class SplitImages:
     names: tuple[str, ...]
     artist_names: tuple[str, ...]
     titles: tuple[str, ...]
+    splits: tuple[str, ...]
     rows: npt.NDArray[np.int64]
     artists: npt.NDArray[np.int64]
     labels: npt.NDArray[np.int64]
@@ -95,6 +96,7 @@ def load_split(dataset: Dataset, split: str | None, label_column: str | None = N
         names=tuple(images["image_name"]),
         artist_names=tuple(images["artist_name"]),
         titles=tuple(images["title"]) if "title" in images.columns else ("",) * len(images),
+        splits=tuple(images["split"]),
         rows=np.array(images[CROPPED].to_numpy(), dtype=np.int64),
         artists=pd.factorize(images["artist_name"])[0].astype(np.int64),
         labels=labels,

@@ -298,7 +298,9 @@ function doubtfulCard(idx) {
 }
 
 function duplicateCard([first, second, reason]) {
-  const two = [first, second].map((idx) => pictureButton(idx, word("title", titleOf(idx)), word("name", artistOf(idx)), word("file", data.file_name[idx])));
+  const inPage = (idx) => pictureButton(idx, word("title", titleOf(idx)), word("name", artistOf(idx)), word("file", data.file_name[idx]));
+  const leftOut = (name) => element("div", { className: "left-out" }, word("faint small", "not in the atlas"), word("file", name));
+  const two = [first, second].map((each) => (typeof each === "number" ? inPage(each) : leftOut(each)));
   return element("article", { className: "card" }, element("div", { className: "two" }, ...two), element("p", { className: "small faint", textContent: reason }));
 }
 

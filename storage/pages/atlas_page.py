@@ -36,10 +36,10 @@ class AtlasPicture:
 
 @dataclass(frozen=True, slots=True)
 class NearDuplicate:
-    """Two pictures, by their places in the page, that show one painting, and why."""
+    """Two files, by name, that show one painting, and why; the page may have one or none."""
 
-    first_idx: int
-    second_idx: int
+    first: str
+    second: str
     reason: str
 
 
@@ -97,6 +97,7 @@ def _columns(
 ) -> dict[str, object]:
     """Put the pictures into columns, which a browser reads several times as fast as records."""
     pictures = page.pictures
+    idx_of = {each.file_name: idx for idx, each in enumerate(pictures)}
     known = (name for each in pictures for name in (each.artist, *dict(each.attribution)))
     artists = {name: number for number, name in enumerate(dict.fromkeys(known))}
     return {
@@ -117,5 +118,8 @@ def _columns(
             for each in pictures
         ],
         "doubtful": [idx for idx, each in enumerate(pictures) if each.is_doubtful],
-        "duplicates": [(one.first_idx, one.second_idx, one.reason) for one in page.duplicates],
+        "duplicates": [  # a file that is not in the page by its name
+            (idx_of.get(one.first, one.first), idx_of.get(one.second, one.second), one.reason)
+            for one in page.duplicates
+        ],
     }

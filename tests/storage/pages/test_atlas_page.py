@@ -51,7 +51,10 @@ PAGE = AtlasPage(
     f"Atlas of {HOSTILE[0]}",
     [f"Made by {HOSTILE[1]}."],
     PICTURES,
-    [NearDuplicate(3, 4, f"the same pixels {HOSTILE[0]}")],
+    [
+        NearDuplicate(PICTURES[3].file_name, PICTURES[4].file_name, f"same pixels {HOSTILE[0]}"),
+        NearDuplicate(f"gone/{HOSTILE[1]}.jpg", PICTURES[5].file_name, "a copy"),
+    ],
 )
 NUMBERS = {each.file_name: number for number, each in enumerate(PICTURES)}
 
@@ -191,7 +194,9 @@ def test_doubtful_attributions_and_duplicates_are_listed(page_file: Path, opened
         assert cards.nth(0).locator(".head .title").inner_text() == "No. 7"
         assert f"catalogued as {artist(7)}" in str(cards.nth(0).text_content())
         assert cards.nth(1).locator(".near button").count() == 3
-        pair = page.locator("#duplicates .card")
+        pair, gone = page.locator("#duplicates .card").all()
+        assert gone.locator(".file").all_text_contents()[0] == f"gone/{HOSTILE[1]}.jpg"
+        assert gone.get_by_role("button").count() == 1
         assert pair.locator(".file").all_text_contents() == [PICTURES[n].file_name for n in (3, 4)]
         assert HOSTILE[0] in str(pair.locator("p").text_content())
         pair.get_by_role("button").nth(1).click()
