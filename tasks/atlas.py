@@ -9,6 +9,7 @@ from zipfile import ZipFile
 import numpy as np
 import numpy.typing as npt
 from prefect import get_run_logger
+from prefect.artifacts import create_link_artifact
 
 from model.attribution import (
     NEAREST,
@@ -32,10 +33,12 @@ from storage.datasets.crop_archive import entry_name
 from storage.datasets.dataset import Dataset, load_split, read_near_duplicates
 from storage.errors import InputError
 from storage.pages.atlas_page import AtlasPage, AtlasPicture, NearDuplicate, write_atlas_page
+from storage.reports.report import escaped
 from storage.shards import Shard, shards_of
 from tasks.embedding import embeddings_of, read_embeddings
 from tasks.features import Features
 from tasks.models import StoredModel, network_on
+from tasks.support.artifacts import if_server_answers
 from tasks.support.progress import progress_bar
 from tasks.support.run import OpenRun
 from tasks.support.step import step
@@ -185,9 +188,17 @@ def draw_atlas(
     ]
     page = AtlasPage(run.source, notes, pictures, alike)
     with progress_bar("drawing thumbnails") as progress, ZipFile(dataset.crops) as crops:
-        return write_atlas_page(
+        written = write_atlas_page(
             run.folder.atlas_page, page, lambda name: crops.read(entry_name(name)), progress
         )
+    with if_server_answers():
+        create_link_artifact(
+            written.resolve().as_uri(),
+            link_text=str(written.resolve()),
+            key="atlas",
+            description=escaped("; ".join(notes)),
+        )
+    return written
 
 
 @step(hours=6)

@@ -64,7 +64,7 @@ def _hardest(
 
 def _artists(images: SplitImages, measured: Sequence[ArtistMeasures]) -> Iterator[ArtistRow]:
     names = _names(images)
-    for each in measured:
+    for each in sorted(measured, key=lambda one: names[one.artist]):
         low, high = (each.interval.low, each.interval.high) if each.interval else (None, None)
         yield ArtistRow(
             names[each.artist],

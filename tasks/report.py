@@ -110,7 +110,7 @@ def publish_report(run: OpenRun, report: Report) -> None:
     """Show epochs and the report with its pictures in Prefect's UI."""
     epochs = report.epochs.astype(object).where(report.epochs.notna(), None)
     rows = [dict(zip(epochs.columns, row, strict=True)) for row in epochs.itertuples(index=False)]
-    place = str(run.folder.page.resolve())
+    place = run.folder.page.resolve()
     page = render_report(report, lambda picture: embedded(run.folder, picture), place)
     with if_server_answers():
         if rows:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -88,7 +89,7 @@ def file_beside(picture: Picture) -> str:
 
 
 def render_report(
-    report: Report, link: Callable[[Picture], str] = file_beside, page: str | None = None
+    report: Report, link: Callable[[Picture], str] = file_beside, page: Path | None = None
 ) -> str:
     """Write the report as Markdown; `link` gives the address of a picture, `page` of the page."""
     sections = [
@@ -98,7 +99,7 @@ def render_report(
         "Brackets hold 95 % intervals from resampling the artists.",
     ]
     if page is not None:
-        sections.insert(2, f"To look at in a browser: {escaped(page)}")
+        sections.insert(2, f"To look at in a browser: [{escaped(str(page))}]({page.as_uri()})")
     if further := measure_table(report.contenders[0], report.matched_on):
         sections += ["## More about the network", further]
     sections += ["## How it was measured", fact_table(report.facts)]

@@ -1,5 +1,6 @@
 """What people see: a run and its report in Prefect's UI, in a real browser."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -64,6 +65,8 @@ def test_the_report_is_shown_with_its_pictures(site: Site, trained_run: str) -> 
     for words in ("trained network", "untrained network", "mean colour", "equal error rate"):
         assert words in page
     assert page.count('src="data:image/png;base64,') == 6
+    written = Path(next(iter(re.findall(r"<a[^>]*>([^<]*report\.html)</a>", page))))
+    assert '<svg id="distances"' in written.read_text()
     picture = site.root / "report.png"
     browse(site, path, f"--screenshot={picture}")
     with Image.open(picture) as image:
