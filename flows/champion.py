@@ -57,6 +57,8 @@ def compare_on(
     run: OpenRun, ground: CommonGround, challenger: StoredModel, champion: StoredModel
 ) -> MeasuredGround:
     """Let two models embed the same images, and compare how well each tells the artists apart."""
+    if ground.is_too_small:
+        return ground.unmeasured()
     ours = embed_ground(run, ground, challenger, "challenger")
     theirs = embed_ground(run, ground, champion, "champion")
     return measure_on_ground(run, ground, ours, theirs)

@@ -42,6 +42,16 @@ class CommonGround:
     owner: StoredModel
     dataset: Dataset
     names: tuple[str, ...]
+    n_artists: int
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether a difference here would say nothing."""
+        return self.n_artists < LEAST_ARTISTS or len(self.names) < LEAST_IMAGES
+
+    def unmeasured(self) -> "MeasuredGround":
+        """Return it without a difference."""
+        return MeasuredGround(self.of, len(self.names), self.n_artists, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +148,9 @@ def find_common_grounds(challenger: StoredModel, champion: StoredModel) -> tuple
     theirs, ours = (read_catalog(dataset.catalog) for dataset in datasets)
     unseen = (unseen_validation(theirs, ours), unseen_validation(ours, theirs))
     grounds = [
-        CommonGround(role, owner, dataset, tuple(images["image_name"]))
+        CommonGround(
+            role, owner, dataset, tuple(images["image_name"]), images["artist_name"].nunique()
+        )
         for (role, owner), dataset, images in zip(holders, datasets, unseen, strict=True)
     ]
     is_same = set(unseen[0]["sha256"]) == set(unseen[1]["sha256"])

@@ -75,7 +75,7 @@ def compare(
 ) -> MeasuredGround:
     """Compare on all images that the ground holds."""
     names = tuple(read_catalog(other.dataset.catalog)["image_name"])
-    ground = CommonGround(of, a_model(other.dataset), other.dataset, names)
+    ground = CommonGround(of, a_model(other.dataset), other.dataset, names, 0)
     return compare_embeddings(ground, one, other, resamples=200, seed=0)
 
 
@@ -189,6 +189,8 @@ def test_the_same_images_are_one_ground(tmp_path: Path) -> None:
     assert (first.of, first.names, second.of, second.names) == (
         "champion", ("0.jpg", "1.jpg"), "challenger", ("0.jpg",)
     )  # fmt: skip
+    assert second.is_too_small
+    assert second.unmeasured() == MeasuredGround("challenger", 1, 1, None)
     champion.checkpoint.unlink()
     with pytest.raises(InputError, match="the checkpoint of model 1 is gone"):
         find_common_grounds.fn(same, champion)
