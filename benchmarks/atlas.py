@@ -1,9 +1,13 @@
-"""An atlas from kept embeddings: neighbours, attribution and its measures."""
+"""An atlas from kept embeddings: neighbours, attribution and its measures, map and page."""
 
 import resource
 import time
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+from PIL import Image
 
 from benchmarks.report import Row, Table
 from model import neighbours
@@ -15,8 +19,12 @@ from model.attribution import (
     none_without_artist,
 )
 from model.attribution_measures import measure_attribution
+from model.distances import Float64
 from model.neighbours import build_index, nearest
+from model.projection import project
+from storage.pages.atlas_page import AtlasPage, AtlasPicture, write_atlas_page
 
+CROP = 256  # pixels of a crop's side, as in the preset best
 ASKED = 1_000  # pictures whose neighbours are looked up in the index too
 
 
@@ -38,7 +46,15 @@ def measure(*, pictures: int = 20_000, artists: int = 1_000, size: int = 768) ->
     moments.append(time.perf_counter())
     measure_attribution(gallery, alone, unknown, 1_000, 0)
     moments.append(time.perf_counter())
-    steps = ("all neighbours", "learn the artists", "attribute every picture", "measure")
+    spots = project(points)
+    moments.append(time.perf_counter())
+    with TemporaryDirectory() as folder:
+        _write_page(Path(folder), spots, rng)
+    moments.append(time.perf_counter())
+    steps = (
+        "all neighbours", "learn the artists", "attribute every picture", "measure", "the map",
+        "the page with its thumbnails",
+    )  # fmt: skip
     rows = [
         Row(name, after - before, "s")
         for name, before, after in zip(steps, moments, moments[1:], strict=False)
@@ -60,3 +76,14 @@ def measure(*, pictures: int = 20_000, artists: int = 1_000, size: int = 768) ->
     return Table(
         "atlas", f"{pictures:,} pictures by {artists:,} artists, {size} numbers each", tuple(rows)
     )
+
+
+def _write_page(folder: Path, spots: Float64, rng: np.random.Generator) -> None:
+    """Write a page of pictures that all show the same; a thumbnail takes as long as any other."""
+    blocks = rng.integers(0, 256, (32, 32, 3), np.uint8)
+    Image.fromarray(blocks).resize((CROP, CROP)).save(crop := BytesIO(), "JPEG", quality=95)
+    pictures = [
+        AtlasPicture(f"{number}.jpg", "", "", "test", float(x), float(y))
+        for number, (x, y) in enumerate(spots)
+    ]
+    write_atlas_page(folder, AtlasPage("atlas", (), pictures), lambda _: crop.getvalue())

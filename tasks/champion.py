@@ -110,10 +110,10 @@ class Comparison:
             if ground.is_too_small or difference is None:
                 least = f"{LEAST_IMAGES} by {LEAST_ARTISTS} are needed"
                 return f"only {ground.where}: {least}"
-            if ground.of == "champion" and difference.low <= 0:
-                return f"it may be better by chance on {ground.where}"
             if difference.high < 0:
                 return f"it is worse on {ground.where}"
+            if ground.of == "champion" and difference.low <= 0:
+                return f"it may be better by chance on {ground.where}"
         if self.better_baseline is not None:
             return f"it was no better than its baseline ({self.better_baseline})"
         return None
