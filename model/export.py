@@ -1,11 +1,11 @@
 """Export a network to ONNX, so that embedding needs no torch."""
 
-import json
 import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from model.errors import ModelInputError
-from model.exported import DESCRIBED_BY, FEATURES, VECTORS, open_exported
+from model.exported import FEATURES, PIXELS, VECTORS, open_exported, save_described
 from model.network import SiameseNetwork
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 TOLERANCE = 1e-4
 """Largest relative error of an exported network; about 1e-6 is usual."""
@@ -31,42 +34,65 @@ class _Features(nn.Module):
         return self.network.features(pixels).flatten(1)
 
 
-class _Embedding(nn.Module):
-    """A network's embeddings, and the features that they are of.
+class _Head(nn.Module):
+    """What follows the backbone: flattened features → embeddings, and the features pooled.
 
-    Pictures and mirror images go through its backbone in one pass. The graph then holds the
-    backbone once, which halves the time to export it and to open it.
+    If the network sees mirror images too, theirs are the second half of the features.
     """
 
-    def __init__(self, network: SiameseNetwork) -> None:
+    def __init__(self, network: SiameseNetwork, size: torch.Size) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.size = network, size
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        count = pixels.shape[0]  # not `len`, which would be that of the example for ever
-        is_mirrored = self.network.shape.mirrored
-        features = self.network.features(
-            torch.cat([pixels, pixels.flip(2)]) if is_mirrored else pixels
-        )
+    def forward(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        features, is_mirrored = flat.reshape(-1, *self.size), self.network.shape.mirrored
+        # Not `len`, which would be that of the example for ever.
+        count = features.shape[0] // 2 if is_mirrored else features.shape[0]
         vectors = self.network.embed(features)
         if is_mirrored:
             vectors = self.network.join(vectors[:count], vectors[count:])
         return vectors, self.network.standardise(self.network.pool(features[:count]))
 
 
-def export_network(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
+def export_network(
+    network: SiameseNetwork,
+    path: Path,
+    description: Mapping[str, Any],
+    backbone: Path | None = None,
+) -> None:
     """Write ``network`` to ``path``: crops (B, S, S, 3) uint8 → embeddings (B, D), for any B.
 
     A second output has the features (B, F) as the head sees them. Normalisation is included, and
-    ``description`` becomes metadata.
+    ``description`` becomes metadata. A ``backbone`` that `export_features` has written is taken as
+    it is, as most of the time goes into it.
     """
-    outputs = [VECTORS, FEATURES]
-    _export(_Embedding(network), network, path, description, outputs)
+    import onnx  # takes a third of a second
+
+    side, batch = network.shape.crop_size, torch.export.Dim("batch", max=2**20)
+    example = torch.zeros(4, side, side, 3, dtype=torch.uint8)  # of half as many, one is no batch
+    with torch.inference_mode():
+        features = network.eval().cpu().features(example)
+    rows = 2 * batch if network.shape.mirrored else batch
+    head = _Head(network, features.shape[1:])
+    with TemporaryDirectory() as folder:
+        if backbone is None:
+            backbone = Path(folder, "backbone.onnx")
+            export_features(network, backbone, {})
+        of_head = Path(folder, "head.onnx")
+        _export(head, features.flatten(1).clone(), rows, of_head, "seen", [VECTORS, FEATURES])
+        joined = _join(onnx.load(backbone), onnx.load(of_head), network.shape.mirrored)
+    save_described(joined, path, description)
 
 
 def export_features(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
     """Write the backbone of ``network`` to ``path``: crops (B, S, S, 3) uint8 → features (B, D)."""
-    _export(_Features(network), network, path, description, [VECTORS])
+    import onnx
+
+    side = network.shape.crop_size
+    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    batch = torch.export.Dim("batch")
+    _export(_Features(network.eval().cpu()), example, batch, path, PIXELS, [VECTORS])
+    save_described(onnx.load(path), path, description)
 
 
 def check_export(
@@ -89,15 +115,9 @@ def check_export(
 
 
 def _export(
-    module: nn.Module,
-    network: SiameseNetwork,
-    path: Path,
-    description: Mapping[str, Any],
-    outputs: list[str],
+    module: nn.Module, example: Tensor, rows: Any, path: Path, taken: str, given: list[str]
 ) -> None:
-    side = network.shape.crop_size
-    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    network.eval().cpu()
+    """Export a module with one input, of any number of ``rows``."""
     # The exporter warns about libraries that are not installed and about its own internals.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -106,11 +126,37 @@ def _export(
             module.eval(),
             (example,),
             dynamo=True,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            input_names=["pixels"],
-            output_names=outputs,
+            dynamic_shapes=({0: rows},),
+            input_names=[taken],
+            output_names=given,
             verbose=False,
         )
     assert program is not None
-    program.model.metadata_props[DESCRIBED_BY] = json.dumps(dict(description))
     program.save(path, external_data=False)
+
+
+def _join(backbone: "ModelProto", head: "ModelProto", is_mirrored: bool) -> "ModelProto":
+    """Join two exported parts: crops, with their mirror images if wanted → backbone → head."""
+    from onnx import TensorProto, compose, helper, numpy_helper
+
+    pixels = backbone.graph.input[0]
+    backwards = [  # from the last column to the first
+        numpy_helper.from_array(np.array([each], np.int64), name)
+        for name, each in (("from", -1), ("to", -(2**62)), ("along", 2), ("by", -1))
+    ]
+    nodes = [
+        helper.make_node("Slice", [PIXELS, "from", "to", "along", "by"], ["mirrored"]),
+        helper.make_node("Concat", [PIXELS, "mirrored"], ["both"], axis=0),
+    ]
+    both = helper.make_tensor_value_info("both", TensorProto.UINT8, None)
+    front = helper.make_model(
+        helper.make_graph(nodes, "mirror", [pixels], [both], backwards),
+        opset_imports=backbone.opset_import,
+        ir_version=backbone.ir_version,
+    )
+    named = compose.add_prefix(backbone, "backbone/", rename_inputs=is_mirrored)
+    if is_mirrored:
+        named = compose.merge_models(front, named, [("both", f"backbone/{PIXELS}")])
+    joined = compose.merge_models(named, head, [(f"backbone/{VECTORS}", "seen")])
+    del joined.graph.value_info[:]  # the parts name their numbers of rows differently
+    return joined

@@ -7,19 +7,22 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from model.errors import ModelInputError
 
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
 BATCH = 16  # larger batches are no faster and take more memory
 DESCRIBED_BY = "samehand"
 """The metadata key that holds samehand's description of the network, as JSON."""
 
-VECTORS, FEATURES = "vectors", "features"
-"""The outputs: embeddings, and the features that the head sees."""
+PIXELS, VECTORS, FEATURES = "pixels", "vectors", "features"
+"""The input, and the outputs: embeddings, and the features that the head sees."""
 
 Pixels = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
@@ -34,12 +37,12 @@ class ExportedNetwork:
 
     def __call__(self, pixels: Pixels) -> Float32:
         """Run one batch of crops."""
-        (vectors,) = self.session.run([VECTORS], {"pixels": pixels})
+        (vectors,) = self.session.run([VECTORS], {PIXELS: pixels})
         return np.asarray(vectors, dtype=np.float32)
 
     def describe(self, pixels: Pixels) -> tuple[Float32, Float32]:
         """Run one batch of crops: their vectors (B, D), and the head's features (B, F)."""
-        vectors, features = self.session.run([VECTORS, FEATURES], {"pixels": pixels})
+        vectors, features = self.session.run([VECTORS, FEATURES], {PIXELS: pixels})
         return np.asarray(vectors, dtype=np.float32), np.asarray(features, dtype=np.float32)
 
     @property
@@ -70,9 +73,15 @@ def describe_anew(source: Path, target: Path, description: Mapping[str, Any]) ->
     """Write the network in ``source`` to ``target`` with another description."""
     import onnx  # takes a third of a second
 
-    written = onnx.load(source)
-    onnx.helper.set_model_props(written, {DESCRIBED_BY: json.dumps(dict(description))})
-    onnx.save(written, target)
+    save_described(onnx.load(source), target, description)
+
+
+def save_described(network: "ModelProto", target: Path, description: Mapping[str, Any]) -> None:
+    """Write a network to ``target`` with its description as metadata."""
+    import onnx
+
+    onnx.helper.set_model_props(network, {DESCRIBED_BY: json.dumps(dict(description))})
+    onnx.save(network, target)
 
 
 def embed_exported(

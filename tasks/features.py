@@ -16,6 +16,7 @@ from model.embedding import pool_features
 from model.export import check_export, export_features
 from model.exported import embed_exported, open_exported
 from model.inputs import WarpedCrops
+from model.network import SiameseNetwork
 from model.triplets import stream
 from model.warp import WarpRanges
 from storage.datasets.dataset import Dataset, load_split
@@ -83,7 +84,7 @@ class FeaturePlan:
 def export_backbone(checkpoint: Path, dataset: Dataset, space: Workspace) -> Path:
     """Export the backbone of a checkpoint, unless it was exported before."""
     network = load_checkpoint(checkpoint).network
-    target = space.backbones / f"{backbone_hash(network)[:16]}-{network.shape.crop_size}.onnx"
+    target = backbone_file(network, space)
     if not target.exists():
         with replacing(target) as partial:
             export_features(network, partial, {"backbone": network.shape.backbone})
@@ -91,6 +92,11 @@ def export_backbone(checkpoint: Path, dataset: Dataset, space: Workspace) -> Pat
             error = check_export(network, partial, crops, features=True)
         get_run_logger().info("Backbone exported, relative error %.1e", error)
     return target
+
+
+def backbone_file(network: SiameseNetwork, space: Workspace) -> Path:
+    """Return where the exported backbone of a network is, or would be."""
+    return space.backbones / f"{backbone_hash(network)[:16]}-{network.shape.crop_size}.onnx"
 
 
 @step()

@@ -32,7 +32,7 @@ from storage.errors import InputError
 from storage.files import replacing
 from storage.run_folder import exported_beside, optimizer_beside
 from tasks.batches import read_batches
-from tasks.features import Features
+from tasks.features import Features, backbone_file
 from tasks.support.progress import progress_bar
 from tasks.support.run import OpenRun
 from tasks.support.step import step
@@ -121,7 +121,9 @@ def export_checkpoint(run: OpenRun, checkpoint: Path, dataset: Dataset) -> Path:
     if not target.exists():
         network = load_checkpoint(checkpoint).network
         with replacing(target) as partial:
-            export_network(network, partial, {"crop": run.settings.crop_rules().of_one_image()})
+            described = {"crop": run.settings.crop_rules().of_one_image()}
+            backbone = backbone_file(network, run.space)
+            export_network(network, partial, described, backbone if backbone.exists() else None)
             error = check_export(network, partial, np.array(open_pixels(dataset.pixels)[:CHECKED]))
         get_run_logger().info("%s exported, relative error %.1e", target.name, error)
     return target

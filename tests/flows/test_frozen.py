@@ -108,7 +108,7 @@ def test_what_a_verifier_is_judged_by_is_stored_with_intervals(frozen: Trained) 
                " ORDER BY metric")  # fmt: skip
     expected = {"cllr", "map_at_r", "roc_auc", "tar_at_1_percent_far", "tar_at_5_percent_far"}
     expected |= {"triplet_accuracy", "false_acceptance", "false_rejection", "same_share"}
-    expected |= {"undecided_same", "undecided_different"}
+    expected |= {"undecided_same", "undecided_different", "cllr_min", "cllr_calibration"}
     found = {name: is_within for name, is_within in rows if name != "precision"}
     assert found == dict.fromkeys(expected, 1)  # precision needs a verdict same
 

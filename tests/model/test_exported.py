@@ -26,6 +26,7 @@ SHAPES = {
         backbone="tf_efficientnet_lite0",
         features="statistics",
         normalised=True,
+        mirrored=True,
         frozen=True,
     ),
 }
@@ -126,12 +127,18 @@ def test_an_export_is_a_single_file(exported: tuple[SiameseNetwork, Path]) -> No
 
 def test_exported_features_equal_torchs_and_feed_the_head(tmp_path: Path) -> None:
     network = build_network(SHAPES["lite"], "pretrained", seed=1)
-    export_features(network, tmp_path / "backbone.onnx", {})
+    backbone, whole = tmp_path / "backbone.onnx", tmp_path / "whole.onnx"
+    export_features(network, backbone, {})
     pixels, rows = crops(5), np.arange(5)
-    features = embed_exported(open_exported(tmp_path / "backbone.onnx"), pixels, rows)
+    mirrored = np.ascontiguousarray(pixels[:, :, ::-1])
+    features, of_mirrored = (
+        embed_exported(open_exported(backbone), each, rows) for each in (pixels, mirrored)
+    )
     assert relative_error(features, pool_features(network, pixels, rows, CPU)) < 1e-5
-    embeddings = embed_features(network, features)
-    assert relative_error(embeddings, embed(network, pixels, rows, CPU)) < 1e-5
+    expected = embed(network, pixels, rows, CPU)
+    assert relative_error(embed_features(network, features, of_mirrored), expected) < 1e-5
+    export_network(network, whole, {}, backbone)
+    assert relative_error(embed_exported(open_exported(whole), pixels, rows), expected) < 1e-5
 
 
 def test_an_export_of_another_network_is_refused(exported: tuple[SiameseNetwork, Path]) -> None:
