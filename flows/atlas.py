@@ -8,6 +8,7 @@ from flows.features import features_of
 from flows.prepare import prepare_for
 from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
 from flows.settings import EvaluationOverrides, resolve_for_evaluation
+from flows.shards import on_shards
 from tasks.atlas import (
     StoredAtlas,
     attribute_collection,
@@ -51,9 +52,14 @@ def atlas_flow(
         prepared = prepare_for(run, used)
         features = features_of(prepared.dataset, used.checkpoint, run.settings, run.space)
         shards = divide_collection(prepared.dataset)
-        embedded = [
-            embed_collection_shard(run, used, prepared.dataset, shard, features) for shard in shards
-        ]
+        embedded = on_shards(
+            embed_collection_shard,
+            shards,
+            run=run,
+            model=used,
+            dataset=prepared.dataset,
+            features=features,
+        )
         neighbours = find_neighbours(embedded)
         attributed = attribute_collection(run, prepared.dataset, embedded, neighbours)
         atlas = store_atlas(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from flows.settings import Settings
+from flows.shards import on_shards
 from storage.datasets.dataset import Dataset
 from storage.workspace import Workspace
 from tasks.features import (
@@ -47,5 +48,5 @@ def _make(plan: FeaturePlan) -> Path:
     """Embed what the plan says, unless the very same was embedded before."""
     with only_maker(plan.store):
         if not plan.store.is_complete:
-            pack_features(plan, [embed_features_shard(plan, one) for one in divide_features(plan)])
+            pack_features(plan, on_shards(embed_features_shard, divide_features(plan), plan=plan))
     return plan.store.array

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from flows.presets import PresetName
 from flows.runs import NewRun, open_run, recorded_flow
 from flows.settings import Overrides, resolve
+from flows.shards import on_shards
 from storage.datasets.building import CatalogFile, SplitCatalog
 from storage.datasets.crop import CropRules
 from storage.datasets.dataset import Dataset
@@ -89,6 +91,6 @@ def crop_to_zip(run: OpenRun, catalog: CatalogFile, rules: CropRules) -> Dataset
     with only_maker(plan.dataset):
         if not plan.dataset.is_complete:
             shards = divide_into_shards(plan)
-            outcomes = [outcome for shard in shards for outcome in crop_shard(plan, shard)]
-            pack_dataset(plan, outcomes, run.settings.rejected_share)
+            cropped = on_shards(crop_shard, shards, plan=plan)
+            pack_dataset(plan, tuple(chain.from_iterable(cropped)), run.settings.rejected_share)
     return plan.dataset

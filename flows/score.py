@@ -7,6 +7,7 @@ from pydantic import Field
 
 from flows.errors import SettingsError
 from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
+from flows.shards import on_shards
 from tasks.pair_images import embed_shard, find_images
 from tasks.scoring import Scored, store_scores
 
@@ -44,7 +45,7 @@ def score_flow(
     settings = used.settings.model_copy(update=assumed)
     with open_run(resume or NewRun(str(pair_file), used.preset, settings, used.id)) as run:
         named = find_images(pair_file, root)
-        embedded = [embed_shard(run, used, shard, root) for shard in named.shards]
+        embedded = on_shards(embed_shard, named.shards, run=run, model=used, root=root)
         submission = Path(output).absolute() if output else run.folder.directory / "submission.csv"
         share = run.settings.rejected_share if rejected_share is None else rejected_share
         return store_scores(run, used, pair_file, named.n_rows, embedded, submission, share)

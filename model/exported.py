@@ -4,6 +4,7 @@ They start much faster, and depthwise convolutions run several times as fast.
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,10 @@ def open_exported(path: Path) -> ExportedNetwork:
     options.log_severity_level = 3  # errors only
     # A thread that spins while it waits takes the core that another thread needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    told = os.environ.get(
+        "OMP_NUM_THREADS", ""
+    )  # as torch and NumPy do; the workers of Dask set it
+    options.intra_op_num_threads = int(told) if told.isdecimal() else 0  # 0: all cores
     try:
         session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
         described = session.get_modelmeta().custom_metadata_map[DESCRIBED_BY]

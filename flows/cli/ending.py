@@ -58,6 +58,10 @@ class Ending:
     is_ending: threading.Event = field(default_factory=threading.Event)
     is_untold: threading.Lock = field(default_factory=threading.Lock)
 
+    def __reduce__(self) -> tuple[type["Ending"], tuple[()]]:
+        """Send a flow that has this as its hook to other machines; there it has nothing to end."""
+        return Ending, ()
+
     def listen(self) -> None:
         """Handle signals from now on, but leave those ignored that our caller ignores."""
         reader, writer = os.pipe()

@@ -1,0 +1,160 @@
+"""Shards on the workers of a real Dask scheduler, as processes that come and go."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from prefect import flow
+
+from flows.shards import AT_ONCE, SCHEDULER, on_shards
+from storage.errors import InputError
+from storage.shards import Shard, shards_of
+from tasks.support.step import step
+from tests.flows.conftest import Samehand, tiny_settings
+
+
+@step()
+def note_shard(shard: Shard[int], folder: Path, wait: float) -> str:
+    """Leave a file named by the shard, and say which process has done it."""
+    time.sleep(wait)
+    (folder / f"{shard.number}-{os.getpid()}").touch()
+    return f"{shard.number}: {sum(shard.items)}"
+
+
+@step()
+def refuse_shard(shard: Shard[int]) -> None:
+    raise InputError(f"shard {shard.number} is refused")
+
+
+@flow
+def note_all(count: int, folder: Path, wait: float = 0) -> list[str]:
+    return on_shards(note_shard, shards_of(range(2 * count), 2), folder=folder, wait=wait)
+
+
+@flow
+def refuse_all() -> None:
+    on_shards(refuse_shard, shards_of(range(4), 2))
+
+
+def started(kind: str, *arguments: str) -> "subprocess.Popen[bytes]":
+    module = f"distributed.cli.dask_{kind}"
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments, "--no-dashboard"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s"},
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    prefect_server: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
+    """The address of a scheduler, and its two workers of one thread each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host, port = free.getsockname()
+    address, folder = f"tcp://{host}:{port}", str(tmp_path_factory.mktemp("dask"))
+    with ExitStack() as ended:
+        processes = [started("scheduler", "--host", host, "--port", str(port))]
+        processes += [
+            started("worker", address, "--nthreads", "1", "--local-directory", folder)
+            for _ in range(2)
+        ]
+        for process in processes:
+            ended.callback(kill, process)
+        yield address, processes[1:]
+
+
+@pytest.fixture
+def workers(
+    cluster: tuple[str, list["subprocess.Popen[bytes]"]], monkeypatch: pytest.MonkeyPatch
+) -> list["subprocess.Popen[bytes]"]:
+    """The workers of the scheduler that the environment names."""
+    address, processes = cluster
+    monkeypatch.setenv(SCHEDULER, address)
+    return processes
+
+
+def kill(process: "subprocess.Popen[bytes]") -> None:
+    """End a process with all that it has started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def test_results_are_in_the_shards_order_and_come_from_all_workers(
+    workers: list[Any], tmp_path: Path
+) -> None:
+    folder, count = tmp_path / "done", AT_ONCE + 3  # more than are in flight at once
+    folder.mkdir()
+    assert note_all(count, folder) == [f"{n}: {4 * n - 3}" for n in range(1, count + 1)]
+    done = [path.name.split("-") for path in folder.iterdir()]
+    assert sorted(int(number) for number, _ in done) == list(range(1, count + 1))
+    by = {pid for _, pid in done}
+    assert len(by) == 2
+    assert str(os.getpid()) not in by
+
+
+def test_a_fault_in_a_shard_is_the_flows(workers: list[Any]) -> None:
+    with pytest.raises(InputError, match="shard 1 is refused"):
+        refuse_all()
+
+
+def test_without_a_scheduler_one_line_says_so(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(SCHEDULER, "tcp://127.0.0.1:9")
+    with pytest.raises(InputError, match=r"SAMEHAND_DASK=tcp://127\.0\.0\.1:9: no Dask scheduler"):
+        note_all(2, tmp_path)
+
+
+def test_crops_of_several_workers_are_the_same_to_the_byte(
+    workers: list[Any], samehand: Samehand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection = tmp_path / "collection"
+    for number in range(2_004):  # two shards of them
+        folder = collection / f"artist {number % 12}"
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(number).integers(0, 256, (36, 36, 3), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+    made: list[dict[str, bytes]] = []
+    for home, address in (("together", os.environ[SCHEDULER]), ("alone", "")):
+        monkeypatch.setenv("SAMEHAND_HOME", str(tmp_path / home))
+        monkeypatch.setenv(SCHEDULER, address)
+        result = samehand("prepare", str(collection), *tiny_settings())
+        assert result.exit_code == 0, result.output
+        (crops,) = (tmp_path / home).rglob("crops.zip")
+        made.append(
+            {path.name: path.read_bytes() for path in crops.parent.iterdir() if path.is_file()}
+        )
+    assert set(made[0]) >= {"catalog.csv", "crops.zip", "pixels.npy", "rejected.csv"}
+    assert made[0] == made[1]
+
+
+def test_a_killed_workers_shards_are_done_by_another(workers: list[Any], tmp_path: Path) -> None:
+    folder = tmp_path / "done"
+    folder.mkdir()
+
+    def kill_one() -> None:
+        while len(list(folder.iterdir())) < 4:
+            time.sleep(0.05)
+        kill(workers[0])
+
+    killer = Thread(target=kill_one)
+    killer.start()
+    assert note_all(12, folder, wait=0.2) == [f"{n}: {4 * n - 3}" for n in range(1, 13)]
+    killer.join()
+    assert {int(path.name.split("-")[0]) for path in folder.iterdir()} == set(range(1, 13))
