@@ -47,6 +47,7 @@ SHARD = 5_000
 STORED_NEIGHBOURS = 10
 STORED_ARTISTS = 5
 KINDS = {"copy": "a copy", "mirrored": "a mirror image"}
+NONE = "none of these"
 MEASURES = {
     "top_1": "Pictures whose own artist comes first, the picture left out",
     "top_5": "Pictures whose own artist is among the first five",
@@ -167,11 +168,13 @@ def draw_atlas(
                     strict=False,
                 )
             ),
-            tuple(
-                (artists[artist], probability)
-                for artist, probability in zip(
-                    found.artist[row].tolist(), found.probability[row].tolist(), strict=True
-                )
+            (
+                *zip(
+                    (artists[artist] for artist in found.artist[row]),
+                    found.probability[row].tolist(),
+                    strict=True,
+                ),
+                (NONE, float(found.none[row])),
             ),
             bool(likely[row] > LIKELIER),
         )

@@ -88,6 +88,15 @@ def test_the_page_has_every_picture(asked: Trained) -> None:
     )
     listed = [shown["file_name"][other] for other, _ in shown["neighbours"][place]]
     assert [(name,) for name in listed] == rows(asked.database, nearest)
+    none = (
+        "SELECT probability FROM attributions JOIN images i ON i.id = image_id"
+        " WHERE i.filename = 'Artist 1/0.png' AND rank = 0"
+    )
+    *_, (last, share) = shown["attribution"][place]
+    assert shown["artists"][last] == "none of these"
+    assert [(pytest.approx(share, abs=1e-4),)] == rows(asked.database, none)
+    splits = dict(rows(asked.database, "SELECT filename, split FROM images"))
+    assert shown["split"] == [splits[name] for name in shown["file_name"]]
 
 
 def test_every_picture_has_its_artists_its_own_and_none(asked: Trained) -> None:
