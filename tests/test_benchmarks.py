@@ -76,7 +76,7 @@ def test_training() -> None:
 
 
 def test_learning() -> None:
-    rows = rows_of(learning.measure("cpu", size=32, epochs=2, triplets=25))
+    rows = rows_of(learning.measure("cpu", size=32, epochs=2, triplets=10))
     first = {
         name: float(row.note.removeprefix("loss ").split(", ")[0]) for name, row in rows.items()
     }
@@ -88,7 +88,7 @@ def test_learning() -> None:
 
 
 def test_evaluation() -> None:
-    table = evaluation.measure("cpu", RATES, size=32, part=2, rounds=1)
+    table = evaluation.measure("cpu", RATES, size=32, images=182, part=2, rounds=1)
     rows = rows_of(table)
     assert rows["float32: relative error of the embeddings"].value < 1e-5
     assert rows["bfloat16: relative error of the embeddings"].value < 0.02
