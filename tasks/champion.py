@@ -47,7 +47,7 @@ class CommonGround:
     @property
     def is_too_small(self) -> bool:
         """Whether a difference here would say nothing."""
-        return self.n_artists < LEAST_ARTISTS or len(self.names) < LEAST_IMAGES
+        return is_too_small(len(self.names), self.n_artists)
 
     def unmeasured(self) -> "MeasuredGround":
         """Return it without a difference."""
@@ -82,12 +82,6 @@ class MeasuredGround:
             " are new to the other"
         )
 
-    @property
-    def is_too_small(self) -> bool:
-        """Whether a difference here would say nothing."""
-        few = self.n_artists < LEAST_ARTISTS or self.n_images < LEAST_IMAGES
-        return few or self.difference is None
-
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -107,7 +101,7 @@ class Comparison:
             return self.obstacle
         for ground in self.grounds:
             difference = ground.difference
-            if ground.is_too_small or difference is None:
+            if is_too_small(ground.n_images, ground.n_artists) or difference is None:
                 least = f"{LEAST_IMAGES} by {LEAST_ARTISTS} are needed"
                 return f"only {ground.where}: {least}"
             if difference.high < 0:
@@ -123,6 +117,11 @@ class Comparison:
         """Why the challenger wins."""
         first, *second = self.grounds
         return f"better on {first.where}" + "".join(f", not on {each.where}" for each in second)
+
+
+def is_too_small(n_images: int, n_artists: int) -> bool:
+    """Return whether a comparison on so few images would say nothing."""
+    return n_artists < LEAST_ARTISTS or n_images < LEAST_IMAGES
 
 
 @step()
