@@ -119,7 +119,9 @@ def test_why_a_model_was_refused_stays_until_it_is_promoted(
         max_size=12,
     )
 )
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_champions_and_history_follow_from_the_promotions_in_turn(
     session: Session,
     tested: Callable[..., int],
