@@ -7,11 +7,16 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 # Before torch is imported, here and in child processes: with a Prefect server beside, two threads
 # that wait for each other in every layer are many times slower than one that waits for nobody.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The machine may be busy: no property fails because of the time it takes.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 # Tests that share a server run in one process, or each process would start a server of its own.
