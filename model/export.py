@@ -4,7 +4,6 @@ import logging
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,9 @@ from model.network import SiameseNetwork
 
 if TYPE_CHECKING:
     from onnx import ModelProto
+
+SEEN, BACKBONE = "seen", "backbone/"
+"""The input of an exported head, and what the names in an exported backbone then begin with."""
 
 TOLERANCE = 1e-4
 """Largest relative error of an exported network; about 1e-6 is usual."""
@@ -74,25 +76,15 @@ def export_network(
         features = network.eval().cpu().features(example)
     rows = 2 * batch if network.shape.mirrored else batch
     head = _Head(network, features.shape[1:])
-    with TemporaryDirectory() as folder:
-        if backbone is None:
-            backbone = Path(folder, "backbone.onnx")
-            export_features(network, backbone, {})
-        of_head = Path(folder, "head.onnx")
-        _export(head, features.flatten(1).clone(), rows, of_head, "seen", [VECTORS, FEATURES])
-        joined = _join(onnx.load(backbone), onnx.load(of_head), network.shape.mirrored)
-    save_described(joined, path, description)
+    seen = features.flatten(1).clone()
+    last = _export(head, seen, rows, SEEN, [VECTORS, FEATURES])
+    first = _export_features(network) if backbone is None else onnx.load(backbone)
+    save_described(_join(first, last, network.shape.mirrored), path, description)
 
 
 def export_features(network: SiameseNetwork, path: Path, description: Mapping[str, Any]) -> None:
     """Write the backbone of ``network`` to ``path``: crops (B, S, S, 3) uint8 → features (B, D)."""
-    import onnx
-
-    side = network.shape.crop_size
-    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
-    batch = torch.export.Dim("batch")
-    _export(_Features(network.eval().cpu()), example, batch, path, PIXELS, [VECTORS])
-    save_described(onnx.load(path), path, description)
+    save_described(_export_features(network), path, description)
 
 
 def check_export(
@@ -114,9 +106,16 @@ def check_export(
     return error
 
 
+def _export_features(network: SiameseNetwork) -> "ModelProto":
+    side = network.shape.crop_size
+    example = torch.zeros(2, side, side, 3, dtype=torch.uint8)
+    batch = torch.export.Dim("batch")
+    return _export(_Features(network.eval().cpu()), example, batch, PIXELS, [VECTORS])
+
+
 def _export(
-    module: nn.Module, example: Tensor, rows: Any, path: Path, taken: str, given: list[str]
-) -> None:
+    module: nn.Module, example: Tensor, rows: Any, taken: str, given: list[str]
+) -> "ModelProto":
     """Export a module with one input, of any number of ``rows``."""
     # The exporter warns about libraries that are not installed and about its own internals.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -132,12 +131,24 @@ def _export(
             verbose=False,
         )
     assert program is not None
-    program.save(path, external_data=False)
+    return program.model_proto
 
 
 def _join(backbone: "ModelProto", head: "ModelProto", is_mirrored: bool) -> "ModelProto":
     """Join two exported parts: crops, with their mirror images if wanted → backbone → head."""
-    from onnx import TensorProto, compose, helper, numpy_helper
+    from onnx import compose
+
+    first = compose.add_prefix(backbone, BACKBONE, rename_inputs=is_mirrored)
+    if is_mirrored:
+        first = compose.merge_models(_mirror(backbone), first, [("both", f"{BACKBONE}{PIXELS}")])
+    joined = compose.merge_models(first, head, [(f"{BACKBONE}{VECTORS}", SEEN)])
+    del joined.graph.value_info[:]  # the parts name their numbers of rows differently
+    return joined
+
+
+def _mirror(backbone: "ModelProto") -> "ModelProto":
+    """Make the part before a backbone: crops → the crops, then their mirror images."""
+    from onnx import TensorProto, helper, numpy_helper
 
     pixels = backbone.graph.input[0]
     backwards = [  # from the last column to the first
@@ -149,14 +160,8 @@ def _join(backbone: "ModelProto", head: "ModelProto", is_mirrored: bool) -> "Mod
         helper.make_node("Concat", [PIXELS, "mirrored"], ["both"], axis=0),
     ]
     both = helper.make_tensor_value_info("both", TensorProto.UINT8, None)
-    front = helper.make_model(
+    return helper.make_model(
         helper.make_graph(nodes, "mirror", [pixels], [both], backwards),
         opset_imports=backbone.opset_import,
         ir_version=backbone.ir_version,
     )
-    named = compose.add_prefix(backbone, "backbone/", rename_inputs=is_mirrored)
-    if is_mirrored:
-        named = compose.merge_models(front, named, [("both", f"backbone/{PIXELS}")])
-    joined = compose.merge_models(named, head, [(f"backbone/{VECTORS}", "seen")])
-    del joined.graph.value_info[:]  # the parts name their numbers of rows differently
-    return joined
