@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any, TypeVar
 
 from prefect import Task
@@ -33,15 +34,17 @@ def on_shards(step: Task[..., R], shards: Sequence[Shard[Any]], **given: Any) ->
     except ImportError as error:
         raise InputError(f"{SCHEDULER} needs prefect-dask: install samehand[several]") from error
     done: list[R] = []
-    told_soon = dask.config.set({"distributed.comm.timeouts.connect": "5s"})
-    try:
-        with told_soon, DaskTaskRunner(address=address) as runner:
-            waiting: deque[Any] = deque()
-            for shard in shards:
-                if len(waiting) == AT_ONCE:
-                    done.append(waiting.popleft().result())
-                waiting.append(runner.submit(step, {"shard": shard, **given}))
-            done += [each.result() for each in waiting]
-    except OSError as error:
-        raise InputError(f"{SCHEDULER}={address}: no Dask scheduler answers there") from error
+    waiting: deque[Any] = deque()
+    with ExitStack() as stack:
+        runner = stack.enter_context(DaskTaskRunner(address=address))
+        try:  # only the connecting: a step's own OSError is not the scheduler's
+            with dask.config.set({"distributed.comm.timeouts.connect": "5s"}):
+                runner.client.scheduler_info()  # connects, as it is the first use
+        except OSError as error:
+            raise InputError(f"{SCHEDULER}={address}: no Dask scheduler answers there") from error
+        for shard in shards:
+            if len(waiting) == AT_ONCE:
+                done.append(waiting.popleft().result())
+            waiting.append(runner.submit(step, {"shard": shard, **given}))
+        done += [each.result() for each in waiting]
     return done

@@ -42,9 +42,19 @@ def note_all(count: int, folder: Path, wait: float = 0) -> list[str]:
     return on_shards(note_shard, shards_of(range(2 * count), 2), folder=folder, wait=wait)
 
 
+@step()
+def lose_file(shard: Shard[int]) -> None:
+    raise PermissionError(f"shard {shard.number} may not write")
+
+
 @flow
 def refuse_all() -> None:
     on_shards(refuse_shard, shards_of(range(4), 2))
+
+
+@flow
+def lose_all() -> None:
+    on_shards(lose_file, shards_of(range(4), 2))
 
 
 def started(kind: str, *arguments: str) -> "subprocess.Popen[bytes]":
@@ -54,7 +64,6 @@ def started(kind: str, *arguments: str) -> "subprocess.Popen[bytes]":
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s"},
     )
 
 
@@ -111,6 +120,8 @@ def test_results_are_in_the_shards_order_and_come_from_all_workers(
 def test_a_fault_in_a_shard_is_the_flows(workers: list[Any]) -> None:
     with pytest.raises(InputError, match="shard 1 is refused"):
         refuse_all()
+    with pytest.raises(PermissionError, match="shard 1 may not write"):
+        lose_all()  # an OSError, but not that of a missing scheduler
 
 
 def test_without_a_scheduler_one_line_says_so(
