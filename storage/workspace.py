@@ -87,6 +87,10 @@ class Workspace:
             )
         return path
 
+    def dataset_folder(self, stored_catalog: str) -> Path:
+        """The folder of a dataset, by its catalog's path as stored."""
+        return (self.home / stored_catalog).parent
+
     def relative(self, path: Path) -> str:
         """A path as stored in the database, so that the workspace can be moved."""
         return path.relative_to(self.home).as_posix()

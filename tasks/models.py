@@ -130,5 +130,5 @@ def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
         settings=Settings.model_validate(run.settings),
         known_artists=results.artist_splits_of(session, run.dataset_id),
         purpose=row.purpose,
-        dataset=Dataset((space.home / catalog).parent) if catalog else None,
+        dataset=Dataset(space.dataset_folder(catalog)) if catalog else None,
     )

@@ -62,7 +62,7 @@ def find_last_evaluation(run: OpenRun, model: StoredModel) -> PastEvaluation | N
         stored = session.get_one(DatasetRow, last.dataset_id)
         if stored.catalog_path is None:
             return None
-        dataset = Dataset((run.space.home / stored.catalog_path).parent)
+        dataset = Dataset(run.space.dataset_folder(stored.catalog_path))
         if not dataset.pixels.is_file():
             get_run_logger().warning("The paintings of evaluation %d are gone", last.id)
             return None

@@ -148,7 +148,7 @@ def _read(training_run_id: int, fold: int, space: Workspace) -> Tested:
         row = session.get_one(Run, training_run_id)
         dataset_row = session.get_one(DatasetRow, row.dataset_id)
     folder = RunFolder(space.home / row.directory)
-    dataset = Dataset((space.home / str(dataset_row.catalog_path)).parent)
+    dataset = Dataset(space.dataset_folder(str(dataset_row.catalog_path)))
     embeddings = read_embeddings(folder.embeddings("network", "test"))
     triplets = read_triplets(folder.kept_triplets("test"))
     matched = folder.kept_triplets("test", matched=True)
