@@ -119,8 +119,9 @@ def find_renamed_artists(run: OpenRun, dataset: Dataset, model: StoredModel) -> 
     found = images[images["sha256"].isin(learnt) & (images["split"] == "test")]
     for name, image in zip(found["artist_name"], found["image_name"], strict=True):
         get_run_logger().warning("Model %d knows %s, by %s: not tested", model.id, image, name)
-    splits = found["sha256"].map(learnt)
-    return dict(sorted(zip(found["artist_name"], splits, strict=True), key=lambda one: one[1:]))
+    found = found.assign(split=found["sha256"].map(learnt))
+    of_both = found.sort_values("split", ascending=False)  # validation first, so that train holds
+    return dict(zip(of_both["artist_name"], of_both["split"], strict=True))
 
 
 @step()
