@@ -68,7 +68,7 @@ def embed_ground(
     run: OpenRun, ground: CommonGround, model: StoredModel, role: Role
 ) -> EmbeddedValidation:
     """Embed the images of a common ground, cropped as in the model's training."""
-    dataset, rules = ground.dataset, model.settings.crop_rules()
+    dataset, rules = ground.owner.require_dataset(), model.settings.crop_rules()
     if rules != ground.owner.settings.crop_rules():
         dataset = crop_to_zip(run, write_ground(run, ground), rules)
     features = features_of(dataset, model.checkpoint, model.settings, run.space)

@@ -40,7 +40,6 @@ class CommonGround:
 
     of: Role
     owner: StoredModel
-    dataset: Dataset
     names: tuple[str, ...]
     n_artists: int
 
@@ -143,14 +142,11 @@ def find_common_grounds(challenger: StoredModel, champion: StoredModel) -> tuple
         ("champion", champion),
         ("challenger", challenger),
     )
-    datasets = [one.require_dataset() for _, one in holders]
-    theirs, ours = (read_catalog(dataset.catalog) for dataset in datasets)
+    theirs, ours = (read_catalog(one.require_dataset().catalog) for _, one in holders)
     unseen = (unseen_validation(theirs, ours), unseen_validation(ours, theirs))
     grounds = [
-        CommonGround(
-            role, owner, dataset, tuple(images["image_name"]), images["artist_name"].nunique()
-        )
-        for (role, owner), dataset, images in zip(holders, datasets, unseen, strict=True)
+        CommonGround(role, owner, tuple(images["image_name"]), images["artist_name"].nunique())
+        for (role, owner), images in zip(holders, unseen, strict=True)
     ]
     is_same = set(unseen[0]["sha256"]) == set(unseen[1]["sha256"])
     return tuple(grounds[:1] if is_same else grounds)
@@ -174,7 +170,7 @@ def write_ground(run: OpenRun, ground: CommonGround) -> CatalogFile:
     source, settings = ground.owner.source, ground.owner.settings
     located = locate_source(source, run.space.sample, lambda done, total: None)
     root = read_source(located, settings.kaggle_draw()).root
-    images = read_catalog(ground.dataset.catalog)
+    images = read_catalog(ground.owner.require_dataset().catalog)
     chosen = images[images["image_name"].isin(ground.names)]
     return keep_catalog(run.space, source, root, chosen.drop(columns=[CROPPED, "sha256"]))
 

@@ -14,8 +14,7 @@ from model.calibration import Band, Calibration
 from storage.arrays import save_arrays
 from storage.catalogs.catalog import read_catalog
 from storage.database.datasets import record_dataset
-from storage.database.evaluation_tables import Evaluation
-from storage.database.records import complete_evaluation, start_evaluation, start_run
+from storage.database.records import start_run
 from storage.database.session import transaction
 from storage.datasets.dataset import Dataset
 from storage.errors import InputError
@@ -34,7 +33,7 @@ from tasks.champion import (
 )
 from tasks.models import StoredModel
 from tasks.settings import Settings
-from tests.storage.conftest import new_run
+from tests.storage.conftest import new_run, store_test
 from tests.tasks.conftest import model_of, open_run_in, workspace_in
 
 
@@ -75,7 +74,7 @@ def compare(
 ) -> MeasuredGround:
     """Compare on all images that the ground holds."""
     names = tuple(read_catalog(other.dataset.catalog)["image_name"])
-    ground = CommonGround(of, a_model(other.dataset), other.dataset, names, 0)
+    ground = CommonGround(of, a_model(other.dataset), names, 0)
     return compare_embeddings(ground, one, other, resamples=200, seed=0)
 
 
@@ -225,8 +224,7 @@ def model_with_test(session: Session, space: Workspace) -> StoredModel:
     dataset = record_dataset(session, source="s", content_hash="c", images=NO_IMAGES, rejected=none)
     run_id = start_run(session, new_run(dataset_id=dataset))
     model = model_of(session, run_id, space)
-    begun = Evaluation(run_id=run_id, model_id=model.id, dataset_id=dataset, split="test")
-    complete_evaluation(session, start_evaluation(session, begun), Evaluation())
+    store_test(session, run_id, model.id, dataset)
     return model
 
 
