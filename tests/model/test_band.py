@@ -24,7 +24,7 @@ def as_they_are(artists: Integers) -> Draws:
     return Draws(artist, np.ones((1, len(names))))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 99), st.floats(0.0, 0.3), st.floats(0.0, 0.3), st.floats(0.1, 3))
 def test_both_rates_are_kept_by_the_widest_verdicts(
     seed: int, false_acceptance: float, false_rejection: float, noise: float

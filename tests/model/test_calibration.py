@@ -22,7 +22,7 @@ from model.errors import ModelInputError
 from model.metrics import balanced_accuracy
 
 ANY = Band(1.0, 2.0)  # what calibrate hands on as it is
-quick = settings(max_examples=50, deadline=None)  # the machine may be busy
+quick = settings(max_examples=50)
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

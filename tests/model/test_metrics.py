@@ -27,7 +27,7 @@ from model.metrics import (
     triplet_loss_value,
 )
 
-quick = settings(max_examples=50, deadline=None)  # the machine may be busy
+quick = settings(max_examples=50)
 
 
 def test_the_examples_in_the_docstrings_hold() -> None:

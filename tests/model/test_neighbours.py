@@ -17,7 +17,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
     assert doctest.testmod(neighbours).failed == 0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 999), st.integers(2, 700), st.integers(1, 30), st.booleans())
 def test_they_are_those_of_scikit_learn(seed: int, n: int, count: int, leave_out: bool) -> None:
     gallery = np.random.default_rng(seed).normal(size=(n, 6)).astype(np.float32)

@@ -28,7 +28,7 @@ from model.retrieval import average_precision_at_r, map_at_r
 from tests.model.resampled import naive_auc, painted, some_triplets
 from tests.model.resampled import weights as weights_of
 
-quick = settings(max_examples=25, deadline=None)  # the machine may be busy
+quick = settings(max_examples=25)
 KNOWN = Calibration(2.5, 1.5, midpoint=2.5, band=Band(2.5, 2.5))
 
 
@@ -123,6 +123,15 @@ def test_true_acceptance_on_a_draw_equals_scikit_learns_weighted_curve(
     assert weighted_tar_at_far(pairs, artist, drawn, far) == pytest.approx(expected)
 
 
+def balanced_weights_of(
+    pairs: Pairs, artist: NDArray[np.intp], times: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weights of the drawn pairs, with the same total for both kinds."""
+    weight, same = weights_of(pairs, artist, times), pairs.same_artist
+    weight /= np.where(same, weight[same].sum(), weight[~same].sum())
+    return weight
+
+
 @quick
 @given(st.integers(0, 2**32 - 1), st.integers(2, 5))
 def test_cllr_on_a_draw_equals_scikit_learns_weighted_log_loss(seed: int, artists: int) -> None:
@@ -131,8 +140,7 @@ def test_cllr_on_a_draw_equals_scikit_learns_weighted_log_loss(seed: int, artist
     drawn = some_draws(seed, artists)
     expected = []
     for times in drawn:
-        weight, same = weights_of(pairs, artist, times), pairs.same_artist
-        weight /= np.where(same, weight[same].sum(), weight[~same].sum())
+        weight, same = balanced_weights_of(pairs, artist, times), pairs.same_artist
         loss = log_loss(same, probability(pairs.distance, KNOWN), sample_weight=weight)
         expected.append(loss / np.log(2))
     assert weighted_cllr(pairs, KNOWN, artist, drawn) == pytest.approx(expected)
@@ -148,8 +156,7 @@ def test_the_least_cllr_on_a_draw_is_that_of_scikit_learns_isotonic_regression(
     drawn = some_draws(seed, artists)
     expected = []
     for times in drawn:
-        weight, same = weights_of(pairs, artist, times), pairs.same_artist
-        weight /= np.where(same, weight[same].sum(), weight[~same].sum())
+        weight, same = balanced_weights_of(pairs, artist, times), pairs.same_artist
         kept, fit = weight > 0, IsotonicRegression(increasing=False, y_min=0, y_max=1)
         judged = pairs.distance[kept].astype(np.float64), same[kept], weight[kept]
         best = fit.fit(*judged).predict(judged[0])

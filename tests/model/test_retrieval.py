@@ -20,7 +20,7 @@ from model.retrieval import (
     recall_at_1,
 )
 
-quick = settings(max_examples=50, deadline=None)  # the machine may be busy
+quick = settings(max_examples=50)
 Split = tuple[NDArray[np.float32], NDArray[np.intp]]
 
 

@@ -20,7 +20,7 @@ from model.triplets import (
     stream,
 )
 
-quick = settings(max_examples=50, deadline=None)  # the machine may be busy
+quick = settings(max_examples=50)
 Numbers = NDArray[np.intp]
 
 

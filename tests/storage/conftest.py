@@ -1,18 +1,25 @@
 """Databases to test with: an SQLite file and, where a server is reached, a PostgreSQL schema."""
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from storage.database.datasets import record_dataset
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
-from storage.database.records import record_model, start_evaluation, start_run
+from storage.database.records import (
+    complete_evaluation,
+    record_model,
+    start_evaluation,
+    start_run,
+)
 from storage.database.tables import Model, Run
 
 
@@ -110,6 +117,46 @@ def new_model(**given: Any) -> Model:
         "validation_accuracy": 0.75,
     }
     return Model(**usual | given)
+
+
+def rows(session: Session, query: str) -> Sequence[tuple[Any, ...]]:
+    """Return the rows of a plain SQL query."""
+    return [tuple(row) for row in session.execute(text(query))]
+
+
+def store_test(
+    session: Session, run_id: int, model_id: int, dataset_id: int, **measured: Any
+) -> None:
+    """Store a complete test of a model, with the metrics that are given."""
+    begun = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split="test")
+    complete_evaluation(session, start_evaluation(session, begun), Evaluation(**measured))
+
+
+def processes_at_once(script: str, arguments: Iterable[Sequence[str]]) -> list[str]:
+    """Run a script in several processes that begin together, and return what each has printed.
+
+    It prints "ready" and then waits for a line. No process may fail.
+    """
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, *each],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for each in arguments
+    ]
+    for process in processes:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("\n")
+        process.stdin.flush()
+    ended = [(*process.communicate(timeout=60), process.returncode) for process in processes]
+    assert [end[1:] for end in ended] == [("", 0)] * len(ended)
+    return [printed for printed, *_ in ended]
 
 
 @pytest.fixture

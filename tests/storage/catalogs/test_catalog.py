@@ -142,7 +142,7 @@ def test_a_failed_write_leaves_the_old_catalog_and_nothing_else(tmp_path: Path) 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 
 
-@settings(max_examples=40, deadline=None)  # two shared cores keep no time
+@settings(max_examples=40)
 @given(titles=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=8))
 def test_written_catalogs_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, titles: list[tuple[str, str]]

@@ -34,7 +34,7 @@ def artists_by_split(images: pd.DataFrame) -> dict[str, set[str]]:
 
 
 ARTISTS = st.lists(st.sampled_from([f"Artist {i}" for i in range(12)]), min_size=25, max_size=60)
-PROPERTY = settings(max_examples=40, deadline=None)  # two shared cores keep no time
+PROPERTY = settings(max_examples=40)
 RULES = st.builds(
     SplitRules,
     validation_artists=st.sampled_from([0, 2, 3, 0.3]),

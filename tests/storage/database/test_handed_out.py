@@ -9,19 +9,16 @@ from sqlalchemy import URL, text
 from sqlalchemy.orm import Session
 
 from storage.database.engine import open_database
-from storage.database.evaluation_tables import Evaluation
 from storage.database.handed_out import HandedOut, better_baseline, hand_out
 from storage.database.records import (
-    complete_evaluation,
     promote,
     record_model,
-    start_evaluation,
 )
 from storage.database.results import find_model
 from storage.database.revisions import newest_revision
 from storage.database.tables import Model
 from storage.errors import InputError
-from tests.storage.conftest import new_model
+from tests.storage.conftest import new_model, store_test
 
 
 @pytest.fixture
@@ -57,11 +54,7 @@ def test_of_several_champions_the_most_tested_is_handed_out(
     for model, purpose, n_images in ((three[0], "maps", 900), (three[2], "toy", 20)):
         session.get_one(Model, model).purpose = purpose
         promote(session, model)
-        number = start_evaluation(
-            session,
-            Evaluation(run_id=run_id, model_id=model, dataset_id=dataset_id, split="test"),
-        )
-        complete_evaluation(session, number, Evaluation(n_images=n_images))
+        store_test(session, run_id, model, dataset_id, n_images=n_images)
     session.commit()
     for wanted, number in (
         (None, three[0]),

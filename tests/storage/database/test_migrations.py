@@ -3,8 +3,6 @@
 import itertools
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from storage.database.revisions import MIGRATIONS, VERSION_TABLE, newest_revisio
 from storage.database.schema import bring_up_to_date, is_current
 from storage.database.views import VIEWS
 from storage.errors import InputError
+from tests.storage.conftest import processes_at_once
 
 BASELINE = Path(__file__).parent / "baseline"
 FILLING = """
@@ -269,25 +268,7 @@ def test_processes_that_upgrade_at_once_do_no_harm(
 ) -> None:
     if first == "baseline":
         make_baseline(database_url)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", UPGRADER, database_url, str(migrations)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
-    outcomes = [(process.communicate(timeout=60)[1], process.returncode) for process in processes]
-    assert outcomes == [("", 0)] * 3
+    processes_at_once(UPGRADER, [[database_url, str(migrations)]] * 3)
     assert read(database_url, f"SELECT version_num FROM {VERSION_TABLE}") == [("r0002_next",)]
     if first == "baseline":
         assert read(database_url, "SELECT note FROM runs") == [("none",)]

@@ -1,7 +1,5 @@
 """Champions: one of each purpose, whoever promotes at the same time, and a history that holds."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -21,19 +19,13 @@ from storage.database.records import (
     promote_over,
     record_model,
     record_refusal,
-    start_evaluation,
 )
 from storage.database.results import promotions
 from storage.database.session import transaction
 from storage.errors import InputError
-from tests.storage.conftest import new_model
+from tests.storage.conftest import new_model, processes_at_once, rows, store_test
 
 CHAMPIONS = "SELECT id FROM models WHERE is_champion"
-
-
-def rows(session: Session, query: str) -> Sequence[tuple[Any, ...]]:
-    """Return the rows of a plain SQL query."""
-    return [tuple(row) for row in session.execute(text(query))]
 
 
 @pytest.fixture
@@ -42,8 +34,7 @@ def tested(session: Session, run_id: int, dataset_id: int) -> Callable[..., int]
 
     def store(epoch: int, **given: Any) -> int:
         model = record_model(session, new_model(run_id=run_id, epoch=epoch, **given))
-        begun = Evaluation(run_id=run_id, model_id=model, dataset_id=dataset_id, split="test")
-        complete_evaluation(session, start_evaluation(session, begun), Evaluation())
+        store_test(session, run_id, model, dataset_id)
         session.commit()
         return model
 
@@ -119,9 +110,7 @@ def test_why_a_model_was_refused_stays_until_it_is_promoted(
         max_size=12,
     )
 )
-@settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_champions_and_history_follow_from_the_promotions_in_turn(
     session: Session,
     tested: Callable[..., int],
@@ -173,28 +162,8 @@ def test_processes_that_promote_at_once_leave_one_champion_and_no_gap_in_the_his
     database_url: str, session: Session, tested: Callable[..., int]
 ) -> None:
     models = [str(tested(epoch, purpose="maps")) for epoch in range(2, 8)]
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROMOTER, database_url, str(seed), *models],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for seed in range(2)
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write("\n")
-        process.stdin.flush()
-    won = 0
-    for process in processes:
-        out, errors = process.communicate(timeout=60)
-        assert (errors, process.returncode) == ("", 0)
-        won += int(out)
+    printed = processes_at_once(PROMOTER, ([database_url, str(seed), *models] for seed in range(2)))
+    won = sum(map(int, printed))
     history = rows(session, "SELECT former_model_id, model_id FROM promotions ORDER BY id")
     assert len(history) == won > 1
     winners = [winner for _, winner in history]

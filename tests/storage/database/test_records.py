@@ -1,7 +1,6 @@
 """What is written through the code is found by plain SQL, once, whole, or not at all."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from socket import gethostname
@@ -41,14 +40,9 @@ from storage.database.records import (
 from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 from storage.sources.table import read_table
-from tests.storage.conftest import new_model, new_run
+from tests.storage.conftest import new_model, new_run, rows
 
 NOTHING = pd.DataFrame({"image_name": [], "reason": []})
-
-
-def rows(session: Session, query: str) -> Sequence[tuple[Any, ...]]:
-    """Return the rows of a plain SQL query."""
-    return [tuple(row) for row in session.execute(text(query))]
 
 
 def test_a_dataset_is_stored_with_artists_images_and_rejected_images(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from torchvision.transforms import CenterCrop
@@ -46,7 +46,6 @@ def reference(data: bytes, size: int) -> npt.NDArray[np.uint8]:
     return np.asarray(CenterCrop(size)(Image.open(BytesIO(data)).convert("RGB")))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 80), st.integers(1, 80), st.integers(1, 60))
 def test_crop_is_the_references_for_every_size(width: int, height: int, size: int) -> None:
     data = file_of(noise(width, height))

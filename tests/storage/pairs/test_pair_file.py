@@ -111,7 +111,6 @@ def test_pairs_with_an_unusable_image_are_skipped(tmp_path: Path) -> None:
     assert faults.named == [Fault(3, "the image torn cannot be used")]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.sampled_from(["good", "short", "blank", "index", "image"]), max_size=30))
 def test_every_row_is_a_pair_a_fault_or_empty(
     tmp_path_factory: pytest.TempPathFactory, kinds: list[str]
@@ -241,7 +240,7 @@ def test_a_submission_is_written_exactly(tmp_path: Path) -> None:
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.floats(0, 1)))
 def test_a_submission_gives_each_probability_to_six_decimals(
     tmp_path_factory: pytest.TempPathFactory, probabilities: list[float]
