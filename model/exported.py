@@ -62,9 +62,8 @@ def open_exported(path: Path) -> ExportedNetwork:
     options.log_severity_level = 3  # errors only
     # A thread that spins while it waits takes the core that another thread needs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    told = os.environ.get(
-        "OMP_NUM_THREADS", ""
-    )  # as torch and NumPy do; the workers of Dask set it
+    # As torch and NumPy do; the workers of Dask set it.
+    told = os.environ.get("OMP_NUM_THREADS", "")
     options.intra_op_num_threads = int(told) if told.isdecimal() else 0  # 0: all cores
     try:
         session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])

@@ -198,11 +198,12 @@ def reliability(session: Session, evaluation_id: int) -> pd.DataFrame:
 def by_artist(session: Session, evaluation_id: int) -> pd.DataFrame:
     """Return the figures of each artist of an evaluation, the hardest first."""
     row, artist, nearest = ArtistResult, aliased(Artist), aliased(Artist)
-    figures = (row.n_images, row.triplet_accuracy, row.triplet_accuracy_low)
     query = (
         select(
             artist.name.label("artist"),
-            *figures,
+            row.n_images,
+            row.triplet_accuracy,
+            row.triplet_accuracy_low,
             row.triplet_accuracy_high,
             row.roc_auc,
             nearest.name.label("nearest_artist"),
