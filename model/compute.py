@@ -42,6 +42,27 @@ def choose_compute(device: str = "auto", precision: str = "auto") -> Compute:
     return Compute(name, "bfloat16" if _has_fast_bfloat16(name) else "float32")
 
 
+def devices_of(device: str, count: int) -> tuple[str, ...]:
+    """The devices that ``count`` processes train on; 0 means every accelerator.
+
+    Raises ModelInputError if there are not so many, or if ``device`` names a single one.
+    """
+    if device == "cpu":
+        return (device,) * max(count, 1)
+    if device != "cuda":
+        if count > 1:
+            raise ModelInputError(f"devices: {device} is one; set device=cuda or devices=1")
+        return (device,)
+    there = torch.cuda.device_count()
+    if count > there:
+        raise ModelInputError(
+            f"devices: this machine has {there} GPUs; set devices to at most that"
+        )
+    if count == 1 or there == 1:
+        return (device,)
+    return tuple(f"cuda:{number}" for number in range(count or there))
+
+
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor from the CPU to ``device`` without waiting for a GPU."""
     if device.type != "cuda":

@@ -12,6 +12,7 @@ from model.crops import Crops
 from model.warp import WarpRanges, draw_warps, warp
 
 Rows = npt.NDArray[np.integer]
+ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,10 +22,14 @@ class WarpedCrops:
     crops: Crops
     ranges: WarpRanges
 
-    def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """The images in these rows (B,), with random numbers from ``draws``: (B, S, S, 3) uint8."""
-        images = self.crops.gather(rows)
-        return warp(images, draw_warps(self.ranges, len(rows), images.shape[1], draws))
+    def gather(self, rows: Rows, draws: np.random.Generator, part: slice = ALL) -> Tensor:
+        """The images in a part of these rows (B,), warped by ``draws``: (b, S, S, 3) uint8.
+
+        Random numbers are drawn for all rows.
+        """
+        images = self.crops.gather(rows[part])
+        drawn = draw_warps(self.ranges, len(rows), images.shape[1], draws)
+        return warp(images, drawn.part(part))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,9 +39,13 @@ class StoredFeatures:
     copies: tuple[npt.NDArray[np.float32], ...]
     device: torch.device
 
-    def gather(self, rows: Rows, draws: np.random.Generator) -> Tensor:
-        """The features in these rows (B,), with random numbers from ``draws``: (B, D) float32."""
-        chosen = draws.integers(len(self.copies), size=len(rows))
+    def gather(self, rows: Rows, draws: np.random.Generator, part: slice = ALL) -> Tensor:
+        """The features in a part of these rows (B,), copies chosen by ``draws``: (b, D) float32.
+
+        Random numbers are drawn for all rows.
+        """
+        chosen = draws.integers(len(self.copies), size=len(rows))[part]
+        rows = rows[part]
         features = np.empty((len(rows), self.copies[0].shape[1]), dtype=np.float32)
         for number, copy in enumerate(self.copies):
             features[chosen == number] = copy[rows[chosen == number]]

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from model.compute import Compute, send
 from model.errors import ModelInputError
 from model.gradient_checkpointing import Forward, gone_through_twice
 from model.inputs import Inputs
-from model.losses import Loss, Outcome, Targets, loss_of, mean_outcome
+from model.losses import Targets, loss_of, mean_outcome
 from model.network import SiameseNetwork
+from model.ranks import Ranks
 from model.recipe import Batching, Recipe
 from model.samplers import Batch, Batches
 from model.triplets import stream
@@ -70,15 +70,17 @@ def train_epoch(
     *,
     seed: int,
     epoch: int,
+    ranks: Ranks | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> EpochResult:
     """Train ``network`` in place on ``batches`` of rows of ``inputs``.
 
     If the backbone is frozen, ``inputs`` are its features and only the head is trained. All random
     numbers depend on ``seed`` and ``epoch`` only, so repeating an epoch on the same CPU gives the
-    same numbers. Raises ModelInputError if the loss is not finite.
+    same numbers. One of several ``ranks`` has prepared the network with `ranks.spread`. Raises
+    ModelInputError if the loss is not finite, or if a batch is too small for the ranks.
     """
-    started = time.perf_counter()
+    started, ranks = time.perf_counter(), ranks or Ranks()
     forward, loss = _forward(network.train(), recipe), loss_of(recipe)
     draws, planned = stream(seed, "warp", epoch), list(batches)
     total_loss = torch.zeros((), device=compute.device)
@@ -89,14 +91,23 @@ def train_epoch(
         torch.manual_seed(int(stream(seed, "dropout", epoch).integers(2**62)))
         for step, batch in enumerate(planned, start=(epoch - 1) * len(planned)):
             _set_pace(optimizer, learning_rate(step, recipe.epochs * len(planned), recipe))
-            passes = [inputs.gather(rows, draws) for rows in batch.passes]
-            targets = _targets(batch, device)
-            outcome = _step(forward, optimizer, passes, targets, loss, network.shape.heads, compute)
+            passes = [inputs.gather(rows, draws, ranks.part(len(rows))) for rows in batch.passes]
+            totals, targets = [len(rows) for rows in batch.passes], _targets(batch, device)
+            with compute.autocast():  # each pass has its own batch statistics
+                embedded = [
+                    ranks.forward(forward, *one) for one in zip(passes, totals, strict=True)
+                ]
+            heads = torch.cat(embedded).chunk(network.shape.heads, dim=1)
+            outcome = mean_outcome([loss(head, targets) for head in heads])
+            optimizer.zero_grad(set_to_none=True)
+            outcome.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            ranks.sum_gradients(network.parameters())
+            optimizer.step()
             # Results are read only when the epoch ends, so no step waits for a GPU.
             total_loss += outcome.loss.detach() * batch.size
             n_correct += outcome.correct
             n_triplets += outcome.n_triplets
-            done, n_images = done + batch.size, n_images + sum(map(len, passes))
+            done, n_images = done + batch.size, n_images + sum(totals)
             progress(done, count)
     mean_loss = total_loss.item() / count
     if not np.isfinite(mean_loss):
@@ -112,25 +123,6 @@ def _forward(network: SiameseNetwork, recipe: Recipe) -> Forward:
         return network.embed
     forward: Forward = torch.compile(network) if recipe.compile_network else network
     return gone_through_twice(network, forward) if recipe.gradient_checkpointing else forward
-
-
-def _step(
-    forward: Forward,
-    optimizer: torch.optim.Optimizer,
-    passes: list[Tensor],
-    targets: Targets,
-    loss: Loss,
-    heads: int,
-    compute: Compute,
-) -> Outcome:
-    """Take one optimizer step; each head has its own loss, each pass its own batch statistics."""
-    with compute.autocast():
-        embeddings = torch.cat([forward(images) for images in passes])
-    outcome = mean_outcome([loss(part, targets) for part in embeddings.chunk(heads, dim=1)])
-    optimizer.zero_grad(set_to_none=True)
-    outcome.loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    optimizer.step()
-    return outcome
 
 
 def _targets(batch: Batch, device: torch.device) -> Targets:

@@ -1,6 +1,6 @@
 """The random numbers of a warp: their ranges, and a batch's draws."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,11 @@ class WarpDraws:
     shear: NDArray[np.float64]
     perspective: NDArray[np.bool_]
     corners: NDArray[np.int64]
+
+    def part(self, part: slice) -> "WarpDraws":
+        """The draws of some of the images."""
+        arrays = [field.name for field in fields(self) if field.name != "size"]
+        return replace(self, **{name: getattr(self, name)[part] for name in arrays})
 
 
 def draw_warps(ranges: WarpRanges, count: int, size: int, rng: np.random.Generator) -> WarpDraws:

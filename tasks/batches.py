@@ -5,8 +5,7 @@ from pathlib import Path
 
 from prefect import get_run_logger
 
-from model.recipe import Recipe
-from model.samplers import ArtistBatches, Batches, TripletBatches, draw_epoch
+from model.samplers import draw_epoch
 from model.triplets import Triplets, draw_triplets, match_negatives, stream
 from storage.arrays import load_arrays, save_arrays
 from storage.datasets.dataset import Dataset, has_column, load_split
@@ -72,10 +71,3 @@ def draw_split_triplets(
 def read_triplets(path: Path) -> Triplets:
     """Read triplets that a task wrote."""
     return Triplets(**load_arrays(path))
-
-
-def read_batches(path: Path, recipe: Recipe) -> Batches:
-    """Read the batches that a task drew."""
-    if recipe.sampler == "artists":
-        return ArtistBatches(**load_arrays(path))
-    return TripletBatches(read_triplets(path), recipe.batch_size, recipe.batching)

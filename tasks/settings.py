@@ -218,6 +218,9 @@ class Settings(EvaluationSettings):
         "How triplets are embedded: anchors, positives and negatives in one pass each;"
         " together in one pass, each image once; or together, with images shared by triplets.",
     )
+    devices: int = _setting(
+        1, "Devices that train together, each on a part of every batch; 0: all GPUs.", ge=0, le=64
+    )
     compile_network: bool = _setting(False, "Compile the network with torch.compile, for a GPU.")
     gradient_checkpointing: bool = _setting(
         False, "Train in about half the memory, in up to a third more time; batching roles."
@@ -241,6 +244,8 @@ class Settings(EvaluationSettings):
     def _go_together(self) -> "Settings":
         """Check what settings say of each other; the rules that they make up know that."""
         self.split_rules(), self.crop_rules(), self.recipe()
+        if self.compile_network and self.devices != 1:
+            raise ValueError("compile_network works on one device: leave it out, or set devices=1")
         return self
 
     def kaggle_draw(self) -> "KaggleDraw":

@@ -1,9 +1,9 @@
-"""Taking turns on the machine's accelerator."""
+"""Taking turns on the machine's accelerators."""
 
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from prefect import get_run_logger
@@ -15,17 +15,20 @@ from tasks.support.run import OpenRun
 
 @contextmanager
 def device_for(run: OpenRun) -> Iterator[None]:
-    """Wait until the run has its device to itself, and hold it for the block.
+    """Wait until the run has its devices to itself, and hold them for the block.
 
-    The system releases the device of a process that dies; nobody has to renew anything.
+    The system releases the devices of a process that dies; nobody has to renew anything.
     """
-    device, lock = run.compute.device, lock_of(run.compute.device)
+    with ExitStack() as held:
+        for device in dict.fromkeys(run.devices):  # always in this order, or two runs deadlock
+            lock = lock_of(device)
 
-    def say_who_has_it() -> None:
-        get_run_logger().info("Run %d waits for %s: %s has it", run.id, device, holder_of(lock))
+            def say_who_has_it(device: str = device, lock: Path = lock) -> None:
+                who = holder_of(lock)
+                get_run_logger().info("Run %d waits for %s: %s has it", run.id, device, who)
 
-    with wait_lock(lock, say_who_has_it):
-        _note(lock).write_text(f"run {run.id} in {run.space.home} (process {os.getpid()})")
+            held.enter_context(wait_lock(lock, say_who_has_it))
+            _note(lock).write_text(f"run {run.id} in {run.space.home} (process {os.getpid()})")
         yield
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from model.compute import Compute
+from model.compute import Compute, devices_of
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.settings import Settings
@@ -20,6 +20,11 @@ class OpenRun:
     compute: Compute
     space: Workspace
     model_id: int | None = None
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices that its network is trained on."""
+        return devices_of(self.compute.device, self.settings.devices)
 
     @property
     def described(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from storage.errors import InputError
-from tasks.training import replacing_weights
+from tasks.epoch_job import replacing_weights
 
 FULL = Path("/dev/full")  # every write to it says that the disk is full
 
