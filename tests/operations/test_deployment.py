@@ -1,23 +1,29 @@
 """What `prefect deploy --all` registers, against `prefect.yaml`; and the names people type."""
 
 import asyncio
+import copy
 import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import yaml
+from prefect.utilities.templating import apply_values
+from prefect_docker.worker import DockerWorker, DockerWorkerJobConfiguration
 
 from flows.cli.app import SHORT_WAITS
 from flows.deployment import SILENT_RUNS, watch_for_silence
 from tasks.regression import REGRESSED
 from tests.operations.conftest import (
     BIN,
+    CHECKOUT,
     DEPLOYMENTS,
     FILE,
     Site,
@@ -230,3 +236,42 @@ def test_the_documented_systemd_units_are_valid(tmp_path: Path) -> None:
         done = subprocess.run(verify, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         assert name not in done.stderr
+
+
+def test_in_containers_they_are_the_same_deployments(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_containers = yaml.safe_load((CHECKOUT / "prefect.docker.yaml").read_text())
+    as_processes = copy.deepcopy(FILE)
+    (variables,), (of_processes,) = (
+        unique([one["work_pool"].pop("job_variables") for one in file["deployments"]])
+        for file in (in_containers, as_processes)
+    )
+    for part in ("prefect-version", "pull", "deployments"):
+        assert in_containers[part] == as_processes[part], part
+    monkeypatch.setenv("SAMEHAND_IMAGE", "museum/samehand:1")
+    monkeypatch.setenv("SAMEHAND_VOLUME", "/shared/samehand:/data")
+    address = variables["env"].pop("SAMEHAND_DATABASE_URL")
+    assert address == "{{ prefect.blocks.secret.samehand-database-url }}"
+    assert variables["env"] == of_processes["env"]
+    # What Prefect's own worker for containers makes of the rest.
+    accepted = DockerWorkerJobConfiguration.model_validate(apply_values(variables, {}))
+    assert (accepted.image, accepted.volumes) == ("museum/samehand:1", ["/shared/samehand:/data"])
+    known = DockerWorker.get_default_base_job_template()["variables"]["properties"]
+    assert variables.keys() <= known.keys()
+
+
+def unique(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The different ones among some values."""
+    return [value for place, value in enumerate(values) if value not in values[:place]]
+
+
+def test_the_image_holds_all_that_is_installed_and_nothing_else() -> None:
+    copied = {
+        source
+        for line in re.findall("^COPY (?!--from)(.*)$", (CHECKOUT / "Dockerfile").read_text(), re.M)
+        for source in line.split()[:-1]
+    }
+    let_through = (CHECKOUT / ".dockerignore").read_text().splitlines()
+    assert {f"!{name}" for name in copied} == {line for line in let_through if line[0] == "!"}
+    packages = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert {name.split(".")[0] for name in packages["packages"]} <= copied
+    assert all((CHECKOUT / name).exists() for name in copied)
