@@ -17,6 +17,7 @@ from benchmarks import (
     near_duplicates,
     orchestration,
     pairs,
+    scale,
     training,
     triplets,
 )
@@ -59,6 +60,7 @@ MEASURED: Mapping[str, Callable[[Choice], Table]] = {
     "memory": lambda chosen: memory.measure(chosen.device),
     "orchestration": lambda chosen: orchestration.measure(),
     "pairs": lambda chosen: pairs.measure(chosen.share),
+    "scale": lambda chosen: scale.measure(share=chosen.share),
 }
 
 

@@ -14,6 +14,7 @@ from benchmarks import (
     learning,
     limits,
     memory,
+    scale,
     training,
     triplets,
 )
@@ -144,3 +145,42 @@ def test_a_new_table_replaces_the_stored_one(tmp_path: Path) -> None:
     assert set(kept) == {"one", "other"}
     assert kept["one"]["rows"][0]["value"] == 2.0
     assert torch.__version__.startswith(kept["one"]["versions"]["torch"])
+
+
+def test_what_an_image_costs_grows_as_the_law_says() -> None:
+    linear = scale.Law(images=100, each=0.02, more=0.0, kept=50)
+    assert linear.cost(300).core_seconds == pytest.approx(6.0)
+    graph = scale.Law(images=100, each=0.02, more=0.01, kept=50)
+    assert graph.cost(800).core_seconds == pytest.approx(800 * (0.02 + 3 * 0.01))
+    assert graph.cost(800).kept == 40_000
+
+
+def test_stages_by_their_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[int] = []
+
+    def doubling(count: int) -> scale.Cost:
+        ran.append(count)
+        return scale.Cost(count * (1 + count.bit_length()), 7 * count)
+
+    stage = scale.Stage(doubling, 64, checked=(2, 4), graph=True)
+    assert stage.law() == scale.Law(64, 8, 1, 7)  # 6 + 1 bits, and one more with each doubling
+    assert ran == [16, 64, 32]
+    monkeypatch.setattr(scale, "stages", lambda share: {"doubling": stage})
+    rows = rows_of(scale.measure())
+    assert rows["doubling, 128"].ratio == rows["doubling, 256"].ratio == 1.0
+    assert rows["doubling, 100,000,000"].note == "0.001 TB"
+
+
+@pytest.mark.parametrize("name", sorted(scale.stages().keys() - {"embed"}))
+def test_each_stage_runs(name: str) -> None:
+    cost = scale.stages()[name].run(3_000 if "store" in name else 16)
+    assert cost.core_seconds > 0
+    assert cost.kept > 0
+
+
+@pytest.mark.slow
+def test_embedding_runs() -> None:
+    embed = scale.EmbedAll("demo")
+    one, two = embed(8), embed(16)
+    assert one.core_seconds > 0
+    assert two.kept == 2 * one.kept > 16 * 1_000
