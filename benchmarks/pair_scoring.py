@@ -1,7 +1,7 @@
 """Scoring a file of pairs, as Kaggle gives it: line by line, and as `samehand score` does."""
 
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +14,11 @@ from pyarrow import csv as arrow_csv
 from benchmarks.pair_storage import SLOPE, begin
 from benchmarks.processes import peak_memory
 from storage.database.evaluation_tables import Evaluation
+from storage.database.pair_parts import store_part, writers
+from storage.database.pair_rows import open_rows
 from storage.database.records import complete_evaluation
 from storage.database.session import transaction
 from storage.pairs.faults import Faults
-from storage.workspace import Workspace
 
 if TYPE_CHECKING:
     from tasks.scoring import PairScoring
@@ -107,29 +108,39 @@ def _scoring(place: Path) -> "PairScoring":
 
 
 def csv_to_csv(place: Path) -> Scored:
-    """The whole file into a submission, and nothing into a database."""
-    from tasks.scoring import OpenEvaluation, score_pairs
+    """The whole file into a submission and a file for the database, and nothing into a database."""
+    from tasks.scoring import write_scores
 
     scoring = _scoring(place)
-    nowhere = OpenEvaluation(0, sys.maxsize, np.zeros(len(scoring.names), np.int64))
+    ids = np.zeros(len(scoring.names), np.int64)
     start = time.perf_counter()
-    space = Workspace(place, "")
-    count = score_pairs(scoring, nowhere, Faults(), place / "submission.csv", space)
-    return Scored(count, time.perf_counter() - start, peak_memory())
+    submission, rows = place / "submission.csv", place / "scores.rows"
+    written = write_scores(scoring, ids, Faults(), submission, rows)
+    return Scored(written.count, time.perf_counter() - start, peak_memory())
 
 
-def csv_to_postgres(place: Path, url: str) -> Scored:
-    """The whole file into a submission and into an evaluation that can be asked about."""
-    from tasks.scoring import OpenEvaluation, score_pairs
+def csv_to_postgres(place: Path, url: str, workers: int | None = None) -> Scored:
+    """The whole file into a submission and into an evaluation that can be asked about.
+
+    Parts are stored by as many ``workers``, or as many as the database takes.
+    """
+    from tasks.scoring import write_scores
 
     scoring = _scoring(place)
     start = time.perf_counter()
     with transaction(url) as session:
         images = pd.DataFrame({"image_name": scoring.names, "artist_name": None, "split": "test"})
-        evaluation_id, ids = begin(session, images, "scored", None)
-    opened = OpenEvaluation(evaluation_id, 0, np.array([ids[name] for name in scoring.names]))
-    space = Workspace(place, url)
-    count = score_pairs(scoring, opened, Faults(), place / "submission.csv", space)
+        evaluation_id, known = begin(session, images, "scored", None)
+    ids = np.array([known[name] for name in scoring.names])
+    submission, rows = place / "submission.csv", place / "scores.rows"
+    written = write_scores(scoring, ids, Faults(), submission, rows)
+
+    def store(part: int) -> None:
+        store_part(url, evaluation_id, part, open_rows(rows).in_part(part))
+
+    with ThreadPoolExecutor(workers or writers(url)) as pool:
+        list(pool.map(store, written.parts))
+    measured = Evaluation(threshold=THRESHOLD, n_pairs=written.count)
     with transaction(url) as session:
-        complete_evaluation(session, evaluation_id, Evaluation(threshold=THRESHOLD, n_pairs=count))
-    return Scored(count, time.perf_counter() - start, peak_memory())
+        complete_evaluation(session, evaluation_id, measured)
+    return Scored(written.count, time.perf_counter() - start, peak_memory())

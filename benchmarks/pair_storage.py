@@ -24,9 +24,8 @@ from storage.database.evaluation_tables import (
     PairImage,
     PairPrediction,
 )
+from storage.database.pair_parts import store_pairs
 from storage.database.pair_rows import PairColumns
-from storage.database.pair_writer import pair_writer
-from storage.database.partitions import PART
 from storage.database.pruning import prune
 from storage.database.records import (
     complete_evaluation,
@@ -207,9 +206,7 @@ def _timed(action: Callable[[], None]) -> float:
 
 def _send(engine: Engine, evaluation_id: int, pairs: PairColumns) -> None:
     url = engine.url.render_as_string(hide_password=False)
-    with pair_writer(url, evaluation_id) as write:
-        for piece in pairs.chunks(PART):
-            write(piece)
+    store_pairs(url, evaluation_id, pairs)
 
 
 def _complete(engine: Engine, evaluation_id: int, pairs: PairColumns) -> None:

@@ -29,8 +29,8 @@ from storage.database.atlases import record_atlas
 from storage.database.datasets import artist_ids_of
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
+from storage.database.pair_parts import store_pairs
 from storage.database.pair_rows import PairColumns
-from storage.database.pair_writer import pair_writer
 from storage.database.records import complete_evaluation
 from storage.database.session import transaction
 from storage.datasets.crop_archive import Crop, SourceImage, pack_crops, stage_crops
@@ -39,7 +39,6 @@ from storage.threads import available_cores
 
 PAINTED = (1600, 1200)  # pixels, as photographs of paintings have
 EDGES = 2 * 4 * 16  # bytes of an image's edges in the graph
-PART = 250_000  # pairs written at once
 DIFFERENT = 40  # paintings, of which a larger collection has copies
 ASKED_FOR = 100_000_000
 TIMES, GRAPH_TIMES = (2, 4, 8), (1.5, 2, 3)
@@ -115,7 +114,7 @@ def stages(share: float = 1.0) -> Mapping[str, Stage]:
         "embed": Stage(EmbedAll(), of(64)),
         "find neighbours": Stage(find_neighbours, of(12_000), GRAPH_TIMES, graph=True),
         "store neighbours": Stage(store_neighbours, of(16_000)),
-        "store a pair": Stage(store_pairs, of(100_000)),
+        "store a pair": Stage(store_evaluation, of(100_000)),
     }
 
 
@@ -239,7 +238,7 @@ def store_neighbours(count: int) -> Cost:
         return Cost(time.perf_counter() - started, _size_of(url) - before)
 
 
-def store_pairs(count: int) -> Cost:
+def store_evaluation(count: int) -> Cost:
     """Store pairs of an evaluation in SQLite, and what they are found by."""
     images = pd.DataFrame({"image_name": ["a", "b"], "artist_name": ["x", "y"], "split": "test"})
     with TemporaryDirectory() as folder:
@@ -251,9 +250,7 @@ def store_pairs(count: int) -> Cost:
         pairs = PairColumns(np.arange(count), *ends, distance, same)
         before = _size_of(url)
         started = time.perf_counter()
-        with pair_writer(url, evaluation_id) as write:
-            for piece in pairs.chunks(PART):
-                write(piece)
+        store_pairs(url, evaluation_id, pairs)
         with transaction(url) as session:
             complete_evaluation(session, evaluation_id, Evaluation(n_pairs=count))
         return Cost(time.perf_counter() - started, _size_of(url) - before)

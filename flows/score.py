@@ -9,7 +9,7 @@ from flows.errors import SettingsError
 from flows.runs import NewRun, find_model_to_use, open_run, recorded_flow
 from flows.shards import on_shards
 from tasks.pair_images import embed_shard, find_images
-from tasks.scoring import Scored, store_scores
+from tasks.scoring import Scored, complete_scores, score_pairs, store_scores
 
 
 @recorded_flow("score {pairs}")
@@ -48,4 +48,6 @@ def score_flow(
         embedded = on_shards(embed_shard, named.shards, run=run, model=used, root=root)
         submission = Path(output).absolute() if output else run.folder.directory / "submission.csv"
         share = run.settings.rejected_share if rejected_share is None else rejected_share
-        return store_scores(run, used, pair_file, named.n_rows, embedded, submission, share)
+        written = score_pairs(run, used, pair_file, named.n_rows, embedded, submission, share)
+        on_shards(store_scores, written.shards, written.writers, run=run, written=written)
+        return complete_scores(run, used, written)

@@ -48,6 +48,11 @@ class RunFolder:
         return self.directory / "rejected_pairs.csv"
 
     @property
+    def scored_pairs(self) -> Path:
+        """The scores of a pair file on their way into the database."""
+        return self.directory / "scores.rows"
+
+    @property
     def atlas(self) -> Path:
         """The embeddings of a collection, and what attributes pictures to its artists."""
         return self.directory / "atlas.npz"

@@ -18,15 +18,15 @@ from storage.database import records, results
 from storage.database.datasets import image_ids, record_dataset
 from storage.database.evaluation_tables import Evaluation
 from storage.database.handed_out import hand_out
-from storage.database.pair_rows import PairColumns
-from storage.database.pair_writer import pair_writer
+from storage.database.pair_parts import store_part, writers
+from storage.database.pair_rows import PairColumns, append_rows, open_rows, parts_of
 from storage.database.session import transaction
 from storage.errors import InputError, UnavailableError
 from storage.files import replacing, sha256_of, write_atomically
 from storage.pairs.faults import Faults, check_faults, write_faults
 from storage.pairs.file import read_pairs
 from storage.pairs.submission import submission_writer
-from storage.workspace import Workspace
+from storage.shards import Shard, shards_of
 from tasks.cautions import cautions_about_model
 from tasks.models import StoredModel
 from tasks.pair_images import load_embedded
@@ -41,6 +41,7 @@ class Scored:
 
     evaluation_id: int
     submission: Path
+    n_images: int
     n_pairs: int
     n_rejected: int
     n_doubtful: int  # images that some caution is about
@@ -60,16 +61,28 @@ class PairScoring:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenEvaluation:
-    """An evaluation that pairs are written to, and how many it has already."""
+class ScoredRows:
+    """How many pairs of a file were scored, and the parts of an evaluation that they belong to."""
 
-    id: int
-    n_stored: int
-    image_ids: np.ndarray
+    count: int
+    parts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenScores:
+    """Scores that wait in a file for the database: a shard is one part of the evaluation's pairs.
+
+    ``writers`` is how many shards can be stored at once.
+    """
+
+    scored: Scored
+    rows: Path
+    shards: tuple[Shard[int], ...]
+    writers: int
 
 
 @step(hours=24)
-def store_scores(
+def score_pairs(
     run: OpenRun,
     model: StoredModel,
     pairs: Path,
@@ -77,13 +90,12 @@ def store_scores(
     embedded: Sequence[Path],
     submission: Path,
     rejected_share: float,
-) -> Scored:
-    """Write every pair's distance to the database and its probability to the submission CSV.
+) -> WrittenScores:
+    """Write the probability of every pair to the submission, its distance to a file for later.
 
-    Each piece of the file is a transaction, and stored pieces survive a stop. The submission is
-    written anew: computing it again takes less time than reading it.
+    Both are written anew by a resumed run: computing takes less time than reading.
     """
-    space = run.space
+    space, rows = run.space, run.folder.scored_pairs
     images = load_embedded(pairs, embedded)
     scoring = PairScoring(
         pairs,
@@ -96,30 +108,49 @@ def store_scores(
     )
     content = sha256_of(pairs).encode() + images.embeddings.tobytes()
     content_hash = hashlib.sha256(content).hexdigest()
-    evaluation = _open_evaluation(run, model, content_hash, scoring)
+    evaluation_id, ids = _open_evaluation(run, model, content_hash, scoring)
     faults = Faults()
     try:
-        count = score_pairs(scoring, evaluation, faults, submission, space)
+        written = write_scores(scoring, ids, faults, submission, rows)
     except UnavailableError:
         raise  # it may be back in a moment, for a retry to go on
     except InputError:
         with transaction(space.database_url) as session:
-            records.fail_evaluation(session, evaluation.id)
+            records.fail_evaluation(session, evaluation_id)
         raise
     finally:
         if faults.count:
             write_faults(run.folder.rejected_pairs, faults)
-    with transaction(space.database_url) as session:
-        measured = Evaluation(
-            threshold=model.calibration.threshold, n_images=len(scoring.names), n_pairs=count
-        )
-        records.complete_evaluation(session, evaluation.id, measured)
     logger = get_run_logger()
-    logger.info("%d pairs scored into %s", count, submission)
+    logger.info("%d pairs scored into %s", written.count, submission)
     if faults.count:
         logger.warning("%d rows not scored, see %s", faults.count, run.folder.rejected_pairs)
     n_doubtful = write_cautions(run, model, images.cautions)
-    return Scored(evaluation.id, submission, count, faults.count, n_doubtful)
+    scored = Scored(
+        evaluation_id, submission, len(images.names), written.count, faults.count, n_doubtful
+    )
+    return WrittenScores(scored, rows, shards_of(written.parts, 1), writers(space.database_url))
+
+
+@step("store shard {shard.number} of {shard.count}", hours=24)
+def store_scores(run: OpenRun, written: WrittenScores, shard: Shard[int]) -> None:
+    """Store a part of the scores, unless it is stored already."""
+    (part,) = shard.items
+    pairs = open_rows(written.rows).in_part(part)
+    store_part(run.space.database_url, written.scored.evaluation_id, part, pairs)
+
+
+@step()
+def complete_scores(run: OpenRun, model: StoredModel, written: WrittenScores) -> Scored:
+    """Make the stored scores visible, all at once."""
+    scored = written.scored
+    measured = Evaluation(
+        threshold=model.calibration.threshold, n_images=scored.n_images, n_pairs=scored.n_pairs
+    )
+    with transaction(run.space.database_url) as session:
+        records.complete_evaluation(session, scored.evaluation_id, measured)
+    written.rows.unlink(missing_ok=True)
+    return scored
 
 
 def write_cautions(run: OpenRun, model: StoredModel, found: Sequence[Caution]) -> int:
@@ -137,46 +168,39 @@ def write_cautions(run: OpenRun, model: StoredModel, found: Sequence[Caution]) -
     return len({caution.image for caution in found})
 
 
-def score_pairs(
-    scoring: PairScoring,
-    evaluation: OpenEvaluation,
-    faults: Faults,
-    submission: Path,
-    space: Workspace,
-) -> int:
-    """Score the file piece by piece; return the number of pairs."""
-    count = 0
+def write_scores(
+    scoring: PairScoring, image_ids: np.ndarray, faults: Faults, submission: Path, rows: Path
+) -> ScoredRows:
+    """Score the file piece by piece into a submission and a file of pairs by their images' ids."""
+    count, parts = 0, set[int]()
     with (
         replacing(submission) as partial,
         submission_writer(partial) as write,
-        pair_writer(space.database_url, evaluation.id) as store,
+        replacing(rows) as partial_rows,
+        partial_rows.open("wb") as file,
         progress_bar("scoring", "pair") as progress,
     ):
         for piece in read_pairs(scoring.pairs, scoring.names, faults):
             if faults.count > scoring.rejected_share * scoring.n_rows:
                 break
             distances = row_distances(scoring.points, piece.first, piece.second)
-            columns = PairColumns(
-                piece.index,
-                evaluation.image_ids[piece.first],
-                evaluation.image_ids[piece.second],
-                distances,
-                None,
-            )
-            missing = columns.part(slice(max(0, evaluation.n_stored - count), None))
-            if len(missing):
-                store(missing)
+            first, second = image_ids[piece.first], image_ids[piece.second]
+            append_rows(file, PairColumns(piece.index, first, second, distances, None))
             write(piece.index, probability(distances, scoring.calibration, scoring.prior))
-            count += len(columns)
+            parts.update(np.unique(parts_of(piece.index)).tolist())
+            count += len(piece.index)
             progress(piece.n_rows, scoring.n_rows)
         check_faults(scoring.pairs, faults, scoring.n_rows, scoring.rejected_share)
-    return count
+    return ScoredRows(count, tuple(sorted(parts)))
 
 
 def _open_evaluation(
     run: OpenRun, model: StoredModel, content_hash: str, scoring: PairScoring
-) -> OpenEvaluation:
-    """Begin the evaluation of a run, or find the one that it left unfinished."""
+) -> tuple[int, np.ndarray]:
+    """Begin the evaluation of a run, or find the one that it left unfinished.
+
+    Returns its id, and those of the images (N,).
+    """
     names = scoring.names
     with transaction(run.space.database_url) as session:
         dataset_id = record_dataset(
@@ -191,7 +215,7 @@ def _open_evaluation(
         ids = np.array([known[name] for name in names])
         there = results.unfinished_evaluation(session, run.id)
         if there and (there.model_id, there.dataset_id) == (model.id, dataset_id):
-            return OpenEvaluation(there.id, records.count_pairs(session, there.id), ids)
+            return there.id, ids
         begun = Evaluation(
             run_id=run.id,
             model_id=model.id,
@@ -199,4 +223,4 @@ def _open_evaluation(
             split=None,
             prior=scoring.prior,
         )
-        return OpenEvaluation(records.start_evaluation(session, begun), 0, ids)
+        return records.start_evaluation(session, begun), ids

@@ -17,9 +17,8 @@ from storage.database.evaluation_tables import HARDEST_KEPT, NETWORK, Baseline, 
 from storage.database.evaluation_tables import ArtistResult as ArtistRow
 from storage.database.evaluation_tables import Measure as MeasureRow
 from storage.database.evaluation_tables import Reliability as ReliabilityRow
+from storage.database.pair_parts import store_pairs
 from storage.database.pair_rows import PairColumns
-from storage.database.pair_writer import pair_writer
-from storage.database.partitions import PART
 from storage.database.session import transaction
 from storage.datasets.dataset import SplitImages
 from tasks.models import StoredModel
@@ -91,9 +90,7 @@ def store_evaluation(
         pairs.distance,
         pairs.same_artist,
     )
-    with pair_writer(url, evaluation_id) as write:
-        for piece in columns.chunks(PART):
-            write(piece)
+    store_pairs(url, evaluation_id, columns)
     matched = network.discrimination.matched
     with transaction(url) as session:
         measured = Evaluation(

@@ -1,5 +1,6 @@
 """What differs between SQLite and PostgreSQL, function by function."""
 
+from collections.abc import Sequence
 from typing import Any, Final, Protocol
 
 from sqlalchemy import URL, Connection, Engine, FromClause
@@ -7,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from storage.database import postgres, sqlite
-from storage.database.pair_rows import Integers, PairColumns
+from storage.database.pair_rows import PairColumns
 from storage.errors import InputError
 
 
@@ -44,14 +45,21 @@ class Dialect(Protocol):
     def append_pairs(self, connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
         """Append pairs to an evaluation."""
 
-    def parts_of(self, pair_index: Integers) -> set[int]:
-        """Return the parts that pairs go to, each of which can be finished by itself."""
+    def writers(self) -> int:
+        """Return how many parts of an evaluation are best stored at once."""
+
+    def missing_of_part(
+        self, connection: Connection, evaluation_id: int, part: int, count: int
+    ) -> Sequence[slice]:
+        """Return which of a part's pairs to store yet, a slice for each transaction."""
+
+    def store_in_part(
+        self, connection: Connection, evaluation_id: int, part: int, pairs: PairColumns
+    ) -> None:
+        """Store pairs of a part, unless a transaction that ended meanwhile has stored them."""
 
     def finish_pairs(self, connection: Connection, evaluation_id: int) -> None:
         """Index and check the pairs of an evaluation once all are written."""
-
-    def count_pairs(self, connection: Connection, evaluation_id: int) -> int:
-        """Count the stored pairs of an evaluation, whether the views show them or not."""
 
     def forget_pairs(self, connection: Connection, evaluation_id: int) -> None:
         """Remove the pairs of an evaluation that is not complete."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,22 @@ from numpy.typing import NDArray
 Integers = NDArray[np.integer[Any]]
 CHUNK = 100_000
 NAMES = "pair_index, image_a_id, image_b_id, distance, same_artist"
+PART = 4_000_000
+LAST_PART = 15
+"""This part has all further indices: an index with large gaps must not make many parts."""
+ROW = np.dtype([(name, "<i4") for name in NAMES.split(", ")[:3]] + [("distance", "<f8")])
+"""A pair in a file, whose truth is unknown."""
+
+
+def parts_of(pair_index: Integers) -> Integers:
+    """Return the number of the part that each index (n,) belongs to."""
+    numbers: Integers = (pair_index // PART).clip(0, LAST_PART)
+    return numbers
+
+
+def bounds_of(part: int) -> tuple[int, int | None]:
+    """Return the first index of a part and the first one beyond it, None if there is none."""
+    return part * PART, None if part == LAST_PART else (part + 1) * PART
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +64,24 @@ class PairColumns:
             self.distance[rows],
             truth,
         )
+
+    def in_part(self, part: int) -> "PairColumns":
+        """Return the pairs of a part, without copying if they are next to each other."""
+        rows = np.flatnonzero(parts_of(self.pair_index) == part)
+        is_slice = len(rows) > 0 and rows[-1] - rows[0] < len(rows)
+        return self.part(slice(rows[0], rows[-1] + 1) if is_slice else rows)
+
+
+def append_rows(file: BinaryIO, pairs: PairColumns) -> None:
+    """Append pairs to a file, which `open_rows` reads."""
+    rows = np.empty(len(pairs), ROW)
+    for name in ROW.names or ():
+        rows[name] = getattr(pairs, name)
+    rows.tofile(file)
+
+
+def open_rows(path: Path) -> PairColumns:
+    """Map the pairs in a file."""
+    rows = np.memmap(path, ROW, mode="r")
+    index, first, second, distance = (rows[name] for name in ROW.names or ())
+    return PairColumns(index, first, second, distance, None)

@@ -9,19 +9,10 @@ files, however many pairs they hold.
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
-from storage.database.pair_rows import Integers
+from storage.database.pair_rows import bounds_of
 
 LOADING_MEMORY = "64MB"  # for sorting the keys of an index; four times as much is a third slower
 PATIENCE = "500ms"  # how long others may wait for us while we wait for others
-PART = 4_000_000
-LAST_PART = 15
-"""This part has all further indices: an index with large gaps must not make many tables."""
-
-
-def parts_of(pair_index: Integers) -> Integers:
-    """Return the number of the part that each index (n,) belongs to."""
-    numbers: Integers = (pair_index // PART).clip(0, LAST_PART)
-    return numbers
 
 
 def partition_of(evaluation_id: int, part: int | None = None) -> str:
@@ -46,7 +37,7 @@ def make_part(connection: Connection, evaluation_id: int, part: int) -> bool:
     table = partition_of(evaluation_id, part)
     if _exists(connection, table):
         return False
-    low, high = _bounds(part)
+    low, high = bounds_of(part)
     above = "" if high is None else f" AND pair_index < {high}"
     _execute(
         connection,
@@ -55,6 +46,19 @@ def make_part(connection: Connection, evaluation_id: int, part: int) -> bool:
         f"evaluation_id = {int(evaluation_id)} AND pair_index >= {low}{above}))",
         f"ALTER TABLE {table} ALTER evaluation_id SET DEFAULT {int(evaluation_id)}",
     )
+    return True
+
+
+def begin_part(connection: Connection, evaluation_id: int, part: int) -> bool:
+    """Wait for whoever stores a part; return False if it is stored, else remove what is there."""
+    table = partition_of(evaluation_id, part)
+    connection.execute(
+        text("SELECT pg_advisory_xact_lock(:evaluation, :part)"),
+        {"evaluation": evaluation_id, "part": part},
+    )
+    if _is_attached(connection, table):
+        return False
+    _execute(connection, f"DROP TABLE IF EXISTS {table}")
     return True
 
 
@@ -94,7 +98,7 @@ def attach_part(connection: Connection, evaluation_id: int, part: int) -> None:
             f"ALTER TABLE pair_predictions ATTACH PARTITION {whole}"
             f" FOR VALUES IN ({int(evaluation_id)})",
         )
-    low, high = _bounds(part)
+    low, high = bounds_of(part)
     bounds = f"FROM ({low}) TO ({'MAXVALUE' if high is None else high})"
     _execute(connection, f"ALTER TABLE {whole} ATTACH PARTITION {table} FOR VALUES {bounds}")
 
@@ -150,8 +154,3 @@ def _is_attached(connection: Connection, table: str) -> bool:
 
 def _exists(connection: Connection, table: str) -> bool:
     return connection.scalar(text("SELECT to_regclass(:table)"), {"table": table}) is not None
-
-
-def _bounds(part: int) -> tuple[int, int | None]:
-    """Return the first index of a part and the first one beyond it, None if there is none."""
-    return part * PART, None if part == LAST_PART else (part + 1) * PART

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from select import POLLIN, POLLOUT, poll
@@ -31,8 +31,9 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage.database import partitions
 from storage.database.evaluation_tables import PairPrediction
-from storage.database.pair_rows import NAMES, Integers, PairColumns
+from storage.database.pair_rows import NAMES, PairColumns, parts_of
 from storage.errors import InputError, UnavailableError
+from storage.threads import available_cores
 
 CONNECT_SECONDS = 10
 TURN = 7265737473  # any number of our own
@@ -63,6 +64,7 @@ UNUSABLE = {
 COPY_BEGIN = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_END = b"\xff\xff"
 
+writers = available_cores
 finish_pairs = partitions.attach_parts
 forget_pairs = partitions.discard_parts
 empty_pairs = partitions.empty_partition
@@ -189,13 +191,10 @@ def begin_writing(connection: Connection) -> None:
 
 def append_pairs(connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
     """Copy pairs to the tables of their parts, which know of which evaluation they are."""
-    numbers = partitions.parts_of(pairs.pair_index)
-    for part in np.flatnonzero(np.bincount(numbers)).tolist():
-        rows = np.flatnonzero(numbers == part)
-        is_slice = rows[-1] - rows[0] < len(rows)
-        some = pairs.part(slice(rows[0], rows[-1] + 1) if is_slice else rows)
+    for part in np.unique(parts_of(pairs.pair_index)).tolist():
         is_new = partitions.make_part(connection, evaluation_id, part)
-        _copy(connection, partitions.partition_of(evaluation_id, part), some, is_new)
+        table = partitions.partition_of(evaluation_id, part)
+        _copy(connection, table, pairs.in_part(part), is_new)
 
 
 def _copy(connection: Connection, table: str, pairs: PairColumns, is_new: bool) -> None:
@@ -243,20 +242,21 @@ def copy_rows(pairs: PairColumns) -> bytes:
     return rows.tobytes()
 
 
-def parts_of(pair_index: Integers) -> set[int]:
-    """Return the numbers of the parts."""
-    return set(np.unique(partitions.parts_of(pair_index)).tolist())
+def missing_of_part(
+    connection: Connection, evaluation_id: int, part: int, count: int
+) -> Sequence[slice]:
+    """Store a part in one transaction, which looks again."""
+    return [slice(count)]
 
 
-def count_pairs(connection: Connection, evaluation_id: int) -> int:
-    """Count them part by part, as long as not all parts are attached."""
-    parts = partitions.parts_there(connection, evaluation_id)
-    tables = [partitions.partition_of(evaluation_id, part) for part in parts]
-    query = "SELECT count(*) FROM {} WHERE evaluation_id = {}"
-    return sum(
-        connection.execute(text(query.format(table, evaluation_id))).scalar_one()
-        for table in tables or ["pair_predictions"]
-    )
+def store_in_part(
+    connection: Connection, evaluation_id: int, part: int, pairs: PairColumns
+) -> None:
+    """Copy, index and attach the part, which nobody else sees before, unless it is there."""
+    if partitions.begin_part(connection, evaluation_id, part):
+        append_pairs(connection, evaluation_id, pairs)
+        partitions.index_part(connection, evaluation_id, part)
+        partitions.attach_part(connection, evaluation_id, part)
 
 
 def remove_pairs(engine: Engine, evaluation_id: int) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from storage.database.base import utc_now
 from storage.database.dialects import dialect_of
 from storage.database.evaluation_tables import Baseline, Evaluation, HardestPair, Measure
-from storage.database.pair_rows import PairColumns
 from storage.database.tables import (
     Epoch,
     Model,
@@ -252,13 +251,3 @@ def record_sweep_differences(session: Session, differences: Iterable[SweepDiffer
     for difference in differences:
         session.merge(difference)
     session.flush()
-
-
-def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
-    """Append pairs to an evaluation; views show them once it is complete."""
-    dialect_of(session).append_pairs(session.connection(), evaluation_id, pairs)
-
-
-def count_pairs(session: Session, evaluation_id: int) -> int:
-    """Count the stored pairs of an evaluation, whether the views show them yet or not."""
-    return dialect_of(session).count_pairs(session.connection(), evaluation_id)

@@ -3,6 +3,7 @@
 import math
 import sqlite3
 import time
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from sqlalchemy import URL, Connection, Engine, FromClause, case, select, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage.database.evaluation_tables import PairImage, PairPrediction
-from storage.database.pair_rows import NAMES, Integers, PairColumns
+from storage.database.pair_rows import NAMES, PairColumns, bounds_of
 from storage.errors import InputError, UnavailableError
 
 BUSY_SECONDS = 30
 ROWS_A_STATEMENT = 50  # half of SQLite's time over one; more saves nothing more
 ROWS_A_DELETE = 200_000
+ROWS_AT_ONCE = 250_000
 SORTING_KILOBYTES = 32_000
 IN_USE = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL}
 UNUSABLE = {
@@ -154,21 +156,38 @@ def _cells(pairs: PairColumns, rows: int) -> list[tuple[Any, ...]]:
     return list(zip(*columns, strict=True))
 
 
-def parts_of(pair_index: Integers) -> set[int]:
-    """Return no part: what is finished by itself on PostgreSQL is one table here."""
-    return set()
+def writers() -> int:
+    """Return one: a file has no room for more."""
+    return 1
+
+
+def missing_of_part(
+    connection: Connection, evaluation_id: int, part: int, count: int
+) -> Sequence[slice]:
+    """Go on after what is stored of the part, in pieces between which others can write."""
+    low, high = bounds_of(part)
+    below = "" if high is None else f" AND pair_index < {high}"
+    query = (
+        f"SELECT count(*) FROM pair_predictions WHERE evaluation_id = :id AND pair_index >= {low}"
+    )
+    stored = connection.execute(text(query + below), {"id": evaluation_id}).scalar_one()
+    return [
+        slice(start, min(start + ROWS_AT_ONCE, count))
+        for start in range(stored, count, ROWS_AT_ONCE)
+    ]
+
+
+def store_in_part(
+    connection: Connection, evaluation_id: int, part: int, pairs: PairColumns
+) -> None:
+    """Insert them into the one table."""
+    append_pairs(connection, evaluation_id, pairs)
 
 
 def finish_pairs(connection: Connection, evaluation_id: int) -> None:
     """Fill `PairImage`, sorted first, so that its rows end up one behind the other."""
     connection.exec_driver_sql(f"PRAGMA cache_size = -{SORTING_KILOBYTES}")
     connection.execute(text(SORTED_IMAGES), {"id": evaluation_id})
-
-
-def count_pairs(connection: Connection, evaluation_id: int) -> int:
-    """Count them in the one table."""
-    query = text("SELECT count(*) FROM pair_predictions WHERE evaluation_id = :id")
-    return int(connection.execute(query, {"id": evaluation_id}).scalar_one())
 
 
 def forget_pairs(connection: Connection, evaluation_id: int) -> None:

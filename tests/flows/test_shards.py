@@ -9,19 +9,31 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from prefect import flow
+from sqlalchemy import text
 
+from benchmarks.pair_storage import begin
 from flows.shards import AT_ONCE, SCHEDULER, on_shards
+from storage.database import pair_rows
+from storage.database.evaluation_tables import Evaluation
+from storage.database.pair_rows import PairColumns, append_rows
+from storage.database.records import complete_evaluation
+from storage.database.session import transaction
 from storage.errors import InputError
 from storage.shards import Shard, shards_of
+from storage.workspace import Workspace
+from tasks.scoring import Scored, WrittenScores, store_scores
+from tasks.support.run import OpenRun
 from tasks.support.step import step
 from tests.flows.conftest import Samehand, tiny_settings
+from tests.tasks.conftest import open_run_in
 
 
 @step()
@@ -30,6 +42,17 @@ def note_shard(shard: Shard[int], folder: Path, wait: float) -> str:
     time.sleep(wait)
     (folder / f"{shard.number}-{os.getpid()}").touch()
     return f"{shard.number}: {sum(shard.items)}"
+
+
+@step()
+def name_thread(shard: Shard[int]) -> str:
+    time.sleep(0.3)
+    return f"{os.getpid()} {current_thread().name}"
+
+
+@flow
+def thread_names(at_once: int | None) -> list[str]:
+    return on_shards(name_thread, shards_of(range(6), 1), at_once)
 
 
 @step()
@@ -45,6 +68,20 @@ def note_all(count: int, folder: Path, wait: float = 0) -> list[str]:
 @step()
 def lose_file(shard: Shard[int]) -> None:
     raise PermissionError(f"shard {shard.number} may not write")
+
+
+@step()
+def store_small(run: OpenRun, written: WrittenScores, shard: Shard[int], lost: int) -> None:
+    """Store a part of a thousand pairs; one is lost on the way."""
+    pair_rows.PART = 1_000  # in the worker's process, too
+    if shard.items == (lost,):
+        raise ValueError(f"part {lost} is lost")
+    store_scores.fn(run, written, shard)
+
+
+@flow
+def store_all(run: OpenRun, written: WrittenScores, lost: int = -1) -> None:
+    on_shards(store_small, written.shards, written.writers, run=run, written=written, lost=lost)
 
 
 @flow
@@ -117,6 +154,17 @@ def test_results_are_in_the_shards_order_and_come_from_all_workers(
     assert str(os.getpid()) not in by
 
 
+def test_without_a_cluster_as_many_threads_do_the_shards_as_are_asked_for(
+    prefect_server: None, tmp_path: Path
+) -> None:
+    for at_once, expected in ((3, 3), (1, 1), (None, 1)):
+        assert len(set(thread_names(at_once))) == expected
+
+
+def test_what_one_process_must_do_is_done_here(workers: list[Any]) -> None:
+    assert set(thread_names(1)) == {f"{os.getpid()} MainThread"}
+
+
 def test_a_fault_in_a_shard_is_the_flows(workers: list[Any]) -> None:
     with pytest.raises(InputError, match="shard 1 is refused"):
         refuse_all()
@@ -153,6 +201,36 @@ def test_crops_of_several_workers_are_the_same_to_the_byte(
         )
     assert set(made[0]) >= {"catalog.csv", "crops.zip", "pixels.npy", "rejected.csv"}
     assert made[0] == made[1]
+
+
+def test_scores_stored_by_several_workers_are_in_one_evaluation_once(
+    workers: list[Any], postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    space, count = Workspace(tmp_path, postgres_url), 9_000
+    images = pd.DataFrame({"image_name": ["a", "b"], "artist_name": ["x", "y"], "split": "test"})
+    with transaction(postgres_url) as session:
+        evaluation_id, ids = begin(session, images, "scored", None)
+    monkeypatch.setattr("storage.database.pair_rows.PART", 1_000)
+    index = np.random.default_rng(0).permutation(count)
+    first, second = (np.full(count, ids[name]) for name in ("a", "b"))
+    with (tmp_path / "scores.rows").open("wb") as file:
+        append_rows(file, PairColumns(index, first, second, index / 4, None))
+    written = WrittenScores(
+        Scored(evaluation_id, tmp_path / "out.csv", 2, count, 0, 0),
+        tmp_path / "scores.rows",
+        shards_of(range(9), 1),
+        2,
+    )
+    run = open_run_in(space)
+    with pytest.raises(ValueError, match="part 4 is lost"):
+        store_all(run, written, 4)
+    store_all(run, written)  # again: what is stored is not stored twice
+    with transaction(postgres_url) as session:
+        assert session.scalar(text("SELECT count(*) FROM pair_results")) == 0  # visible as a whole
+        complete_evaluation(session, evaluation_id, Evaluation(n_pairs=count))
+    with transaction(postgres_url) as session:
+        stored = session.execute(text("SELECT pair_index, distance FROM pair_results ORDER BY 1"))
+        assert [tuple(row) for row in stored] == [(n, n / 4) for n in range(count)]
 
 
 def test_a_killed_workers_shards_are_done_by_another(workers: list[Any], tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from storage.database.datasets import record_dataset
+from storage.database.dialects import dialect_of
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
+from storage.database.pair_rows import PairColumns
 from storage.database.records import (
     complete_evaluation,
     record_model,
@@ -176,3 +178,8 @@ def evaluation_id(session: Session, run_id: int, model_id: int, dataset_id: int)
     """An evaluation of the model on the test split that has just begun."""
     evaluation = Evaluation(run_id=run_id, model_id=model_id, dataset_id=dataset_id, split="test")
     return start_evaluation(session, evaluation)
+
+
+def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
+    """Append pairs to an evaluation that is not complete."""
+    dialect_of(session).append_pairs(session.connection(), evaluation_id, pairs)

@@ -15,12 +15,12 @@ from storage.database.records import start_run
 from storage.database.session import transaction
 from storage.errors import UnavailableError
 from storage.workspace import Workspace
-from tasks.scoring import store_scores
+from tasks.scoring import complete_scores, score_pairs, store_scores
 from tests.storage.conftest import new_run
 from tests.tasks.conftest import model_of, open_run_in
 
-PAIRS = 20_000
-STORED = "SELECT count(*) FROM pair_predictions_1_0"
+PAIRS, PART = 20_000, 2_000
+STORED = "SELECT count(*) FROM pair_predictions"
 END_COPY = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE application_name = 'scoring' AND state = 'active' AND query LIKE 'COPY%'"
@@ -35,7 +35,7 @@ def cut_off(url: str) -> Iterator[None]:
     def end() -> None:
         with engine.connect() as connection:
             while not is_over.is_set():
-                if connection.scalar(text("SELECT to_regclass('pair_predictions_1_0')")):
+                if connection.scalar(text("SELECT to_regclass('pair_predictions_1_7')")):
                     connection.execute(text(END_COPY))
 
     cutter = Thread(target=end)
@@ -51,7 +51,7 @@ def cut_off(url: str) -> Iterator[None]:
 def test_a_connection_lost_in_mid_scoring_costs_nothing_that_is_stored(
     postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("storage.pairs.stream.BLOCK_BYTES", 1 << 13)  # many pieces
+    monkeypatch.setattr("storage.database.pair_rows.PART", PART)
     url = make_url(postgres_url).update_query_dict({"application_name": "scoring"})
     space = Workspace(tmp_path, url.render_as_string(hide_password=False))
     pairs, embedded = tmp_path / "pairs.csv", tmp_path / "embedded.npz"
@@ -74,8 +74,11 @@ def test_a_connection_lost_in_mid_scoring_costs_nothing_that_is_stored(
     def score() -> int:
         submission = tmp_path / "submission.csv"
         with disable_run_logger():
-            scored = store_scores.fn(run, model, pairs, PAIRS, [embedded], submission, 0)
-        return scored.evaluation_id
+            written = score_pairs.fn(run, model, pairs, PAIRS, [embedded], submission, 0)
+            assert len(written.shards) == PAIRS // PART
+            for shard in reversed(written.shards):  # in any order
+                store_scores.fn(run, written, shard)
+            return complete_scores.fn(run, model, written).evaluation_id
 
     with cut_off(postgres_url), pytest.raises(UnavailableError):
         score()

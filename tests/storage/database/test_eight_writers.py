@@ -17,8 +17,9 @@ from storage.database.datasets import image_ids, record_dataset
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
-from storage.database.records import complete_evaluation, start_evaluation, write_pairs
+from storage.database.records import complete_evaluation, start_evaluation
 from storage.database.tables import Model
+from tests.storage.conftest import write_pairs
 
 for writer in range(8):
     if os.fork() == 0:

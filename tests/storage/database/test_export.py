@@ -14,9 +14,10 @@ from storage.database.evaluation_tables import Evaluation
 from storage.database.export import export_pairs
 from storage.database.pair_rows import PairColumns
 from storage.database.questions import find_name, hardest_of_artist, pairs_of_image
-from storage.database.records import complete_evaluation, write_pairs
+from storage.database.records import complete_evaluation
 from storage.database.results import pairs
 from storage.errors import InputError
+from tests.storage.conftest import write_pairs
 
 
 @pytest.fixture

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import PairColumns
-from storage.database.records import complete_evaluation, start_evaluation, write_pairs
+from storage.database.records import complete_evaluation, start_evaluation
 from storage.database.session import transaction
 from storage.errors import InputError, UnavailableError
+from tests.storage.conftest import write_pairs
 
 KILLS = 20
 PAIRS = 3_000
@@ -26,11 +27,13 @@ WRITER = """
 import os
 import sys
 import numpy as np
+from storage.database import pair_rows
 from storage.database.session import transaction
 from storage.database.evaluation_tables import Evaluation
-from storage.database.pair_rows import PairColumns
-from storage.database.records import complete_evaluation, start_evaluation, write_pairs
+from storage.database.pair_parts import store_pairs
+from storage.database.records import complete_evaluation, start_evaluation
 
+pair_rows.PART = 1000
 url, kills, pairs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 for line in sys.stdin:  # a child a line, which writes evaluations until it is killed
     child = os.fork()
@@ -39,12 +42,8 @@ for line in sys.stdin:  # a child a line, which writes evaluations until it is k
             with transaction(url) as session:
                 begun = Evaluation(run_id=1, model_id=1, dataset_id=1, split="test")
                 number = start_evaluation(session, begun)
-            for start in range(0, pairs, 1000):
-                index = np.arange(start, start + 1000)
-                image = np.ones(1000, int)
-                with transaction(url) as session:
-                    columns = PairColumns(index, image, image, index * 1.0, None)
-                    write_pairs(session, number, columns)
+            index, image = np.arange(pairs), np.ones(pairs, int)
+            store_pairs(url, number, pair_rows.PairColumns(index, image, image, index / 1, None))
             with transaction(url) as session:
                 complete_evaluation(session, number, Evaluation(n_pairs=pairs))
     print(child, flush=True)

@@ -16,7 +16,8 @@ from storage.database.datasets import image_ids
 from storage.database.evaluation_tables import Evaluation
 from storage.database.pair_rows import CHUNK, PairColumns
 from storage.database.postgres import copy_rows
-from storage.database.records import complete_evaluation, start_evaluation, write_pairs
+from storage.database.records import complete_evaluation, start_evaluation
+from tests.storage.conftest import write_pairs
 
 STORED = (
     "SELECT pair_index, image_a_id, image_b_id, distance, same_artist FROM pair_predictions"

@@ -17,12 +17,11 @@ from storage.database.records import (
     promote,
     record_model,
     start_evaluation,
-    write_pairs,
 )
 from storage.database.results import find_evaluation, find_evaluation_with_pairs
 from storage.database.tables import Model, Run
 from storage.errors import InputError
-from tests.storage.conftest import new_model
+from tests.storage.conftest import new_model, write_pairs
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ from storage.database.records import (
     record_sweep_differences,
     record_sweep_training,
     start_evaluation,
-    write_pairs,
 )
 from storage.database.tables import Epoch, SweepDifference, SweepTraining
 from storage.errors import InputError
+from tests.storage.conftest import write_pairs
 
 PAGE = Path("docs/results.md").read_text(encoding="utf-8")
 QUESTIONS = {

@@ -35,12 +35,11 @@ from storage.database.records import (
     reopen_run,
     start_evaluation,
     start_run,
-    write_pairs,
 )
 from storage.database.tables import Epoch, RunProcess, SweepDifference, SweepTraining
 from storage.errors import InputError
 from storage.sources.table import read_table
-from tests.storage.conftest import new_model, new_run, rows
+from tests.storage.conftest import new_model, new_run, rows, write_pairs
 
 NOTHING = pd.DataFrame({"image_name": [], "reason": []})
 

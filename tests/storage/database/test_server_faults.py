@@ -19,12 +19,12 @@ from storage.database.records import (
     record_model,
     start_evaluation,
     start_run,
-    write_pairs,
 )
 from storage.database.session import transaction
 from storage.database.tables import Model, Run
 from storage.errors import InputError, UnavailableError
 from tests.postgres import OwnServer, own_server
+from tests.storage.conftest import write_pairs
 
 PAIRS = 20_000
 PASSWORD = "0pen-sesame"
