@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from flows.presets import PresetName
 from flows.runs import NewRun, open_run, recorded_flow
@@ -91,6 +90,6 @@ def crop_to_zip(run: OpenRun, catalog: CatalogFile, rules: CropRules) -> Dataset
     with only_maker(plan.dataset):
         if not plan.dataset.is_complete:
             shards = divide_into_shards(plan)
-            cropped = on_shards(crop_shard, shards, plan=plan)
-            pack_dataset(plan, tuple(chain.from_iterable(cropped)), run.settings.rejected_share)
+            staged = on_shards(crop_shard, shards, plan=plan)
+            pack_dataset(plan, staged, run.settings.rejected_share)
     return plan.dataset

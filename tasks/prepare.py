@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from prefect import get_run_logger
@@ -22,7 +23,7 @@ from storage.datasets.building import (
     stage_shard,
 )
 from storage.datasets.crop import CropRules
-from storage.datasets.crop_archive import Outcome, SourceImage
+from storage.datasets.crop_archive import SourceImage
 from storage.datasets.dataset import Dataset, content_hash, read_near_duplicates
 from storage.datasets.features import FeatureStore
 from storage.files import sha256_of
@@ -150,14 +151,17 @@ def divide_into_shards(plan: CropPlan) -> tuple[Shard[SourceImage], ...]:
 
 
 @step("crop shard {shard.number} of {shard.count}", hours=6)
-def crop_shard(plan: CropPlan, shard: Shard[SourceImage]) -> tuple[Outcome, ...]:
-    """Crop the images of a shard; a resumed run crops only those that are missing."""
+def crop_shard(plan: CropPlan, shard: Shard[SourceImage]) -> Path:
+    """Crop the images of a shard; a resumed run crops only those that are missing.
+
+    Returns the file of their outcomes.
+    """
     with progress_bar("cropping") as progress:
         return stage_shard(shard, plan.dataset, plan.catalog, plan.rules, progress)
 
 
 @step(hours=6)
-def pack_dataset(plan: CropPlan, outcomes: Sequence[Outcome], rejected_share: float) -> None:
+def pack_dataset(plan: CropPlan, staged: Sequence[Path], rejected_share: float) -> None:
     """Pack all crops into one zip, and unpack their pixels for training."""
     with progress_bar("unpacking") as progress:
-        build_dataset(plan.dataset, plan.catalog, outcomes, plan.rules, rejected_share, progress)
+        build_dataset(plan.dataset, plan.catalog, staged, plan.rules, rejected_share, progress)

@@ -17,12 +17,13 @@ from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import (
     CropResult,
     NamedDuplicate,
-    Outcome,
     SourceImage,
     check_rejected,
     discard_staged,
+    load_outcomes,
     pack_crops,
     refuse_shared_entries,
+    save_outcomes,
     stage_crops,
     without_leaks,
 )
@@ -92,34 +93,36 @@ def stage_shard(
     catalog: CatalogFile,
     rules: CropRules,
     progress: Progress,
-) -> tuple[Outcome, ...]:
+) -> Path:
     """Crop the images of a shard for `build_dataset`, unless they are staged already.
 
-    `progress` continues from the shards before.
+    Returns the file of their outcomes. `progress` continues from the shards before.
     """
     with ImageReader(catalog.root) as reader:
-        return stage_crops(
+        outcomes = stage_crops(
             shard.items,
             reader.read,
             dataset.crops,
             rules,
             lambda done, _: progress(shard.before + done, shard.total),
         )
+    return save_outcomes(outcomes, dataset.crops, shard.number)
 
 
 def build_dataset(
     dataset: Dataset,
     catalog: CatalogFile,
-    outcomes: Sequence[Outcome],
+    staged: Sequence[Path],
     rules: CropRules,
     rejected_share: float,
     progress: Progress,
 ) -> None:
     """Pack the staged crops of `source_images`, unpack their pixels, write the catalog last.
 
-    Raises InputError if more than ``rejected_share`` of the images cannot be used, or if too few
-    artists are left.
+    ``staged`` are the files of all shards' outcomes, in order. Raises InputError if more than
+    ``rejected_share`` of the images cannot be used, or if too few artists are left.
     """
+    outcomes = [outcome for path in staged for outcome in load_outcomes(path)]
     result = without_leaks(source_images(catalog), outcomes)
     rejected = [(rejection.name, rejection.reason) for rejection in result.rejections]
     with replacing(dataset.rejected) as partial:

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -12,6 +12,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
+from storage.arrays import load_arrays, save_arrays
 from storage.datasets.crop import CropRules, crop, crop_and_shrink, encode
 from storage.datasets.decoding import DECODING, open_image, without_pillow_warnings
 from storage.datasets.leaks import Original, leak_reasons
@@ -101,6 +102,37 @@ def stage_crops(
 
     with without_pillow_warnings():
         return tuple(in_threads(stage, images, progress))
+
+
+def save_outcomes(outcomes: Sequence[Outcome], target: Path, number: int) -> Path:
+    """Write the outcomes of a shard beside its staged crops, in a file named by the shard."""
+    path = _staging(target) / f"shard-{number:06d}.npz"
+    crops = [each if isinstance(each, Crop) else None for each in outcomes]
+    columns = {
+        "name": [each.name for each in outcomes],
+        "sha256": [crop.sha256 if crop else "" for crop in crops],
+        "n_pixels": [crop.n_pixels if crop else 0 for crop in crops],
+        "reason": [each.reason if isinstance(each, Rejection) else "" for each in outcomes],
+    }
+    small = np.frombuffer(b"".join(crop.small for crop in crops if crop), np.uint8)
+    save_arrays(
+        path, {**{name: np.array(cells) for name, cells in columns.items()}, "small": small}
+    )
+    return path
+
+
+def load_outcomes(path: Path) -> Iterator[Outcome]:
+    """Read what `save_outcomes` wrote. Raises InputError if the file is missing or damaged."""
+    kept = load_arrays(path)
+    n_crops = int((kept["sha256"] != "").sum())
+    small = kept["small"].reshape(n_crops, -1) if n_crops else kept["small"]
+    columns = (kept[name].tolist() for name in ("name", "sha256", "n_pixels", "reason"))
+    of_crops = iter(small)
+    for name, sha256, n_pixels, reason in zip(*columns, strict=True):
+        if sha256:
+            yield Crop(name, sha256, next(of_crops).tobytes(), n_pixels)
+        else:
+            yield Rejection(name, reason)
 
 
 def without_leaks(images: Sequence[SourceImage], outcomes: Sequence[Outcome]) -> CropResult:

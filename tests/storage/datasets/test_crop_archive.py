@@ -11,14 +11,18 @@ import time
 from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from storage.datasets.crop import CropRules, crop, encode
 from storage.datasets.crop_archive import (
+    SMALL,
     Crop,
     CropResult,
     Rejection,
@@ -26,14 +30,17 @@ from storage.datasets.crop_archive import (
     check_rejected,
     discard_staged,
     entry_name,
+    load_outcomes,
     pack_crops,
     refuse_shared_entries,
+    save_outcomes,
     stage_crops,
     without_leaks,
 )
 from storage.errors import InputError
 
 RULES = CropRules(size=32)
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
 
 def quiet(done: int, total: int) -> None:
@@ -394,3 +401,31 @@ def test_nothing_left_is_refused_whatever_is_allowed() -> None:
         check_rejected(result_of(0, 2), 2, 1.0)
     with pytest.raises(InputError, match=r"^there are no images to crop$"):
         check_rejected(result_of(0, 0), 0, 1.0)
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.builds(Rejection, name=NAMES, reason=NAMES),
+            st.builds(
+                Crop,
+                name=NAMES,
+                sha256=st.sampled_from(["a1", "b2"]),
+                small=st.binary(min_size=SMALL, max_size=SMALL),
+                n_pixels=st.integers(0, 2**40),
+            ),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.booleans(),
+)
+def test_outcomes_of_a_shard_are_read_as_they_were_written(
+    outcomes: list[Crop | Rejection], looked_at_small: bool
+) -> None:
+    if not looked_at_small:
+        outcomes = [Crop(o.name, o.sha256) if isinstance(o, Crop) else o for o in outcomes]
+    with TemporaryDirectory() as folder:
+        path = save_outcomes(outcomes, Path(folder) / "crops.zip", 7)
+        assert path.name == "shard-000007.npz"
+        assert list(load_outcomes(path)) == outcomes
