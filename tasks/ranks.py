@@ -48,7 +48,12 @@ def run_on_devices(
             stack.enter_context(_started(job.on(device), rank, len(devices), Path(meeting) / "at"))
             for rank, device in enumerate(devices)
         ]
-        return _follow(ranks, progress)
+        try:
+            return _follow(ranks, progress)
+        finally:
+            for process, _ in ranks:  # all at once, before waiting for any
+                assert process.stdin is not None
+                process.stdin.close()
 
 
 @contextmanager
