@@ -1,7 +1,7 @@
 """Turns on a device: who waits is told who has it, and no other user can stand in the way."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
 
@@ -14,14 +14,15 @@ from tests.tasks.conftest import open_run_in, workspace_in
 
 
 @pytest.fixture
-def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's own runtime folder."""
+def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The user's own runtime folder; logging is off for all threads together."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return tmp_path
+    with disable_run_logger():
+        yield tmp_path
 
 
 def take(run_id: int, home: Path, then: Callable[[], object]) -> None:
-    with disable_run_logger(), device_for(open_run_in(workspace_in(home), run_id)):
+    with device_for(open_run_in(workspace_in(home), run_id)):
         then()
 
 
