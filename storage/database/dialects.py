@@ -42,8 +42,10 @@ class Dialect(Protocol):
     def begin_writing(self, connection: Connection) -> None:
         """Wait for whoever attaches pairs before touching any, not in the middle of it."""
 
-    def append_pairs(self, connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
-        """Append pairs to an evaluation."""
+    def append_to_part(
+        self, connection: Connection, evaluation_id: int, part: int, pairs: PairColumns
+    ) -> None:
+        """Append pairs to a part of an evaluation, without asking whether they are there."""
 
     def writers(self) -> int:
         """Return how many parts of an evaluation are best stored at once."""

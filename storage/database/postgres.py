@@ -31,7 +31,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from storage.database import partitions
 from storage.database.evaluation_tables import PairPrediction
-from storage.database.pair_rows import NAMES, PairColumns, parts_of
+from storage.database.pair_rows import NAMES, PairColumns
 from storage.errors import InputError, UnavailableError
 from storage.threads import available_cores
 
@@ -189,12 +189,12 @@ def begin_writing(connection: Connection) -> None:
     connection.execute(text("LOCK TABLE evaluations IN ROW EXCLUSIVE MODE"))
 
 
-def append_pairs(connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
-    """Copy pairs to the tables of their parts, which know of which evaluation they are."""
-    for part in np.unique(parts_of(pairs.pair_index)).tolist():
-        is_new = partitions.make_part(connection, evaluation_id, part)
-        table = partitions.partition_of(evaluation_id, part)
-        _copy(connection, table, pairs.in_part(part), is_new)
+def append_to_part(
+    connection: Connection, evaluation_id: int, part: int, pairs: PairColumns
+) -> None:
+    """Copy pairs to the table of their part, which knows of which evaluation they are."""
+    is_new = partitions.make_part(connection, evaluation_id, part)
+    _copy(connection, partitions.partition_of(evaluation_id, part), pairs, is_new)
 
 
 def _copy(connection: Connection, table: str, pairs: PairColumns, is_new: bool) -> None:
@@ -254,7 +254,7 @@ def store_in_part(
 ) -> None:
     """Copy, index and attach the part, which nobody else sees before, unless it is there."""
     if partitions.begin_part(connection, evaluation_id, part):
-        append_pairs(connection, evaluation_id, pairs)
+        append_to_part(connection, evaluation_id, part, pairs)
         partitions.index_part(connection, evaluation_id, part)
         partitions.attach_part(connection, evaluation_id, part)
 

@@ -126,19 +126,24 @@ def begin_writing(connection: Connection) -> None:
     """Do nothing: there is one writer at a time."""
 
 
-def append_pairs(connection: Connection, evaluation_id: int, pairs: PairColumns) -> None:
+def append_to_part(
+    connection: Connection, evaluation_id: int, part: int, pairs: PairColumns
+) -> None:
     """Insert many rows with each statement."""
     row = f"({int(evaluation_id)}, ?, ?, ?, ?, ?)"
     statement = f"INSERT INTO pair_predictions (evaluation_id, {NAMES}) VALUES "
     for chunk in pairs.chunks():
         whole = len(chunk) - len(chunk) % ROWS_A_STATEMENT
-        for part, rows in (
+        for some, rows in (
             (chunk.part(slice(whole)), ROWS_A_STATEMENT),
             (chunk.part(slice(whole, None)), 1),
         ):
-            if len(part):
+            if len(some):
                 many = statement + ", ".join([row] * rows)
-                connection.exec_driver_sql(many, _cells(part, rows))
+                connection.exec_driver_sql(many, _cells(some, rows))
+
+
+store_in_part = append_to_part
 
 
 def _cells(pairs: PairColumns, rows: int) -> list[tuple[Any, ...]]:
@@ -175,13 +180,6 @@ def missing_of_part(
         slice(start, min(start + ROWS_AT_ONCE, count))
         for start in range(stored, count, ROWS_AT_ONCE)
     ]
-
-
-def store_in_part(
-    connection: Connection, evaluation_id: int, part: int, pairs: PairColumns
-) -> None:
-    """Insert them into the one table."""
-    append_pairs(connection, evaluation_id, pairs)
 
 
 def finish_pairs(connection: Connection, evaluation_id: int) -> None:

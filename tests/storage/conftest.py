@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sqlalchemy import Engine, text
@@ -15,7 +16,7 @@ from storage.database.datasets import record_dataset
 from storage.database.dialects import dialect_of
 from storage.database.engine import open_database
 from storage.database.evaluation_tables import Evaluation
-from storage.database.pair_rows import PairColumns
+from storage.database.pair_rows import PairColumns, parts_of
 from storage.database.records import (
     complete_evaluation,
     record_model,
@@ -182,4 +183,6 @@ def evaluation_id(session: Session, run_id: int, model_id: int, dataset_id: int)
 
 def write_pairs(session: Session, evaluation_id: int, pairs: PairColumns) -> None:
     """Append pairs to an evaluation that is not complete."""
-    dialect_of(session).append_pairs(session.connection(), evaluation_id, pairs)
+    append, connection = dialect_of(session).append_to_part, session.connection()
+    for part in np.unique(parts_of(pairs.pair_index)).tolist():
+        append(connection, evaluation_id, part, pairs.in_part(part))

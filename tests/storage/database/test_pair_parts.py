@@ -207,8 +207,7 @@ def test_who_records_images_waits_only_while_a_part_is_attached(
     pairs = pairs_at(range(PART + 9), images)
     store_part(database_url, 1, 0, pairs.in_part(0))
     with engine.begin() as connection:  # a part that is written, but not attached yet
-        write = dialect_of(connection).append_pairs
-        write(connection, 1, pairs.in_part(1))
+        dialect_of(connection).append_to_part(connection, 1, 1, pairs.in_part(1))
         with engine.begin() as other:
             other.execute(text("SET LOCAL lock_timeout = '1s'"))
             other.execute(text("UPDATE images SET title = 'The Geographer' WHERE id = 1"))
