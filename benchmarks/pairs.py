@@ -59,6 +59,8 @@ def score(place: Path, postgres: str | None) -> Iterator[Row]:
     if postgres:
         both = apart(csv_to_postgres, place, postgres)
         yield _row("CSV in, PostgreSQL and CSV out", both, lines)
+        alone = apart(csv_to_postgres, place, postgres, 1)
+        yield _row("the same by one writer", alone, lines)
 
 
 def _row(what: str, scored: Scored, first: Scored) -> Row:

@@ -8,7 +8,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -136,31 +135,38 @@ def _told(name: str, stage: Stage) -> Iterator[Row]:
 
 def crop_paintings(count: int) -> Cost:
     """Crop photographs of paintings into a zip."""
-    rules = resolve("best", {}).crop_rules()
     files = [paint(*PAINTED, seed, seed) for seed in range(min(count, DIFFERENT))]
-    images = [SourceImage(f"{n}.jpg", f"{n}", f"{n % 9}", "train") for n in range(count)]
     with TemporaryDirectory() as folder:
         target = Path(folder) / "crops.zip"
-        read = partial(_numbered, files)  # each of other bytes, as copies would be cropped once
         started = time.perf_counter()
-        made = stage_crops(images, read, target, rules, _silent)
-        pack_crops([one for one in made if isinstance(one, Crop)], target, rules)
+        _crop_all(files, count, target)
         return Cost(_on_all_cores(started), target.stat().st_size)
 
 
 def unpack_crops(count: int) -> Cost:
     """Decode crops into the array that everything else reads."""
-    rules = resolve("best", {}).crop_rules()
-    files = paint_crops(np.arange(min(count, DIFFERENT)), rules.size)
-    names = [f"{n}.jpg" for n in range(count)]
-    images = [SourceImage(name, str(n), f"{n % 9}", "train") for n, name in enumerate(names)]
+    size = resolve("best", {}).crop_size
+    files = paint_crops(np.arange(min(count, DIFFERENT)), size)
     with TemporaryDirectory() as folder:
         archive, target = Path(folder) / "crops.zip", Path(folder) / "pixels.npy"
-        made = stage_crops(images, partial(_numbered, files), archive, rules, _silent)
-        pack_crops([one for one in made if isinstance(one, Crop)], archive, rules)
+        names = _crop_all(files, count, archive)
         started = time.perf_counter()
-        unpack_pixels(archive, names, target, rules.size, _silent)
+        unpack_pixels(archive, names, target, size, _silent)
         return Cost(_on_all_cores(started), target.stat().st_size)
+
+
+def _crop_all(files: list[bytes], count: int, target: Path) -> list[str]:
+    """Crop ``count`` images, which repeat the files, into a zip; return their names."""
+    rules = resolve("best", {}).crop_rules()
+    images = [SourceImage(f"{n}.jpg", f"{n}", f"{n % 9}", "train") for n in range(count)]
+
+    def read(number: str) -> bytes:
+        """Return a file with a number behind its end: copies would be cropped only once."""
+        return files[int(number) % len(files)] + number.encode()
+
+    made = stage_crops(images, read, target, rules, _silent)
+    pack_crops([one for one in made if isinstance(one, Crop)], target, rules)
+    return [image.name for image in images]
 
 
 class EmbedAll:
@@ -263,11 +269,6 @@ def _size_of(url: str) -> int:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()
     return Path(str(engine.url.database)).stat().st_size
-
-
-def _numbered(files: list[bytes], number: str) -> bytes:
-    """One of the files, with a number behind its end, where no decoder looks."""
-    return files[int(number) % len(files)] + number.encode()
 
 
 def _on_all_cores(started: float) -> float:

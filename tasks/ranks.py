@@ -60,7 +60,7 @@ def run_on_devices(
 def _started(
     job: EpochJob, rank: int, count: int, meeting: Path
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
-    """Start a rank; when the block ends, so does the rank."""
+    """Start a rank; when the block ends, so does the rank, soon if its input has ended before."""
     environment = dict(os.environ)
     if job.compute.device == "cpu":
         environment["OMP_NUM_THREADS"] = str(max(1, available_cores() // count))
@@ -85,7 +85,6 @@ def _started(
         try:
             yield process, errors
         finally:
-            process.stdin.close()
             try:
                 process.wait(GOODBYE_SECONDS)
             except subprocess.TimeoutExpired:
