@@ -6,14 +6,28 @@ from urllib.parse import quote
 
 from storage.database.handed_out import sqlite_file
 from storage.errors import InputError
+from storage.object_store import is_address, mirror_of
 from storage.workspace import Workspace
+
+DATABASE_URL = "SAMEHAND_DATABASE_URL"
 
 
 def workspace() -> Workspace:
-    """The workspace named by ``SAMEHAND_HOME`` and ``SAMEHAND_DATABASE_URL``, or the default."""
-    home = Path(os.environ.get("SAMEHAND_HOME") or "workspace").expanduser().absolute()
-    default = f"sqlite:///{quote(str(home))}/results.db"
-    return Workspace(home, os.environ.get("SAMEHAND_DATABASE_URL") or default)
+    """The workspace named by ``SAMEHAND_HOME`` and ``SAMEHAND_DATABASE_URL``, or the default.
+
+    That of an object store is mirrored in ``SAMEHAND_CACHE``. Raises InputError if it cannot be.
+    """
+    named, url = os.environ.get("SAMEHAND_HOME") or "workspace", os.environ.get(DATABASE_URL)
+    if not is_address(named):
+        home = Path(named).expanduser().absolute()
+        return Workspace(home, url or f"sqlite:///{quote(str(home))}/results.db")
+    if not url or sqlite_file(url) is not None:
+        raise InputError(
+            f"SAMEHAND_HOME={named}: an object store cannot hold an SQLite database;"
+            f" name a PostgreSQL database in {DATABASE_URL}"
+        )
+    cache = os.environ.get("SAMEHAND_CACHE") or "~/.cache/samehand"
+    return Workspace(mirror_of(named, Path(cache)), url)
 
 
 def existing_workspace() -> Workspace:

@@ -32,7 +32,7 @@ def features_of(
     backbone = export_backbone(network, dataset, space)
 
     def made(copy: Copy) -> Path:
-        return _make(plan_features(dataset, backbone, space, copy))
+        return _make(plan_features(dataset, backbone, space, copy), space)
 
     return Features(
         made("plain"),
@@ -44,9 +44,9 @@ def features_of(
     )
 
 
-def _make(plan: FeaturePlan) -> Path:
+def _make(plan: FeaturePlan, space: Workspace) -> Path:
     """Embed what the plan says, unless the very same was embedded before."""
-    with only_maker(plan.store):
+    with only_maker(plan.store, space):
         if not plan.store.is_complete:
             pack_features(plan, on_shards(embed_features_shard, divide_features(plan), plan=plan))
     return plan.store.array

@@ -87,7 +87,7 @@ def crop(run: OpenRun, divided: SplitCatalog) -> Prepared:
 def crop_to_zip(run: OpenRun, catalog: CatalogFile, rules: CropRules) -> Dataset:
     """Crop every image of a split into one zip, unless the very same was cropped before."""
     plan = plan_crops(catalog, rules, run.space)
-    with only_maker(plan.dataset):
+    with only_maker(plan.dataset, run.space):
         if not plan.dataset.is_complete:
             shards = divide_into_shards(plan)
             staged = on_shards(crop_shard, shards, plan=plan)

@@ -14,7 +14,6 @@ from prefect.runtime import flow_run as current_flow_run
 from flows.environment import workspace
 from flows.errors import USER_MISTAKES
 from storage.errors import InputError
-from storage.locks import try_lock
 from storage.sources import full_name
 from tasks.models import StoredModel, find_model
 from tasks.runs import (
@@ -72,7 +71,9 @@ def open_run(wanted: NewRun | int) -> Iterator[OpenRun]:
         new = replace(wanted, source=full_name(wanted.source))
         run = begin_run(new, flow_name, flow_run_id, space)
     survive_closed_output()
-    with try_lock(run.folder.lock) as is_ours:  # held, it shows that the process lives
+    with space.try_lock(
+        run.folder.lock, is_patient=True
+    ) as is_ours:  # held, it shows that the process lives
         if not is_ours:
             raise InputError(f"run {run.id} is going on in another process; wait, or cancel it")
         name_flow_run(f"{flow_name.removesuffix('-flow')} {run.described}")

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.errors import unusable
-from storage.files import replacing
+from storage.files import present, replacing
 
 Array = npt.NDArray[Any]
 
@@ -25,7 +25,7 @@ def load_arrays(path: Path) -> dict[str, Array]:
     """Read what :func:`save_arrays` wrote. Raises InputError if the file is missing or damaged."""
     try:
         # np.load would leave a damaged file open.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
+        with present(path).open("rb") as file, np.load(file, allow_pickle=False) as content:
             return {name: content[name] for name in content.files}
     except _UNREADABLE as error:
         raise unusable(error, f"{path} does not hold the arrays of a run") from error

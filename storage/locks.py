@@ -1,10 +1,25 @@
 """File locks, which the system releases when their process dies."""
 
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+
+LACKING = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+def has_locks(folder: Path) -> bool:
+    """Return whether files in a folder can be locked, which not all network file systems allow."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".locks", fallback_to_soft=False):
+            return True
+    except OSError as error:
+        if error.errno in LACKING:
+            return False
+        raise
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.files import present, remove
+
 EXPORTED = ".onnx"
 FROZEN = "backbone.pt"
 """The file of a frozen backbone, beside the checkpoints of a run, which do not repeat it."""
@@ -87,14 +89,22 @@ class RunFolder:
         """
         for working in ("epoch-000.pt", "*.optimizer.pt"):
             for path in self.directory.rglob(f"checkpoints/{working}"):
-                path.unlink(missing_ok=True)
+                remove(path)
         for backbone in self.directory.rglob(f"checkpoints/{FROZEN}"):
             if not any(backbone.parent.glob("epoch-*.pt")):
-                backbone.unlink()
+                remove(backbone)
 
     def embeddings(self, of: str, split: str) -> Path:
         """The embeddings of a split's images by the network or a baseline."""
         return self.directory / "embeddings" / f"{of}-{split}.npz"
+
+
+def fetch_network(checkpoint: Path) -> Path:
+    """Fetch all files of a network from the store, where the workspace is in one; see `files`."""
+    backbone = checkpoint.with_name(FROZEN)
+    for path in (checkpoint, backbone, exported_beside(checkpoint), experience_beside(checkpoint)):
+        present(path)
+    return checkpoint
 
 
 def exported_beside(checkpoint: Path) -> Path:

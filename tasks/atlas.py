@@ -32,6 +32,7 @@ from storage.database.views import LIKELIER
 from storage.datasets.crop_archive import entry_name
 from storage.datasets.dataset import Dataset, load_split, read_near_duplicates
 from storage.errors import InputError
+from storage.files import present
 from storage.pages.atlas_page import AtlasPage, AtlasPicture, NearDuplicate, write_atlas_page
 from storage.reports.report import escaped
 from storage.shards import Shard, shards_of
@@ -97,7 +98,7 @@ def embed_collection_shard(
 ) -> Path:
     """Embed the pictures of a shard; a resumed run skips what it has embedded."""
     target = run.folder.embeddings(f"model-{model.id}", f"shard-{shard.number}")
-    if not target.exists():
+    if not present(target).exists():
         network, rows = network_on(run.compute, model.checkpoint), np.array(shard.items, np.int64)
         with progress_bar("embedding") as progress:
 
@@ -190,7 +191,7 @@ def draw_atlas(
         for one, other, kind, similarity in read_near_duplicates(dataset)[columns].to_numpy()
     ]
     page = AtlasPage(run.source, notes, pictures, alike)
-    with progress_bar("drawing thumbnails") as progress, ZipFile(dataset.crops) as crops:
+    with progress_bar("drawing thumbnails") as progress, ZipFile(present(dataset.crops)) as crops:
         written = write_atlas_page(
             run.folder.atlas_page, page, lambda name: crops.read(entry_name(name)), progress
         )

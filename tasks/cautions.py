@@ -15,12 +15,13 @@ from model.experience import Experience, are_unfamiliar
 from storage.arrays import load_arrays
 from storage.database.handed_out import HandedOut, better_baseline, trained_on
 from storage.datasets.loose_crops import LooseCrops
+from storage.files import present
 from storage.run_folder import experience_beside
 
 
 def read_experience(checkpoint: Path) -> Experience | None:
     """Return what the network of a checkpoint has seen, if it was kept."""
-    kept = experience_beside(checkpoint)
+    kept = present(experience_beside(checkpoint))
     if not kept.is_file():
         return None
     arrays: dict[str, Any] = load_arrays(kept)

@@ -28,7 +28,7 @@ from storage.datasets.features import (
     store_of,
 )
 from storage.datasets.pixels import open_pixels
-from storage.files import replacing
+from storage.files import present, replacing
 from storage.shards import Shard, shards_of
 from storage.workspace import Workspace
 from tasks.support.progress import progress_bar
@@ -85,7 +85,7 @@ def export_backbone(checkpoint: Path, dataset: Dataset, space: Workspace) -> Pat
     """Export the backbone of a checkpoint, unless it was exported before."""
     network = load_checkpoint(checkpoint).network
     target = backbone_file(network, space)
-    if not target.exists():
+    if not present(target).exists():
         with replacing(target) as partial:
             export_features(network, partial, {"backbone": network.shape.backbone})
             crops = np.array(open_pixels(dataset.pixels)[:CHECKED])
@@ -121,7 +121,7 @@ def divide_features(plan: FeaturePlan) -> tuple[Shard[int], ...]:
 def embed_features_shard(plan: FeaturePlan, shard: Shard[int]) -> Path:
     """Show the crops of a shard to the backbone; a resumed run skips what it has seen."""
     target = plan.store.shard(shard.number)
-    if target.exists():
+    if present(target).exists():
         return target
     rows = np.array(shard.items, dtype=np.int64)
     pixels = open_pixels(plan.dataset.pixels)[rows]
@@ -133,7 +133,7 @@ def embed_features_shard(plan: FeaturePlan, shard: Shard[int]) -> Path:
         pixels = crops.gather(np.arange(len(rows)), draws).numpy()
     with progress_bar(_title(plan.copy)) as progress:
         features = embed_exported(
-            open_exported(plan.backbone),
+            open_exported(present(plan.backbone)),
             pixels,
             np.arange(len(rows)),
             lambda done, _: progress(shard.before + done, shard.total),

@@ -14,8 +14,8 @@ from storage.database.tables import Dataset as DatasetRow
 from storage.database.tables import Model, Run
 from storage.datasets.dataset import Dataset
 from storage.errors import InputError
-from storage.files import sha256_of
-from storage.run_folder import exported_beside
+from storage.files import present, sha256_of
+from storage.run_folder import exported_beside, fetch_network
 from storage.workspace import Workspace
 from tasks.settings import Settings
 from tasks.support.run import OpenRun
@@ -41,9 +41,10 @@ class StoredModel:
         """Return the dataset it was trained on. Raises InputError if that or its file is gone."""
         if not self.checkpoint.is_file():
             raise InputError(f"the checkpoint of model {self.id} is gone: {self.checkpoint}")
-        if self.dataset is None or not (self.dataset.is_complete and self.dataset.pixels.exists()):
+        dataset = self.dataset
+        if dataset is None or not (dataset.is_complete and present(dataset.pixels).exists()):
             raise InputError(f"the crops that model {self.id} was trained on are gone")
-        return self.dataset
+        return dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Threshold:
 
 def network_on(compute: Compute, checkpoint: Path) -> Path:
     """Return the file to embed crops with: on a CPU the exported network, if there is one."""
-    exported = exported_beside(checkpoint)
+    exported = exported_beside(fetch_network(checkpoint))
     return exported if compute.device == "cpu" and exported.is_file() else checkpoint
 
 
@@ -123,7 +124,7 @@ def stored_model(session: Session, row: Model, space: Workspace) -> StoredModel:
     return StoredModel(
         id=row.id,
         epoch=row.epoch,
-        checkpoint=space.home / row.path,
+        checkpoint=fetch_network(space.home / row.path),
         calibration=calibration_of(row),
         source=run.source,
         preset=run.preset,

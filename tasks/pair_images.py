@@ -14,6 +14,7 @@ from storage.arrays import load_arrays, save_arrays
 from storage.database.handed_out import hand_out
 from storage.datasets.loose_crops import crop_loose, locate_images
 from storage.errors import InputError
+from storage.files import present
 from storage.image_files import ImageReader
 from storage.pairs.file import survey_pairs
 from storage.shards import Shard, shards_of
@@ -51,7 +52,7 @@ def embed_shard(run: OpenRun, model: StoredModel, shard: Shard[NamedFile], root:
     """Crop and embed the images of a shard; a resumed run skips what it has embedded."""
     digest = hashlib.sha256(repr(shard.items).encode()).hexdigest()[:12]
     target = run.folder.embeddings(f"model-{model.id}", f"pairs-{digest}")
-    if target.exists():
+    if present(target).exists():
         return target
     with ImageReader(root) as reader, progress_bar("cropping and embedding") as progress:
 

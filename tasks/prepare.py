@@ -26,8 +26,7 @@ from storage.datasets.crop import CropRules
 from storage.datasets.crop_archive import SourceImage
 from storage.datasets.dataset import Dataset, content_hash, read_near_duplicates
 from storage.datasets.features import FeatureStore
-from storage.files import sha256_of
-from storage.locks import wait_lock
+from storage.files import present, sha256_of
 from storage.shards import Shard, shards_of
 from storage.sources import locate_source, read_source
 from storage.workspace import Workspace
@@ -85,7 +84,7 @@ def split_by_artist(
 def record_dataset(run: OpenRun, dataset: Dataset) -> int:
     """Record the artists and images of a dataset, once for the same content."""
     images = read_catalog(dataset.catalog)
-    rejected = pd.read_csv(dataset.rejected, dtype=str)
+    rejected = pd.read_csv(present(dataset.rejected), dtype=str)
     if len(rejected):
         get_run_logger().warning(
             "%d images cannot be used, see %s", len(rejected), dataset.rejected
@@ -135,10 +134,10 @@ def plan_crops(catalog: CatalogFile, rules: CropRules, space: Workspace) -> Crop
 
 
 @contextmanager
-def only_maker(made: Dataset | FeatureStore) -> Iterator[None]:
+def only_maker(made: Dataset | FeatureStore, space: Workspace) -> Iterator[None]:
     """Let one run at a time make a folder; one that waited may find it made."""
     logger = get_run_logger()
-    with wait_lock(
+    with space.wait_lock(
         made.lock, lambda: logger.info("Waiting for another run to make %s", made.directory)
     ):
         yield

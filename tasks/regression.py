@@ -9,6 +9,7 @@ from storage.database import results
 from storage.database.session import transaction
 from storage.database.tables import Dataset as DatasetRow
 from storage.datasets.dataset import Dataset
+from storage.files import present
 from tasks.models import StoredModel
 from tasks.support.run import OpenRun
 from tasks.support.step import step
@@ -63,7 +64,7 @@ def find_last_evaluation(run: OpenRun, model: StoredModel) -> PastEvaluation | N
         if stored.catalog_path is None:
             return None
         dataset = Dataset(run.space.dataset_folder(stored.catalog_path))
-        if not dataset.pixels.is_file():
+        if not present(dataset.pixels).is_file():
             get_run_logger().warning("The paintings of evaluation %d are gone", last.id)
             return None
         return PastEvaluation(last.id, last.roc_auc, last.dataset_id, dataset)

@@ -1,5 +1,6 @@
 """A run in the results database: begun, gone on with, and ended."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from model.compute import choose_compute, describe_device
@@ -8,7 +9,7 @@ from storage.database.records import FinalStatus
 from storage.database.session import transaction
 from storage.database.tables import Run, RunProcess
 from storage.errors import InputError
-from storage.locks import try_lock
+from storage.files import fetch_folder, publish_folder
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.settings import Settings
@@ -94,12 +95,15 @@ def mark_running(run: OpenRun, flow_run_id: str) -> str | None:
 def finish_run(run: OpenRun) -> None:
     """Record that a run reached its end; nobody will go on with it."""
     run.folder.remove_working_files()
+    publish_folder(run.folder.directory)
     with transaction(run.space.database_url) as session:
         records.finish_run(session, run.id, "complete")
 
 
 def stop_run(run: OpenRun, error: BaseException) -> None:
     """Record that a run was interrupted or has failed, by the process that holds its lock."""
+    with suppress(InputError):  # of the object store; the first counts
+        publish_folder(run.folder.directory)
     status: FinalStatus = "cancelled" if isinstance(error, KeyboardInterrupt) else "failed"
     with transaction(run.space.database_url) as session:
         records.finish_run(session, run.id, status, f"{type(error).__name__}: {error}")
@@ -116,7 +120,7 @@ def end_run_of_flow(
         row = results.run_of_flow_run(session, flow_run_id)
         if row is None or row.finished_at is not None:
             return
-        with try_lock(_folder(row, space).lock) as has_ended:
+        with space.try_lock(_folder(row, space).lock, is_patient=True) as has_ended:
             if has_ended:
                 records.finish_run(session, row.id, status, reason)
 
@@ -125,6 +129,7 @@ def _opened(row: Run, space: Workspace) -> OpenRun:
     settings = Settings.model_validate(row.settings)
     compute = choose_compute(settings.device, settings.precision)
     folder = _folder(row, space)
+    fetch_folder(folder.directory)  # another machine may have begun it
     return OpenRun(row.id, folder, row.source, row.preset, settings, compute, space, row.model_id)
 
 

@@ -22,7 +22,7 @@ from storage.database.pair_parts import store_part, writers
 from storage.database.pair_rows import PairColumns, append_rows, open_rows, parts_of
 from storage.database.session import transaction
 from storage.errors import InputError, UnavailableError
-from storage.files import replacing, sha256_of, write_atomically
+from storage.files import remove, replacing, sha256_of, write_atomically
 from storage.pairs.faults import Faults, check_faults, write_faults
 from storage.pairs.file import read_pairs
 from storage.pairs.submission import submission_writer
@@ -149,7 +149,7 @@ def complete_scores(run: OpenRun, model: StoredModel, written: WrittenScores) ->
     )
     with transaction(run.space.database_url) as session:
         records.complete_evaluation(session, scored.evaluation_id, measured)
-    written.rows.unlink(missing_ok=True)
+    remove(written.rows)
     return scored
 
 

@@ -13,7 +13,7 @@ from storage.database.session import transaction
 from storage.database.tables import Dataset as DatasetRow
 from storage.database.tables import Run, SweepDifference, SweepTraining
 from storage.datasets.dataset import Dataset, load_split
-from storage.files import write_atomically
+from storage.files import present, write_atomically
 from storage.reports.plots import plot_differences
 from storage.reports.report import Picture, escaped
 from storage.reports.sweep import SweepReport, render_sweep
@@ -152,7 +152,7 @@ def _read(training_run_id: int, fold: int, space: Workspace) -> Tested:
     embeddings = read_embeddings(folder.embeddings("network", "test"))
     triplets = read_triplets(folder.kept_triplets("test"))
     matched = folder.kept_triplets("test", matched=True)
-    if not matched.exists():
+    if not present(matched).exists():
         return judge_fold(fold, embeddings, load_split(dataset, "test").artists, triplets)
     images = load_split(dataset, "test", Settings.model_validate(row.settings).matched_on)
     return judge_fold(

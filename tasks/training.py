@@ -17,7 +17,7 @@ from model.network import build_network
 from model.training import EpochResult
 from storage.datasets.dataset import Dataset
 from storage.datasets.pixels import open_pixels
-from storage.files import replacing
+from storage.files import present, remove, replacing
 from storage.run_folder import exported_beside, optimizer_beside
 from tasks.epoch_job import EpochJob, replacing_weights, run_epoch
 from tasks.features import Features, backbone_file
@@ -88,7 +88,7 @@ def train_one_epoch(
         else:
             result = run_on_devices(job, run.devices, progress)
     # Repeating the next epoch needs no state older than the last one.
-    optimizer_beside(run.folder.checkpoint(epoch - 2)).unlink(missing_ok=True)
+    remove(optimizer_beside(run.folder.checkpoint(epoch - 2)))
     get_run_logger().info(
         "Epoch %d: loss %.3f, accuracy %.2f %%, %.0f images/s",
         epoch,
@@ -103,11 +103,11 @@ def train_one_epoch(
 def export_checkpoint(run: OpenRun, checkpoint: Path, dataset: Dataset) -> Path:
     """Export a network to run without torch, unless it was exported before; check it on crops."""
     target = exported_beside(checkpoint)
-    if not target.exists():
+    if not present(target).exists():
         network = load_checkpoint(checkpoint).network
         with replacing(target) as partial:
             described = {"crop": run.settings.crop_rules().of_one_image()}
-            backbone = backbone_file(network, run.space)
+            backbone = present(backbone_file(network, run.space))
             export_network(network, partial, described, backbone if backbone.exists() else None)
             error = check_export(network, partial, np.array(open_pixels(dataset.pixels)[:CHECKED]))
         get_run_logger().info("%s exported, relative error %.1e", target.name, error)

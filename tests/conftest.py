@@ -99,3 +99,12 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     with server.begin() as connection:
         connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
     server.dispose()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[dict[str, str]]:
+    """The environment of the users of a real object store with a bucket `paintings`."""
+    from tests.object_store import object_store as started
+
+    with started() as environment:
+        yield environment

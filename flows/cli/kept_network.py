@@ -9,7 +9,7 @@ from storage.datasets.crop import CropRules
 from storage.datasets.loose_crops import LooseCrops, crop_loose
 from storage.errors import InputError
 from storage.files import replacing
-from storage.run_folder import exported_beside
+from storage.run_folder import exported_beside, fetch_network
 from storage.workspace import Workspace
 
 
@@ -34,7 +34,7 @@ def crop_for(network: ExportedNetwork, images: Sequence[Path]) -> LooseCrops:
 
 def exported_file(model: HandedOut, space: Workspace) -> Path:
     """Return the file of a model's exported network. Raises InputError if its files are gone."""
-    exported = exported_beside(space.home / model.path)
+    exported = exported_beside(fetch_network(space.home / model.path))
     if not exported.is_file():
         _export(space.checkpoint(model.id, model.path), exported, model.run_id, space)
     return exported

@@ -9,7 +9,7 @@ import pandas as pd
 from storage.catalogs.artist_names import is_nobody, tidy_artist_names
 from storage.catalogs.checks import EXCLUDED, check_artists, check_images
 from storage.catalogs.csv_table import read_csv_table
-from storage.files import replacing
+from storage.files import present, write_atomically
 
 NAMED_COLUMNS: Final = ("image_name", "artist_name", "split", "file")
 KNOWN_COLUMNS: Final = ("title", "style", "genre", "date")
@@ -60,16 +60,19 @@ def build_catalog(
 
 
 def write_catalog(catalog_images: pd.DataFrame, path: Path) -> None:
-    """Write the images as a CSV file in UTF-8, atomically, the reference's six columns first.
+    """Write the images as a CSV file, atomically; see `catalog_bytes`."""
+    write_atomically(path, catalog_bytes(catalog_images))
+
+
+def catalog_bytes(catalog_images: pd.DataFrame) -> bytes:
+    """Return the images as CSV in UTF-8, the reference's six columns first.
 
     Lines end with CR LF (RFC 4180), because Python's csv only quotes values that contain a sign
     that ends lines.
     """
     first = (*KNOWN_COLUMNS, "artist_name", "image_name", "split", "file")
-    with replacing(path) as partial:
-        _with_columns_first(catalog_images, first).to_csv(
-            partial, index=False, encoding="utf-8", lineterminator="\r\n"
-        )
+    ordered = _with_columns_first(catalog_images, first)
+    return ordered.to_csv(index=False, lineterminator="\r\n").encode()
 
 
 def read_catalog(path: Path) -> pd.DataFrame:
@@ -77,7 +80,7 @@ def read_catalog(path: Path) -> pd.DataFrame:
 
     Raises InputError naming the file and the row.
     """
-    images = read_csv_table(path, required=NAMED_COLUMNS)
+    images = read_csv_table(present(path), required=NAMED_COLUMNS)
     return build_catalog(path.parent, images, path).images
 
 

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.files import present
+
 Integers = NDArray[np.integer[Any]]
 CHUNK = 100_000
 NAMES = "pair_index, image_a_id, image_b_id, distance, same_artist"
@@ -82,6 +84,6 @@ def append_rows(file: BinaryIO, pairs: PairColumns) -> None:
 
 def open_rows(path: Path) -> PairColumns:
     """Map the pairs in a file."""
-    rows = np.memmap(path, ROW, mode="r")
+    rows = np.memmap(present(path), ROW, mode="r")
     index, first, second, distance = (rows[name] for name in ROW.names or ())
     return PairColumns(index, first, second, distance, None)

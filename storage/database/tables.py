@@ -136,6 +136,16 @@ class RunProcess(Base):
     library_versions: Mapped[dict[str, Any]]
 
 
+class Lease(Base):
+    """A lock on something in a workspace whose files cannot be locked; see `leases`."""
+
+    __tablename__ = "leases"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    holder: Mapped[str]
+    renewed_at: Mapped[datetime]  # by the clock of the database
+
+
 class Epoch(Base):
     """The figures of one epoch of a training run."""
 

@@ -5,11 +5,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
 
-from storage.catalogs.catalog import read_catalog, write_catalog
+from storage.catalogs.catalog import catalog_bytes, read_catalog, write_catalog
 from storage.catalogs.checks import EXCLUDED
 from storage.catalogs.split import MIN_IMAGES, exclude_small_artists
 from storage.catalogs.split_counts import SplitCounts, count_split
@@ -20,16 +19,20 @@ from storage.datasets.crop_archive import (
     SourceImage,
     check_rejected,
     discard_staged,
+    fetch_staged,
     load_outcomes,
+    outcomes_of,
     pack_crops,
     refuse_shared_entries,
     save_outcomes,
+    share_staged,
     stage_crops,
     without_leaks,
 )
 from storage.datasets.dataset import CROPPED, Dataset, dataset_key
 from storage.datasets.pixels import unpack_pixels
-from storage.files import replacing
+from storage.errors import InputError
+from storage.files import replacing, write_atomically
 from storage.image_files import ImageReader
 from storage.shards import Shard
 from storage.workspace import Workspace
@@ -57,10 +60,11 @@ class SplitCatalog:
 def keep_catalog(space: Workspace, source: str, root: Path, images: pd.DataFrame) -> CatalogFile:
     """Write a catalog into the workspace under a name that depends on its content."""
     stem = re.sub(r"[^\w-]+", "-", Path(source).stem).strip("-") or "catalog"
-    path = space.catalogs / f"{stem}-{uuid4().hex}.csv"  # others may write the same
-    write_catalog(images, path)
-    digest = hashlib.sha256(f"{root}\n".encode() + path.read_bytes()).hexdigest()[:12]
-    return CatalogFile(source, root, path.replace(path.with_name(f"{stem}-{digest}.csv")))
+    content = catalog_bytes(images)
+    digest = hashlib.sha256(f"{root}\n".encode() + content).hexdigest()[:12]
+    path = space.catalogs / f"{stem}-{digest}.csv"
+    write_atomically(path, content)
+    return CatalogFile(source, root, path)
 
 
 def keep_split(space: Workspace, source: str, root: Path, images: pd.DataFrame) -> SplitCatalog:
@@ -96,8 +100,12 @@ def stage_shard(
 ) -> Path:
     """Crop the images of a shard for `build_dataset`, unless they are staged already.
 
-    Returns the file of their outcomes. `progress` continues from the shards before.
+    Returns the file of their outcomes. `progress` continues from the shards before. Raises
+    InputError if the folder of the images is not on this machine.
     """
+    if not catalog.root.exists():
+        raise InputError(f"{catalog.root}: the images' folder is not on this machine")
+    fetch_staged(outcomes_of(dataset.crops, shard.number), dataset.crops)
     with ImageReader(catalog.root) as reader:
         outcomes = stage_crops(
             shard.items,
@@ -106,7 +114,9 @@ def stage_shard(
             rules,
             lambda done, _: progress(shard.before + done, shard.total),
         )
-    return save_outcomes(outcomes, dataset.crops, shard.number)
+    path = save_outcomes(outcomes, dataset.crops, shard.number)
+    share_staged(outcomes, path, dataset.crops, rules)
+    return path
 
 
 def build_dataset(
@@ -122,6 +132,8 @@ def build_dataset(
     ``staged`` are the files of all shards' outcomes, in order. Raises InputError if more than
     ``rejected_share`` of the images cannot be used, or if too few artists are left.
     """
+    for path in staged:
+        fetch_staged(path, dataset.crops)
     outcomes = [outcome for path in staged for outcome in load_outcomes(path)]
     result = without_leaks(source_images(catalog), outcomes)
     rejected = [(rejection.name, rejection.reason) for rejection in result.rejections]

@@ -1,7 +1,6 @@
 """Crops paintings into one zip, on all cores, resumable and reproducible."""
 
 import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,8 @@ from storage.datasets.decoding import DECODING, open_image, without_pillow_warni
 from storage.datasets.leaks import Original, leak_reasons
 from storage.datasets.near_duplicates import SIDE, find_near_duplicates
 from storage.errors import InputError, reason_of, unusable
-from storage.files import replacing
+from storage.files import present, remove, replacing
+from storage.object_store import address_of
 from storage.threads import in_threads
 
 SMALL = SIDE * SIDE  # bytes
@@ -104,9 +104,14 @@ def stage_crops(
         return tuple(in_threads(stage, images, progress))
 
 
+def outcomes_of(target: Path, number: int) -> Path:
+    """Return the file for the outcomes of a shard, beside its staged crops."""
+    return _staging(target) / f"shard-{number:06d}.npz"
+
+
 def save_outcomes(outcomes: Sequence[Outcome], target: Path, number: int) -> Path:
-    """Write the outcomes of a shard beside its staged crops, in a file named by the shard."""
-    path = _staging(target) / f"shard-{number:06d}.npz"
+    """Write the outcomes of a shard."""
+    path = outcomes_of(target, number)
     crops = [each if isinstance(each, Crop) else None for each in outcomes]
     columns = {
         "name": [each.name for each in outcomes],
@@ -119,6 +124,29 @@ def save_outcomes(outcomes: Sequence[Outcome], target: Path, number: int) -> Pat
         path, {**{name: np.array(cells) for name, cells in columns.items()}, "small": small}
     )
     return path
+
+
+def share_staged(outcomes: Sequence[Outcome], path: Path, target: Path, rules: CropRules) -> None:
+    """Put the staged crops of the outcomes in ``path`` beside it, if this folder is a mirror.
+
+    Elsewhere all machines see the staged crops themselves.
+    """
+    if address_of(path) is None:
+        return
+    staging = _staging(target)
+    names = {_staged_name(each.sha256, rules) for each in outcomes if isinstance(each, Crop)}
+    with replacing(path.with_suffix(".zip")) as partial, ZipFile(partial, "w") as archive:
+        for name in sorted(names):
+            archive.write(staging / name, name)
+
+
+def fetch_staged(path: Path, target: Path) -> None:
+    """Stage the crops that `share_staged` put beside the outcomes in ``path``, if it did."""
+    shared, staging = present(path.with_suffix(".zip")), _staging(target)
+    if shared.exists():
+        with ZipFile(shared) as archive:
+            missing = [name for name in archive.namelist() if not (staging / name).exists()]
+            archive.extractall(staging, missing)
 
 
 def load_outcomes(path: Path) -> Iterator[Outcome]:
@@ -193,7 +221,7 @@ def read_crops(archive: Path, names: Iterable[str]) -> dict[str, bytes]:
     Raises InputError if the zip is damaged or lacks one of them.
     """
     try:
-        with ZipFile(archive) as crops:
+        with ZipFile(present(archive)) as crops:
             return {name: crops.read(entry_name(name)) for name in names}
     except (OSError, BadZipFile, KeyError) as error:
         text = f"{archive}: not a zip of these crops ({error}): delete it and prepare again"
@@ -202,7 +230,7 @@ def read_crops(archive: Path, names: Iterable[str]) -> dict[str, bytes]:
 
 def discard_staged(target: Path) -> None:
     """Remove the staged crops."""
-    shutil.rmtree(_staging(target), ignore_errors=True)
+    remove(_staging(target))
 
 
 def entry_name(name: str) -> str:

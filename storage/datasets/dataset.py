@@ -13,6 +13,7 @@ from storage.catalogs.checks import EXCLUDED
 from storage.datasets.crop import CropRules
 from storage.datasets.decoding import DECODING
 from storage.errors import InputError
+from storage.files import present
 from storage.image_files import find_file
 
 CROPPED = "crop"
@@ -28,7 +29,7 @@ class Dataset:
     @property
     def is_complete(self) -> bool:
         """Whether it is ready to use."""
-        return self.catalog.exists()
+        return present(self.catalog).exists()
 
     @property
     def lock(self) -> Path:
@@ -105,7 +106,7 @@ def load_split(dataset: Dataset, split: str | None, label_column: str | None = N
 
 def read_near_duplicates(dataset: Dataset) -> pd.DataFrame:
     """Return the images that show the same picture: filename, duplicate_of, kind, similarity."""
-    if not dataset.near_duplicates.exists():  # of a dataset made by an earlier version
+    if not present(dataset.near_duplicates).exists():  # of a dataset made by an earlier version
         return pd.DataFrame(columns=["filename", "duplicate_of", "kind", "similarity"])
     texts = {"filename": str, "duplicate_of": str, "kind": str}
     return pd.read_csv(dataset.near_duplicates, dtype=texts, keep_default_na=False)
@@ -122,7 +123,7 @@ def dataset_key(root: Path, catalog: Path, rules: CropRules) -> str:
     Sizes and times stand for the files' bytes, as reading them all costs as much as cropping.
     """
     digest = hashlib.sha256(f"{root}\n{rules} {DECODING}\n".encode())
-    digest.update(catalog.read_bytes())
+    digest.update(present(catalog).read_bytes())
     images = read_catalog(catalog)
     for file in images.loc[images["split"] != EXCLUDED, "file"]:
         digest.update(_stamp(root, file).encode())

@@ -1,7 +1,6 @@
 """Features of crops from a frozen backbone, stored once for all runs."""
 
 import hashlib
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from storage.errors import unusable
-from storage.files import replacing, sha256_of
+from storage.files import present, remove, replacing, sha256_of
 
 Float32 = npt.NDArray[np.float32]
 
@@ -24,7 +23,7 @@ class FeatureStore:
     @property
     def is_complete(self) -> bool:
         """Whether it is ready to use."""
-        return self.array.exists()
+        return present(self.array).exists()
 
     @property
     def lock(self) -> Path:
@@ -67,7 +66,7 @@ def pack_shards(store: FeatureStore, shards: Sequence[Path]) -> None:
             whole[start : start + len(part)] = part
             start += len(part)
         whole.flush()
-    shutil.rmtree(store.shard(0).parent)
+    remove(store.shard(0).parent)
 
 
 def open_features(path: Path) -> Float32:
@@ -76,7 +75,7 @@ def open_features(path: Path) -> Float32:
     Raises InputError if the file is missing or holds something else.
     """
     try:
-        features: Float32 = np.load(path, mmap_mode="r", allow_pickle=False)
+        features: Float32 = np.load(present(path), mmap_mode="r", allow_pickle=False)
         if features.ndim != 2 or features.dtype != np.float32:
             raise ValueError(f"{features.dtype} of shape {features.shape}")
     except (OSError, ValueError, EOFError) as error:

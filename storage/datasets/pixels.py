@@ -13,7 +13,7 @@ from PIL import Image
 
 from storage.datasets.crop_archive import entry_name
 from storage.errors import InputError, unusable
-from storage.files import replacing
+from storage.files import present, replacing
 from storage.threads import in_threads
 
 
@@ -48,7 +48,7 @@ def open_pixels(path: Path) -> npt.NDArray[np.uint8]:
     Raises InputError if the file is missing or is not such an array; never unpickles.
     """
     try:
-        pixels = np.lib.format.open_memmap(path, mode="r")
+        pixels = np.lib.format.open_memmap(present(path), mode="r")
     except (OSError, ValueError) as error:
         raise unusable(error, f"{path}: not an array of pixels ({error}): {_CURE}") from error
     square = pixels.ndim == 4 and pixels.shape[1] == pixels.shape[2] and pixels.shape[3] == 3
@@ -63,7 +63,7 @@ _CURE = "delete it and prepare again"
 
 def _opened(archive: Path) -> ZipFile:
     try:
-        return ZipFile(archive)
+        return ZipFile(present(archive))
     except (OSError, BadZipFile) as error:
         raise unusable(error, f"{archive}: not a zip of crops ({error}): {_CURE}") from error
 

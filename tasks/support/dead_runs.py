@@ -1,5 +1,6 @@
 """Dead runs: those whose process was killed before it could record how it ended."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from prefect import get_run_logger
@@ -11,7 +12,6 @@ from storage.database.session import transaction
 from storage.database.tables import Run
 from storage.datasets.leftovers import remove_leftovers
 from storage.files import remove_partials
-from storage.locks import try_lock
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.support.flow_runs import set_state, state_of
@@ -31,16 +31,20 @@ def end_dead_runs(space: Workspace) -> None:
         running = results.running_runs(session)
     ours = space.identity()
     for run in running:
-        lock = RunFolder(space.home / run.directory).lock
         if run.workspace not in (None, ours):
             if _has_ended_in_prefect(run):
                 _end(run, space)
-        elif lock.exists() or _has_ended_in_prefect(run) is not False:
-            with try_lock(lock) as is_dead:
+        elif _may_be_dead(run, lock := RunFolder(space.home / run.directory).lock, space):
+            with space.try_lock(lock) as is_dead:
                 if is_dead:
                     _end(run, space)
                     remove_partials(space.home / run.directory)
-    remove_leftovers(space.datasets)
+    remove_leftovers(space)
+
+
+def _may_be_dead(run: Run, lock: Path, space: Workspace) -> bool:
+    """Return False if its folder was removed while it goes on."""
+    return not space.has_file_locks or lock.exists() or _has_ended_in_prefect(run) is not False
 
 
 def _end(run: Run, space: Workspace) -> None:

@@ -33,6 +33,7 @@ def test_a_fresh_database_gets_all_tables_and_views(engine: Engine) -> None:
         "evaluations",
         "hardest_pairs",
         "images",
+        "leases",
         "measures",
         "models",
         "near_duplicates",

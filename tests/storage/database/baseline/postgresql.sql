@@ -8,6 +8,12 @@ CREATE TABLE datasets (
 	CONSTRAINT pk_datasets PRIMARY KEY (id),
 	CONSTRAINT uq_datasets_source_content_hash_crops_hash UNIQUE (source, content_hash, crops_hash)
 );
+CREATE TABLE leases (
+	name VARCHAR NOT NULL,
+	holder VARCHAR NOT NULL,
+	renewed_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	CONSTRAINT pk_leases PRIMARY KEY (name)
+);
 CREATE TABLE artists (
 	id SERIAL NOT NULL,
 	dataset_id INTEGER NOT NULL,

@@ -8,6 +8,12 @@ CREATE TABLE datasets (
 	CONSTRAINT pk_datasets PRIMARY KEY (id),
 	CONSTRAINT uq_datasets_source_content_hash_crops_hash UNIQUE (source, content_hash, crops_hash)
 );
+CREATE TABLE leases (
+	name VARCHAR NOT NULL,
+	holder VARCHAR NOT NULL,
+	renewed_at DATETIME NOT NULL,
+	CONSTRAINT pk_leases PRIMARY KEY (name)
+);
 CREATE TABLE artists (
 	id INTEGER NOT NULL,
 	dataset_id INTEGER NOT NULL,
