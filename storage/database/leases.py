@@ -3,8 +3,9 @@
 A lease is renewed for as long as it is held. If its process dies, it runs out.
 """
 
-import _thread
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -102,7 +103,7 @@ class _Wanted:
                         "%s: another process took over while the database was out of reach",
                         self.name,
                     )
-                    _thread.interrupt_main()
+                    os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C
                     return
 
 

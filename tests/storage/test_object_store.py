@@ -9,6 +9,7 @@ import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from s3fs import S3FileSystem
 
 from flows.environment import workspace
 from storage.errors import InputError, UnavailableError
@@ -32,6 +33,7 @@ def address(object_store: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> st
     """An empty place in the store."""
     for name, value in object_store.items():
         monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()  # it has read the environment once
     return f"s3://paintings/{uuid4().hex}"
 
 
@@ -84,10 +86,15 @@ def test_the_store_has_the_old_file_until_the_new_one_is_whole(
 ) -> None:
     one, _ = mirrors
     write_atomically(one / "features.npy", b"old")
-    with pytest.raises(RuntimeError), replacing(one / "features.npy") as partial:
-        partial.write_bytes(b"half")
-        assert seen_by_boto(address, "features.npy") == b"old"
-        raise RuntimeError
+
+    def fail() -> None:
+        with replacing(one / "features.npy") as partial:
+            partial.write_bytes(b"half")
+            assert seen_by_boto(address, "features.npy") == b"old"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert seen_by_boto(address, "features.npy") == b"old"
     assert list_files(address) == [f"{address}/features.npy"]
 
@@ -137,13 +144,13 @@ def test_one_line_says_what_is_wrong_with_the_store(
     mirrors: tuple[Path, Path], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = mirror_of("s3://no-such-bucket/x", tmp_path)
-    with pytest.raises(InputError, match=r"^s3://no-such-bucket/x/a: the object store .*\(.*\)"):
+    with pytest.raises(InputError, match=r"^s3://no-such-bucket/x/a: the object store has no "):
         write_atomically(missing / "a", b"x")
     assert not (missing / "a").exists()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    S3FileSystem.clear_instance_cache()
     with pytest.raises(UnavailableError, match=f"^{address}/a: the object store does not serve"):
         write_atomically(mirrors[0] / "a", b"x")
 

@@ -74,10 +74,14 @@ def test_waiting_is_reported_once_and_ends_when_the_holder_dies(database_url: st
 
 
 def test_a_process_that_lost_its_lease_is_interrupted(database_url: str) -> None:
-    with pytest.raises(KeyboardInterrupt), try_lease(database_url, "run 7"):
-        with transaction(database_url) as session:
-            session.execute(text("UPDATE leases SET holder = 'another'"))
-        threading.Event().wait(30)
+    def lose_it() -> None:
+        with try_lease(database_url, "run 7"):
+            with transaction(database_url) as session:
+                session.execute(text("UPDATE leases SET holder = 'another'"))
+            threading.Event().wait(30)
+
+    with pytest.raises(KeyboardInterrupt):
+        lose_it()
     with transaction(database_url) as session:
         assert session.scalar(text("SELECT holder FROM leases")) == "another"
 
