@@ -10,27 +10,28 @@ from typer.testing import CliRunner
 
 from tests.flows.conftest import Samehand, Trained, tiny_settings
 
-FROZEN = tiny_settings(
-    resize_short_side="32",
-    backbone="tf_efficientnet_lite0",
-    train_backbone="false",
-    features="statistics",
-    normalised="true",
-    mirrored="true",
-    hidden_size="32",
-    embedding_size="16",
-    sampler="artists",
-    artists_per_batch="4",
-    images_per_batch_artist="3",
-    loss="contrastive",
-    optimizer="adamw",
-    schedule="one-cycle",
-    learning_rate="0.001",
-    warped_copies="2",
-    epochs="3",
-    choose_epoch_by="roc_auc",
-    weights="pretrained",
-)
+HEAD = {
+    "resize_short_side": "32",
+    "backbone": "tf_efficientnet_lite0",
+    "train_backbone": "false",
+    "features": "statistics",
+    "normalised": "true",
+    "mirrored": "true",
+    "hidden_size": "32",
+    "embedding_size": "16",
+    "sampler": "artists",
+    "artists_per_batch": "4",
+    "images_per_batch_artist": "3",
+    "loss": "contrastive",
+    "optimizer": "adamw",
+    "schedule": "one-cycle",
+    "learning_rate": "0.001",
+    "warped_copies": "2",
+    "epochs": "3",
+    "choose_epoch_by": "roc_auc",
+    "weights": "pretrained",
+}
+FROZEN = tiny_settings(**HEAD)
 FIGURES = """
 SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, validation_roc_auc,
 test_accuracy FROM epochs WHERE run_id = {} ORDER BY epoch

@@ -1,13 +1,8 @@
 """Shards on the workers of a real Dask scheduler, as processes that come and go."""
 
 import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread, current_thread
 from typing import Any
@@ -32,6 +27,7 @@ from storage.workspace import Workspace
 from tasks.scoring import Scored, WrittenScores, store_scores
 from tasks.support.run import OpenRun
 from tasks.support.step import step
+from tests.cluster import Cluster, Process, cluster, kill
 from tests.flows.conftest import Samehand, tiny_settings
 from tests.tasks.conftest import open_run_in
 
@@ -94,51 +90,20 @@ def lose_all() -> None:
     on_shards(lose_file, shards_of(range(4), 2))
 
 
-def started(kind: str, *arguments: str) -> "subprocess.Popen[bytes]":
-    module = f"distributed.cli.dask_{kind}"
-    return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments, "--no-dashboard"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 @pytest.fixture(scope="module")
-def cluster(
+def shared_cluster(
     prefect_server: None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, list["subprocess.Popen[bytes]"]]]:
-    """The address of a scheduler, and its two workers of one thread each."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host, port = free.getsockname()
-    address, folder = f"tcp://{host}:{port}", str(tmp_path_factory.mktemp("dask"))
-    with ExitStack() as ended:
-        processes = [started("scheduler", "--host", host, "--port", str(port))]
-        processes += [
-            started("worker", address, "--nthreads", "1", "--local-directory", folder)
-            for _ in range(2)
-        ]
-        for process in processes:
-            ended.callback(kill, process)
-        yield address, processes[1:]
+) -> Iterator[Cluster]:
+    """A scheduler and two workers."""
+    with cluster(tmp_path_factory.mktemp("dask"), n_workers=2) as made:
+        yield made
 
 
 @pytest.fixture
-def workers(
-    cluster: tuple[str, list["subprocess.Popen[bytes]"]], monkeypatch: pytest.MonkeyPatch
-) -> list["subprocess.Popen[bytes]"]:
+def workers(shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[Process]:
     """The workers of the scheduler that the environment names."""
-    address, processes = cluster
-    monkeypatch.setenv(SCHEDULER, address)
-    return processes
-
-
-def kill(process: "subprocess.Popen[bytes]") -> None:
-    """End a process with all that it has started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    monkeypatch.setenv(SCHEDULER, shared_cluster.address)
+    return shared_cluster.workers
 
 
 def test_results_are_in_the_shards_order_and_come_from_all_workers(

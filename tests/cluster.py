@@ -1,0 +1,96 @@
+"""A Dask cluster to test with: a scheduler and workers, as processes that come and go."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import DEVNULL
+
+Process = subprocess.Popen[bytes]
+
+
+@dataclass
+class Cluster:
+    """A scheduler, and workers of one thread each."""
+
+    port: int
+    folder: Path
+    scheduler: Process
+    workers: list[Process] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return f"tcp://127.0.0.1:{self.port}"
+
+    def start_worker(self, environment: dict[str, str], *before: str) -> Process:
+        """Start a worker; ``before`` is a command that runs it."""
+        folder = str(self.folder)
+        own = ("--nthreads", "1", "--no-nanny", "--local-directory", folder)
+        worker = _started(before, "worker", (self.address, *own), environment)
+        self.workers.append(worker)
+        return worker
+
+    def restart_scheduler(self) -> None:
+        """Kill the scheduler, and start it again where the workers look for it."""
+        kill(self.scheduler)
+        self.scheduler = _scheduler(self.port)
+
+
+@contextmanager
+def cluster(folder: Path, n_workers: int = 0) -> Iterator[Cluster]:
+    """A cluster that ends with the block, whatever became of it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    made = Cluster(port, folder, _scheduler(port))
+    try:
+        for _ in range(n_workers):
+            made.start_worker(dict(os.environ))
+        yield made
+    finally:
+        for process in (*made.workers, made.scheduler):
+            kill(process)
+
+
+def kill(process: Process) -> None:
+    """End a process with all that it has started."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def on_a_machine_with(disk: Path, at: Path) -> tuple[str, ...] | None:
+    """Return the command before another that sees ``disk`` at a path; None where none can.
+
+    It is a mount in a namespace of the process's own.
+    """
+    if shutil.which("unshare") is None:
+        return None
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    mount = f"mount --bind '{disk}' '{at}'"
+    before = ("unshare", *user, "--mount", "sh", "-c")
+    allowed = subprocess.run([*before, mount], stderr=DEVNULL, check=False).returncode == 0
+    return (*before, f'{mount} && exec "$@"', "sh") if allowed else None
+
+
+def _scheduler(port: int) -> Process:
+    return _started((), "scheduler", ("--host", "127.0.0.1", "--port", str(port)), dict(os.environ))
+
+
+def _started(
+    before: Sequence[str], kind: str, arguments: Sequence[str], environment: dict[str, str]
+) -> Process:
+    module = f"distributed.cli.dask_{kind}"
+    return subprocess.Popen(
+        [*before, sys.executable, "-m", module, *arguments, "--no-dashboard"],
+        env=environment,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+        start_new_session=True,
+    )
