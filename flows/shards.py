@@ -1,12 +1,13 @@
 """Shards wherever a worker is free: on this machine, or on a Dask cluster."""
 
 import os
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
-from prefect import Task
+from prefect import Task, get_run_logger
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from storage.errors import InputError
@@ -18,6 +19,7 @@ R = TypeVar("R")
 SCHEDULER = "SAMEHAND_DASK"
 AT_ONCE = 64
 """So many shards are in flight, however many there are: each worker has its next at hand."""
+PATIENCE = 600.0  # seconds for a lost scheduler to come back
 
 
 def on_shards(
@@ -27,44 +29,83 @@ def on_shards(
 
     Where ``SAMEHAND_DASK`` is the address of a Dask scheduler, its workers do them, elsewhere
     ``at_once`` threads. None stands for a step that uses all cores of its machine, 1 for one that
-    can only be done here and one by one. Raises InputError if no scheduler answers.
+    can only be done here and one by one. If the scheduler is lost, what was not done is done when
+    it is back. Raises InputError if no scheduler answers.
     """
     address = None if at_once == 1 else os.environ.get(SCHEDULER)
     if len(shards) < 2 or not (address or (at_once or 1) > 1):
         return [step(shard=shard, **given) for shard in shards]
-    done: list[R] = []
-    waiting: deque[Any] = deque()
-    with _runner(address, at_once or 1) as runner, terminal_bar(step.name, "shard") as progress:
-
-        def finish_first() -> None:
-            done.append(waiting.popleft().result())
-            progress(len(done), len(shards))
-
-        for shard in shards:
-            if len(waiting) == AT_ONCE:
-                finish_first()
-            waiting.append(runner.submit(step, {"shard": shard, **given}))
-        while waiting:
-            finish_first()
-    return done
-
-
-@contextmanager
-def _runner(address: str | None, at_once: int) -> Iterator[TaskRunner[Any]]:
+    done: dict[int, R] = {}
     if not address:
         threads: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
         with threads:
-            yield threads
-        return
+            _do_rest(threads, step, shards, given, done)
+    patience = 0.0
+    while len(done) < len(shards):
+        with _dask_runner(str(address), patience) as cluster, _noticing_loss(str(address)):
+            _do_rest(cluster, step, shards, given, done)
+        patience = PATIENCE
+    return [done[shard.number] for shard in shards]
+
+
+def _do_rest(
+    runner: TaskRunner[Any],
+    step: Task[..., R],
+    shards: Sequence[Shard[Any]],
+    given: dict[str, Any],
+    done: dict[int, R],
+) -> None:
+    """Do a step for the shards without a result, and add theirs to ``done``."""
+    waiting: deque[tuple[int, Any]] = deque()
+    with terminal_bar(step.name, "shard") as progress:
+
+        def finish_first() -> None:
+            number, future = waiting.popleft()
+            done[number] = future.result()
+            progress(len(done), len(shards))
+
+        for shard in [each for each in shards if each.number not in done]:
+            if len(waiting) == AT_ONCE:
+                finish_first()
+            waiting.append((shard.number, runner.submit(step, {"shard": shard, **given})))
+        while waiting:
+            finish_first()
+
+
+@contextmanager
+def _dask_runner(address: str, patience: float) -> Iterator[TaskRunner[Any]]:
+    """Connect to a scheduler that answers within so many seconds."""
     try:
         import dask.config  # an extra, and takes a second
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
         raise InputError(f"{SCHEDULER} needs prefect-dask: install samehand[several]") from error
-    with DaskTaskRunner(address=address) as cluster:
-        try:  # only the connecting: a step's own OSError is not the scheduler's
+    deadline = time.monotonic() + patience
+    with ExitStack() as opened:
+        while True:
             with dask.config.set({"distributed.comm.timeouts.connect": "5s"}):
-                cluster.client.scheduler_info()  # connects, as it is the first use
-        except OSError as error:
-            raise InputError(f"{SCHEDULER}={address}: no Dask scheduler answers there") from error
+                try:  # only the connecting: a step's own OSError is not the scheduler's
+                    cluster = opened.enter_context(DaskTaskRunner(address=address))
+                    workers = cluster.client.scheduler_info()["workers"]  # the first use connects
+                    break
+                except OSError as error:
+                    opened.close()
+                    if time.monotonic() > deadline:
+                        text = f"{SCHEDULER}={address}: no Dask scheduler answers there"
+                        raise InputError(text) from error
+            time.sleep(1)
+        if not workers:
+            get_run_logger().warning("%s=%s has no workers; waiting for one", SCHEDULER, address)
         yield cluster
+
+
+@contextmanager
+def _noticing_loss(address: str) -> Iterator[None]:
+    """Warn if the scheduler is lost during the block, which may then be tried again."""
+    from distributed import CancelledError
+    from distributed.comm.core import CommClosedError
+
+    try:
+        yield
+    except (CancelledError, CommClosedError):
+        get_run_logger().warning("%s=%s is lost; waiting until it is back", SCHEDULER, address)

@@ -13,6 +13,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 
 Process = subprocess.Popen[bytes]
+TTL = 10  # seconds until a worker that hangs is given up; Dask's own default is five minutes
 
 
 @dataclass
@@ -36,10 +37,19 @@ class Cluster:
         self.workers.append(worker)
         return worker
 
-    def restart_scheduler(self) -> None:
-        """Kill the scheduler, and start it again where the workers look for it."""
+    def restart(self) -> None:
+        """Kill the scheduler, which ends its workers, and start as many again."""
         kill(self.scheduler)
+        for worker in self.workers:
+            worker.wait(60)
         self.scheduler = _scheduler(self.port)
+        self.complete(len(self.workers))
+
+    def complete(self, n_workers: int) -> None:
+        """Start workers until so many run, as a service manager would."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        while len(self.workers) < n_workers:
+            self.start_worker(dict(os.environ))
 
 
 @contextmanager
@@ -50,8 +60,7 @@ def cluster(folder: Path, n_workers: int = 0) -> Iterator[Cluster]:
         port = free.getsockname()[1]
     made = Cluster(port, folder, _scheduler(port))
     try:
-        for _ in range(n_workers):
-            made.start_worker(dict(os.environ))
+        made.complete(n_workers)
         yield made
     finally:
         for process in (*made.workers, made.scheduler):
@@ -80,7 +89,8 @@ def on_a_machine_with(disk: Path, at: Path) -> tuple[str, ...] | None:
 
 
 def _scheduler(port: int) -> Process:
-    return _started((), "scheduler", ("--host", "127.0.0.1", "--port", str(port)), dict(os.environ))
+    environment = dict(os.environ) | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL}s"}
+    return _started((), "scheduler", ("--host", "127.0.0.1", "--port", str(port)), environment)
 
 
 def _started(

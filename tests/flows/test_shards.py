@@ -1,11 +1,12 @@
 """Shards on the workers of a real Dask scheduler, as processes that come and go."""
 
 import os
+import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from threading import Thread, current_thread
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from tasks.support.run import OpenRun
 from tasks.support.step import step
 from tests.cluster import Cluster, Process, cluster, kill
 from tests.flows.conftest import Samehand, tiny_settings
+from tests.postgres import own_server
 from tests.tasks.conftest import open_run_in
 
 
@@ -67,8 +69,11 @@ def lose_file(shard: Shard[int]) -> None:
 
 
 @step()
-def store_small(run: OpenRun, written: WrittenScores, shard: Shard[int], lost: int) -> None:
+def store_small(
+    run: OpenRun, written: WrittenScores, shard: Shard[int], lost: int, wait: float
+) -> None:
     """Store a part of a thousand pairs; one is lost on the way."""
+    time.sleep(wait)
     pair_rows.PART = 1_000  # in the worker's process, too
     if shard.items == (lost,):
         raise ValueError(f"part {lost} is lost")
@@ -76,8 +81,9 @@ def store_small(run: OpenRun, written: WrittenScores, shard: Shard[int], lost: i
 
 
 @flow
-def store_all(run: OpenRun, written: WrittenScores, lost: int = -1) -> None:
-    on_shards(store_small, written.shards, written.writers, run=run, written=written, lost=lost)
+def store_all(run: OpenRun, written: WrittenScores, lost: int = -1, wait: float = 0) -> None:
+    given = {"run": run, "written": written, "lost": lost, "wait": wait}
+    on_shards(store_small, written.shards, written.writers, **given)
 
 
 @flow
@@ -101,13 +107,14 @@ def shared_cluster(
 
 @pytest.fixture
 def workers(shared_cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[Process]:
-    """The workers of the scheduler that the environment names."""
+    """The two workers of the scheduler that the environment names."""
     monkeypatch.setenv(SCHEDULER, shared_cluster.address)
+    shared_cluster.complete(2)
     return shared_cluster.workers
 
 
 def test_results_are_in_the_shards_order_and_come_from_all_workers(
-    workers: list[Any], tmp_path: Path
+    workers: list[Process], tmp_path: Path
 ) -> None:
     folder, count = tmp_path / "done", AT_ONCE + 3  # more than are in flight at once
     folder.mkdir()
@@ -126,11 +133,11 @@ def test_without_a_cluster_as_many_threads_do_the_shards_as_are_asked_for(
         assert len(set(thread_names(at_once))) == expected
 
 
-def test_what_one_process_must_do_is_done_here(workers: list[Any]) -> None:
+def test_what_one_process_must_do_is_done_here(workers: list[Process]) -> None:
     assert set(thread_names(1)) == {f"{os.getpid()} MainThread"}
 
 
-def test_a_fault_in_a_shard_is_the_flows(workers: list[Any]) -> None:
+def test_a_fault_in_a_shard_is_the_flows(workers: list[Process]) -> None:
     with pytest.raises(InputError, match="shard 1 is refused"):
         refuse_all()
     with pytest.raises(PermissionError, match="shard 1 may not write"):
@@ -146,7 +153,7 @@ def test_without_a_scheduler_one_line_says_so(
 
 
 def test_crops_of_several_workers_are_the_same_to_the_byte(
-    workers: list[Any], samehand: Samehand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: list[Process], samehand: Samehand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     collection = tmp_path / "collection"
     for number in range(2_004):  # two shards of them
@@ -169,46 +176,105 @@ def test_crops_of_several_workers_are_the_same_to_the_byte(
 
 
 def test_scores_stored_by_several_workers_are_in_one_evaluation_once(
-    workers: list[Any], postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: list[Process], postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    space, count = Workspace(tmp_path, postgres_url), 9_000
-    images = pd.DataFrame({"image_name": ["a", "b"], "artist_name": ["x", "y"], "split": "test"})
-    with transaction(postgres_url) as session:
-        evaluation_id, ids = begin(session, images, "scored", None)
-    monkeypatch.setattr("storage.database.pair_rows.PART", 1_000)
-    index = np.random.default_rng(0).permutation(count)
-    first, second = (np.full(count, ids[name]) for name in ("a", "b"))
-    with (tmp_path / "scores.rows").open("wb") as file:
-        append_rows(file, PairColumns(index, first, second, index / 4, None))
-    written = WrittenScores(
-        Scored(evaluation_id, tmp_path / "out.csv", 2, count, 0, 0),
-        tmp_path / "scores.rows",
-        shards_of(range(9), 1),
-        2,
-    )
-    run = open_run_in(space)
+    written, run = written_scores(postgres_url, tmp_path, monkeypatch)
     with pytest.raises(ValueError, match="part 4 is lost"):
         store_all(run, written, 4)
     store_all(run, written)  # again: what is stored is not stored twice
+    evaluation_id = written.scored.evaluation_id
     with transaction(postgres_url) as session:
         assert session.scalar(text("SELECT count(*) FROM pair_results")) == 0  # visible as a whole
-        complete_evaluation(session, evaluation_id, Evaluation(n_pairs=count))
+        complete_evaluation(session, evaluation_id, Evaluation(n_pairs=written.scored.n_pairs))
     with transaction(postgres_url) as session:
-        stored = session.execute(text("SELECT pair_index, distance FROM pair_results ORDER BY 1"))
-        assert [tuple(row) for row in stored] == [(n, n / 4) for n in range(count)]
+        assert session.scalar(text("SELECT count(*) FROM pair_results")) == 9_000
+    assert stored_pairs(postgres_url) == [(n, n / 4) for n in range(9_000)]
 
 
-def test_a_killed_workers_shards_are_done_by_another(workers: list[Any], tmp_path: Path) -> None:
-    folder = tmp_path / "done"
+def during_work(folder: Path, happen: Callable[[], None]) -> list[str]:
+    """Do twelve shards, and let something happen once four have begun."""
     folder.mkdir()
 
-    def kill_one() -> None:
+    def wait_for_four() -> None:
         while len(list(folder.iterdir())) < 4:
             time.sleep(0.05)
+        happen()
+
+    other = Thread(target=wait_for_four)
+    other.start()
+    done = note_all(12, folder, wait=0.2)
+    other.join()
+    assert {int(path.name.split("-")[0]) for path in folder.iterdir()} == set(range(1, 13))
+    return done
+
+
+ALL = [f"{n}: {4 * n - 3}" for n in range(1, 13)]
+
+
+def test_a_killed_workers_shards_are_done_by_another(
+    workers: list[Process], tmp_path: Path
+) -> None:
+    assert during_work(tmp_path / "done", lambda: kill(workers[0])) == ALL
+
+
+def test_a_hanging_workers_shards_are_done_by_another(
+    workers: list[Process], tmp_path: Path
+) -> None:
+    stop = partial(os.killpg, workers[0].pid, signal.SIGSTOP)
+    try:
+        assert during_work(tmp_path / "done", stop) == ALL
+    finally:
         kill(workers[0])
 
-    killer = Thread(target=kill_one)
-    killer.start()
-    assert note_all(12, folder, wait=0.2) == [f"{n}: {4 * n - 3}" for n in range(1, 13)]
-    killer.join()
-    assert {int(path.name.split("-")[0]) for path in folder.iterdir()} == set(range(1, 13))
+
+def test_a_lost_schedulers_shards_are_done_when_it_is_back(
+    workers: list[Process], shared_cluster: Cluster, tmp_path: Path
+) -> None:
+    assert during_work(tmp_path / "done", shared_cluster.restart) == ALL
+
+
+def test_scores_are_stored_once_though_the_database_restarts(
+    workers: list[Process], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with own_server() as server:
+        if server is None:
+            pytest.skip("PostgreSQL's programs are not on this machine")
+        written, run = written_scores(server.url, tmp_path, monkeypatch)
+
+        def restart() -> None:
+            while not stored_pairs(server.url):
+                time.sleep(0.05)
+            server.restart()
+
+        other = Thread(target=restart)
+        other.start()
+        store_all(run, written, wait=0.5)
+        other.join()
+        with transaction(server.url) as session:
+            found = Evaluation(n_pairs=written.scored.n_pairs)
+            complete_evaluation(session, written.scored.evaluation_id, found)
+        assert stored_pairs(server.url) == [(n, n / 4) for n in range(9_000)]
+
+
+def stored_pairs(url: str) -> list[tuple[int, float]]:
+    """The pairs of all evaluations, complete or not."""
+    with transaction(url) as session:
+        question = "SELECT pair_index, distance FROM pair_predictions ORDER BY 1"
+        return [tuple(row) for row in session.execute(text(question))]
+
+
+def written_scores(
+    url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[WrittenScores, OpenRun]:
+    """Nine parts of a thousand scores in a file, in any order."""
+    images = pd.DataFrame({"image_name": ["a", "b"], "artist_name": ["x", "y"], "split": "test"})
+    with transaction(url) as session:
+        evaluation_id, ids = begin(session, images, "scored", None)
+    monkeypatch.setattr("storage.database.pair_rows.PART", 1_000)
+    index = np.random.default_rng(0).permutation(9_000)
+    first, second = (np.full(len(index), ids[name]) for name in ("a", "b"))
+    with (folder / "scores.rows").open("wb") as file:
+        append_rows(file, PairColumns(index, first, second, index / 4, None))
+    scored = Scored(evaluation_id, folder / "out.csv", 2, len(index), 0, 0)
+    written = WrittenScores(scored, folder / "scores.rows", shards_of(range(9), 1), 2)
+    return written, open_run_in(Workspace(folder, url))
