@@ -26,11 +26,12 @@ format: $(VENV)/installed
 bench: $(VENV)/installed
 	$(BIN)/python -m benchmarks $(BENCH)
 
-# Kills a server, a worker and runs in turn and writes what happened into docs/operating.md, then
-# presses Ctrl-C at every stage. `make test` has the same tests, but shortened.
+# Kills a server, a worker and runs in turn, presses Ctrl-C at every stage, then kills a hundred times
+# at random on a cluster; what happened goes into docs/operating.md. It takes two hours.
+# `make test` has the same tests, but shortened.
 faults: $(VENV)/installed
 	SAMEHAND_FAULT_TABLE=docs/operating.md $(BIN)/pytest -q -m "" \
-		tests/operations/test_faults.py tests/flows/test_terminated.py
+		tests/operations/test_faults.py tests/flows/test_terminated.py tests/operations/test_kills.py
 
 # Renews the lock file; run the tests before committing it.
 lock: $(VENV)/installed

@@ -1,5 +1,6 @@
 """Shards wherever a worker is free: on this machine, or on a Dask cluster."""
 
+import logging
 import os
 import time
 from collections import deque
@@ -80,6 +81,7 @@ def _dask_runner(address: str, patience: float) -> Iterator[TaskRunner[Any]]:
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
         raise InputError(f"{SCHEDULER} needs prefect-dask: install samehand[several]") from error
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we tell of a loss
     deadline = time.monotonic() + patience
     with ExitStack() as opened:
         while True:

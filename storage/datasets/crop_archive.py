@@ -94,7 +94,7 @@ def stage_crops(
     Finished crops wait in the folder `target` + `.partial` for `pack_crops`. After an interruption
     the next call only crops what is missing. Only one call per target may run at a time.
     """
-    staging = _staging(target)
+    staging = staging_of(target)
     staging.mkdir(parents=True, exist_ok=True)
 
     def stage(image: SourceImage) -> Outcome:
@@ -106,7 +106,7 @@ def stage_crops(
 
 def outcomes_of(target: Path, number: int) -> Path:
     """Return the file for the outcomes of a shard, beside its staged crops."""
-    return _staging(target) / f"shard-{number:06d}.npz"
+    return staging_of(target) / f"shard-{number:06d}.npz"
 
 
 def save_outcomes(outcomes: Sequence[Outcome], target: Path, number: int) -> Path:
@@ -133,7 +133,7 @@ def share_staged(outcomes: Sequence[Outcome], path: Path, target: Path, rules: C
     """
     if address_of(path) is None:
         return
-    staging = _staging(target)
+    staging = staging_of(target)
     names = {_staged_name(each.sha256, rules) for each in outcomes if isinstance(each, Crop)}
     with replacing(path.with_suffix(".zip")) as partial, ZipFile(partial, "w") as archive:
         for name in sorted(names):
@@ -142,7 +142,7 @@ def share_staged(outcomes: Sequence[Outcome], path: Path, target: Path, rules: C
 
 def fetch_staged(path: Path, target: Path) -> None:
     """Stage the crops that `share_staged` put beside the outcomes in ``path``, if it did."""
-    shared, staging = present(path.with_suffix(".zip")), _staging(target)
+    shared, staging = present(path.with_suffix(".zip")), staging_of(target)
     if shared.exists():
         with ZipFile(shared) as archive:
             missing = [name for name in archive.namelist() if not (staging / name).exists()]
@@ -207,7 +207,7 @@ def pack_crops(crops: Sequence[Crop], target: Path, rules: CropRules) -> None:
 
     Its bytes depend only on the images, the rules and the versions of Pillow and nvImageCodec.
     """
-    staging = _staging(target)
+    staging = staging_of(target)
     with replacing(target) as partial, ZipFile(partial, "w", ZIP_STORED) as archive:
         for made in crops:
             entry = _constant_entry(entry_name(made.name))
@@ -230,7 +230,12 @@ def read_crops(archive: Path, names: Iterable[str]) -> dict[str, bytes]:
 
 def discard_staged(target: Path) -> None:
     """Remove the staged crops."""
-    remove(_staging(target))
+    remove(staging_of(target))
+
+
+def staging_of(target: Path) -> Path:
+    """Return the folder where crops wait for `pack_crops`."""
+    return target.with_name(f"{target.name}.partial")
 
 
 def entry_name(name: str) -> str:
@@ -322,10 +327,6 @@ def _read_staged(staged: Path) -> bytes:
     if hashlib.sha256(cropped).digest() != digest:
         raise InputError(f"{staged} has changed on the disk: begin again")
     return cropped
-
-
-def _staging(target: Path) -> Path:
-    return target.with_name(f"{target.name}.partial")
 
 
 def _staged_name(sha256: str, rules: CropRules) -> str:

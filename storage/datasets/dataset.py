@@ -11,6 +11,7 @@ import pandas as pd
 from storage.catalogs.catalog import read_catalog
 from storage.catalogs.checks import EXCLUDED
 from storage.datasets.crop import CropRules
+from storage.datasets.crop_archive import staging_of
 from storage.datasets.decoding import DECODING
 from storage.errors import InputError
 from storage.files import present
@@ -55,6 +56,11 @@ class Dataset:
     def crops(self) -> Path:
         """The crops, JPEGs in one zip."""
         return self.directory / "crops.zip"
+
+    @property
+    def staging(self) -> Path:
+        """The folder of the crops, until they are packed."""
+        return staging_of(self.crops)
 
     @property
     def pixels(self) -> Path:

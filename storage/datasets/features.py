@@ -35,9 +35,14 @@ class FeatureStore:
         """The features (N, D) float32, in the order of the images."""
         return self.directory / "features.npy"
 
+    @property
+    def staging(self) -> Path:
+        """The folder of the shards, until they are joined."""
+        return self.directory / "shards"
+
     def shard(self, number: int) -> Path:
         """The features of one shard."""
-        return self.directory / "shards" / f"{number:05d}.npy"
+        return self.staging / f"{number:05d}.npy"
 
 
 def store_of(folder: Path, crops: Path, rows: npt.NDArray[np.int64], made_by: str) -> FeatureStore:
@@ -66,7 +71,7 @@ def pack_shards(store: FeatureStore, shards: Sequence[Path]) -> None:
             whole[start : start + len(part)] = part
             start += len(part)
         whole.flush()
-    remove(store.shard(0).parent)
+    remove(store.staging)
 
 
 def open_features(path: Path) -> Float32:

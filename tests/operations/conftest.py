@@ -361,16 +361,17 @@ def outcomes() -> Iterator[list[Outcome]]:
     document = os.environ.get("SAMEHAND_FAULT_TABLE")
     if document and seen:
         rows = [f"| {one.killed} | {one.then} | {one.took} |" for one in seen]
-        head = "| killed during a training | result | observed after |\n|---|---|---|\n"
-        table = f"<!-- faults -->\n{head}" + "\n".join(rows) + "\n<!-- end of faults -->"
-        page = Path(document)
-        text = re.sub(
-            "<!-- faults -->.*<!-- end of faults -->",
-            lambda _: table,
-            page.read_text(encoding="utf-8"),
-            flags=re.DOTALL,
-        )
-        page.write_text(text, encoding="utf-8")
+        head = "| killed during a training | result | observed after |\n|---|---|---|"
+        write_table(Path(document), "faults", head, rows)
+
+
+def write_table(document: Path, name: str, head: str, rows: Sequence[str]) -> None:
+    """Replace a table of a document, between the comments that name it."""
+    begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    table = "\n".join((begin, head, *rows, end))
+    before = document.read_text(encoding="utf-8")
+    text = re.sub(f"{begin}.*{end}", lambda _: table, before, flags=re.DOTALL)
+    document.write_text(text, encoding="utf-8")
 
 
 def free_port() -> int:
