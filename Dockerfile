@@ -14,7 +14,7 @@ RUN python3 -m venv /uv && /uv/bin/pip install --quiet --constraint requirements
 # What changes rarely comes first. The lock file names versions; what only tests need stays out.
 RUN /uv/bin/uv venv --quiet .venv && /uv/bin/uv pip install --quiet --no-cache --compile-bytecode \
     ${TORCH:+--torch-backend=$TORCH} --constraint requirements.lock \
-    --requirement pyproject.toml --extra several setuptools
+    --requirement pyproject.toml --extra several --extra s3 setuptools
 COPY prefect.yaml prefect.docker.yaml ./
 COPY flows flows
 COPY tasks tasks

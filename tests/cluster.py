@@ -74,15 +74,15 @@ def kill(process: Process) -> None:
         process.wait()
 
 
-def on_a_machine_with(disk: Path, at: Path) -> tuple[str, ...] | None:
-    """Return the command before another that sees ``disk`` at a path; None where none can.
+def on_a_machine_with(disk: str, at: Path) -> tuple[str, ...] | None:
+    """Return the command before another that has a disk at a path; None where none can.
 
-    It is a mount in a namespace of the process's own.
+    ``disk`` are options of `mount`, which happens in a namespace of the process's own.
     """
     if shutil.which("unshare") is None:
         return None
-    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    mount = f"mount --bind '{disk}' '{at}'"
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    mount = f"mount {disk} '{at}'"
     before = ("unshare", *user, "--mount", "sh", "-c")
     allowed = subprocess.run([*before, mount], stderr=DEVNULL, check=False).returncode == 0
     return (*before, f'{mount} && exec "$@"', "sh") if allowed else None

@@ -4,6 +4,7 @@ A machine is a mirror of its own. A Dask worker has it at the path where the flo
 """
 
 import os
+import re
 import signal
 import sqlite3
 import time
@@ -19,7 +20,7 @@ from flows.environment import workspace
 from flows.shards import SCHEDULER
 from storage.database import leases
 from storage.database.session import transaction
-from tests.cluster import cluster, on_a_machine_with
+from tests.cluster import Cluster, cluster, kill, on_a_machine_with
 from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
 from tests.flows.test_again import ended, start
 from tests.flows.test_frozen import HEAD
@@ -109,7 +110,15 @@ def test_a_run_killed_on_one_machine_goes_on_on_another(
     }
 
 
-def test_shards_of_machines_that_share_no_folder_are_those_of_one(
+def start_on(machines: Cluster, disk: str, mirror: Path) -> None:
+    """Start a worker on a machine of its own, with this disk for its mirror."""
+    before = on_a_machine_with(disk, at=mirror)
+    if before is None:
+        pytest.skip("this user may not mount anything, not even in a namespace")
+    machines.start_worker(dict(os.environ), *before)
+
+
+def test_shards_of_machines_that_share_no_folder_are_those_of_one_even_after_a_full_disk(
     samehand: Samehand,
     store: str,
     paintings: Path,
@@ -132,13 +141,17 @@ def test_shards_of_machines_that_share_no_folder_are_those_of_one(
     mirror.mkdir(parents=True)
     disks = [tmp_path / name for name in ("disk-1", "disk-2")]
     with cluster(tmp_path / "dask") as machines:
+        monkeypatch.setenv(SCHEDULER, machines.address)
+        start_on(machines, "-t tmpfs -o size=8k tmpfs", mirror)
+        full = samehand(*commands[0])
+        assert full.exit_code == 2
+        assert re.search(
+            r"samehand: .*: cannot be written \(No space left on device\)", full.stderr
+        )
+        kill(machines.workers.pop())
         for disk in disks:
             disk.mkdir()
-            before = on_a_machine_with(disk, at=mirror)
-            if before is None:
-                pytest.skip("this user may not mount anything, not even in a namespace")
-            machines.start_worker(dict(os.environ), *before)
-        monkeypatch.setenv(SCHEDULER, machines.address)
+            start_on(machines, f"--bind '{disk}'", mirror)
         for command in commands:
             result = samehand(*command)
             assert result.exit_code == 0, result.output

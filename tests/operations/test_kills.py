@@ -168,9 +168,9 @@ def survive(name: str, command: list[str], campaign: Campaign, environment: dict
     while True:
         starts += 1
         assert starts < 40, f"{name} does not come to its end"
-        known = [status for one, status in runs_in(environment) if one == flow]
+        known = [number for one, number in runs_in(environment) if one == flow]
         assert len(known) <= 1, "a run was begun twice"
-        process = run([name, "--resume", "last"] if known else command, environment)
+        process = run([name, "--resume", str(known[0])] if known else command, environment)
         end = time.monotonic() + PATIENCE
         while process.poll() is None:
             assert time.monotonic() < end, f"{name} hangs"
@@ -233,11 +233,11 @@ def ask(url: str, question: str) -> list[tuple[object, ...]]:
 
 
 def runs_in(environment: dict[str, str]) -> list[tuple[object, ...]]:
-    """The flow and the status of each run; none where there are no tables yet."""
+    """The flow and the number of each run; none where there are no tables yet."""
     url = environment["SAMEHAND_DATABASE_URL"]
     if not ask(url, "SELECT 1 FROM pg_tables WHERE tablename = 'runs'"):
         return []
-    return ask(url, "SELECT flow_name, status FROM runs")
+    return ask(url, "SELECT flow_name, id FROM runs")
 
 
 def left_in(root: Path, environment: dict[str, str]) -> dict[str, object]:
