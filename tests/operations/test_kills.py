@@ -168,9 +168,11 @@ def survive(name: str, command: list[str], campaign: Campaign, environment: dict
     while True:
         starts += 1
         assert starts < 40, f"{name} does not come to its end"
-        known = [number for one, number in runs_in(environment) if one == flow]
+        known = [found[1:] for found in runs_in(environment) if found[0] == flow]
         assert len(known) <= 1, "a run was begun twice"
-        process = run([name, "--resume", str(known[0])] if known else command, environment)
+        if known and known[0][1] == "complete":
+            return  # killed when only its last lines were missing
+        process = run([name, "--resume", str(known[0][0])] if known else command, environment)
         end = time.monotonic() + PATIENCE
         while process.poll() is None:
             assert time.monotonic() < end, f"{name} hangs"
@@ -180,8 +182,6 @@ def survive(name: str, command: list[str], campaign: Campaign, environment: dict
                     campaign.strike(name, process)
             else:
                 wait(process, 1)
-        if process.returncode == 0:
-            return
 
 
 def wait(process: "subprocess.Popen[bytes]", seconds: float) -> None:
@@ -233,11 +233,11 @@ def ask(url: str, question: str) -> list[tuple[object, ...]]:
 
 
 def runs_in(environment: dict[str, str]) -> list[tuple[object, ...]]:
-    """The flow and the number of each run; none where there are no tables yet."""
+    """Flow, number and status of each run; none where there are no tables yet."""
     url = environment["SAMEHAND_DATABASE_URL"]
     if not ask(url, "SELECT 1 FROM pg_tables WHERE tablename = 'runs'"):
         return []
-    return ask(url, "SELECT flow_name, id FROM runs")
+    return ask(url, "SELECT flow_name, id, status FROM runs")
 
 
 def left_in(root: Path, environment: dict[str, str]) -> dict[str, object]:
