@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from storage.database.handed_out import sqlite_file
 from storage.errors import InputError
-from storage.object_store import is_address, mirror_of
+from storage.object_store import cache_of, is_address
 from storage.workspace import Workspace
 
 DATABASE_URL = "SAMEHAND_DATABASE_URL"
@@ -27,7 +27,7 @@ def workspace() -> Workspace:
             f" name a PostgreSQL database in {DATABASE_URL}"
         )
     cache = os.environ.get("SAMEHAND_CACHE") or "~/.cache/samehand"
-    return Workspace(mirror_of(named, Path(cache)), url)
+    return Workspace(cache_of(named, Path(cache)), url)
 
 
 def existing_workspace() -> Workspace:

@@ -1,6 +1,6 @@
-"""Write files atomically, hash them, and mirror them where the workspace is an object store.
+"""Write files atomically, hash them, and share them where the workspace is an object store.
 
-Whatever is said of the store here does nothing for a path outside a mirror.
+Outside a store's cache, what is said of the store here does nothing.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ def replacing(target: Path) -> Iterator[Path]:
     The file is written beside its target, synced to disk and moved in one step, so nobody sees a
     partial file. If the block raises, `target` is unchanged and the new file is removed. A
     killed process leaves `.NAME.*.partial`, see `remove_partials`. Missing folders are created. Of
-    several writers, the last one to finish wins. In a mirror, the store has the file first.
+    several writers, the last one to finish wins. In a cache, the store has the file first.
     """
     with _moved_to(target) as partial:
         yield partial
@@ -38,9 +38,9 @@ def write_atomically(target: Path, data: bytes) -> None:
 
 
 def present(path: Path) -> Path:
-    """Fetch a file from the store unless the mirror has the same; return its path.
+    """Fetch a file from the store unless the cache has the same; return its path.
 
-    It may be missing in both, or be in the mirror alone.
+    It may be missing in both, or be in the cache alone.
     """
     address = address_of(path)
     found = address and object_store.look_up(address)
@@ -59,7 +59,7 @@ def fetch_folder(folder: Path) -> None:
 
 
 def publish_folder(folder: Path) -> None:
-    """Put what a folder has in the mirror alone, or has newer, into the store."""
+    """Put what a folder has in the cache alone, or has newer, into the store."""
     if address_of(folder):
         for path in [each for each in folder.rglob("*") if each.is_file()]:
             is_ours = path.suffix != ".lock" and not _is_partial(path)

@@ -1,7 +1,7 @@
-"""A workspace in an object store: a folder of each machine mirrors it.
+"""A workspace in an object store: a folder of each machine is its cache.
 
 The folder is named after the store's address, so a path alone tells where its file is in the store.
-This works on every machine that has its mirror at the same place.
+This works on every machine that has its cache at the same place.
 """
 
 import errno
@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 from storage.errors import InputError, UnavailableError
 
 SCHEME = "s3://"
-MARK = quote(SCHEME, safe="")  # how the names of mirrors begin, and no other folder's
+MARK = quote(SCHEME, safe="")  # how the names of caches begin, and no other folder's
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -23,8 +23,8 @@ def is_address(home: str) -> bool:
     return "://" in home
 
 
-def mirror_of(address: str, cache: Path) -> Path:
-    """Return the folder in ``cache`` that mirrors the store at an address.
+def cache_of(address: str, parent: Path) -> Path:
+    """Return the cache of the store at an address, a folder in ``parent``.
 
     Raises InputError if the address cannot be used, or s3fs is not installed.
     """
@@ -38,11 +38,11 @@ def mirror_of(address: str, cache: Path) -> Path:
     except ImportError as error:
         raise InputError(f"SAMEHAND_HOME={address} needs s3fs: install samehand[s3]") from error
     name = quote("/".join(filter(None, (SCHEME + bucket, prefix))), safe="")
-    return cache.expanduser().absolute() / name
+    return parent.expanduser().absolute() / name
 
 
 def address_of(path: Path) -> str | None:
-    """Return where the file of a path in a mirror is in the store; None for any other path."""
+    """Return where the file of a path in a cache is in the store; None for any other path."""
     for place, part in enumerate(path.parts):
         if part.startswith(MARK):
             return "/".join((unquote(part), *path.parts[place + 1 :]))

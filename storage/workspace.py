@@ -19,7 +19,7 @@ RESUMABLE: Final = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The folder ``SAMEHAND_HOME``, or one that mirrors it, and the URL of the results database.
+    """The folder ``SAMEHAND_HOME``, or the cache of that store, and the results database's URL.
 
     The URL may hold a password, so it is left out of the repr.
     """

@@ -127,7 +127,7 @@ def save_outcomes(outcomes: Sequence[Outcome], target: Path, number: int) -> Pat
 
 
 def share_staged(outcomes: Sequence[Outcome], path: Path, target: Path, rules: CropRules) -> None:
-    """Put the staged crops of the outcomes in ``path`` beside it, if this folder is a mirror.
+    """Put the staged crops of the outcomes in ``path`` beside it, if this folder is a cache.
 
     Elsewhere all machines see the staged crops themselves.
     """

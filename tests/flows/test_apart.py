@@ -1,6 +1,6 @@
 """Machines that share no folder: an object store holds the workspace, PostgreSQL the results.
 
-A machine is a mirror of its own. A Dask worker has it at the path where the flow has another.
+A machine is a cache of its own. A Dask worker has it at the path where the flow has another.
 """
 
 import os
@@ -110,9 +110,9 @@ def test_a_run_killed_on_one_machine_goes_on_on_another(
     }
 
 
-def start_on(machines: Cluster, disk: str, mirror: Path) -> None:
-    """Start a worker on a machine of its own, with this disk for its mirror."""
-    before = on_a_machine_with(disk, at=mirror)
+def start_on(machines: Cluster, disk: str, cache: Path) -> None:
+    """Start a worker on a machine of its own, with this disk for its cache."""
+    before = on_a_machine_with(disk, at=cache)
     if before is None:
         pytest.skip("this user may not mount anything, not even in a namespace")
     machines.start_worker(dict(os.environ), *before)
@@ -137,12 +137,12 @@ def test_shards_of_machines_that_share_no_folder_are_those_of_one_even_after_a_f
     monkeypatch.setattr("tasks.features.SHARD", 11)
     monkeypatch.setattr("tasks.pair_images.SHARD", 17)
 
-    mirror = workspace().home
-    mirror.mkdir(parents=True)
+    cache = workspace().home
+    cache.mkdir(parents=True)
     disks = [tmp_path / name for name in ("disk-1", "disk-2")]
     with cluster(tmp_path / "dask") as machines:
         monkeypatch.setenv(SCHEDULER, machines.address)
-        start_on(machines, "-t tmpfs -o size=8k tmpfs", mirror)
+        start_on(machines, "-t tmpfs -o size=8k tmpfs", cache)
         full = samehand(*commands[0])
         assert full.exit_code == 2
         assert re.search(
@@ -151,7 +151,7 @@ def test_shards_of_machines_that_share_no_folder_are_those_of_one_even_after_a_f
         kill(machines.workers.pop())
         for disk in disks:
             disk.mkdir()
-            start_on(machines, f"--bind '{disk}'", mirror)
+            start_on(machines, f"--bind '{disk}'", cache)
         for command in commands:
             result = samehand(*command)
             assert result.exit_code == 0, result.output
@@ -166,7 +166,7 @@ def test_shards_of_machines_that_share_no_folder_are_those_of_one_even_after_a_f
     for command in commands:
         assert samehand(*command).exit_code == 0
     (alone,), (apart,) = (
-        list(home.glob("datasets/*/crops.zip")) for home in (tmp_path / "alone", mirror)
+        list(home.glob("datasets/*/crops.zip")) for home in (tmp_path / "alone", cache)
     )
     assert apart.read_bytes() == alone.read_bytes()
     assert found == stored_in(tmp_path / "alone" / "results.db", EPOCHS)

@@ -1,4 +1,4 @@
-"""Files of workspaces in a real object store, seen from two machines: two mirrors of one store."""
+"""Files of workspaces in a real object store, seen from two machines: two caches of one store."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ from storage.files import (
     replacing,
     write_atomically,
 )
-from storage.object_store import address_of, list_files, mirror_of
+from storage.object_store import address_of, cache_of, list_files
 from storage.workspace import Workspace
 
 SERVER = "postgresql+psycopg://anna@db.example/samehand"
@@ -38,9 +38,9 @@ def address(object_store: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> st
 
 
 @pytest.fixture
-def mirrors(address: str, tmp_path: Path) -> tuple[Path, Path]:
-    """The mirrors of that place on two machines."""
-    one, two = (mirror_of(address, tmp_path / name) for name in ("one", "two"))
+def caches(address: str, tmp_path: Path) -> tuple[Path, Path]:
+    """The caches of that place on two machines."""
+    one, two = (cache_of(address, tmp_path / name) for name in ("one", "two"))
     return one, two
 
 
@@ -54,15 +54,15 @@ def seen_by_boto(address: str, path: str) -> bytes:
 
 @given(st.from_regex(r"[a-z0-9.-]{3,20}(/[A-Za-z0-9 _é%.-]{1,9}){0,3}", fullmatch=True))
 def test_a_path_in_a_mirror_tells_its_address(place: str) -> None:
-    mirror = mirror_of(f"s3://{place}/", Path("/var/cache"))
-    assert mirror.parent == Path("/var/cache")
-    assert address_of(mirror) == f"s3://{place}"
-    assert address_of(mirror / "runs" / "7" / "report.md") == f"s3://{place}/runs/7/report.md"
+    cache = cache_of(f"s3://{place}/", Path("/var/cache"))
+    assert cache.parent == Path("/var/cache")
+    assert address_of(cache) == f"s3://{place}"
+    assert address_of(cache / "runs" / "7" / "report.md") == f"s3://{place}/runs/7/report.md"
     assert address_of(Path("/var/cache") / place / "report.md") is None
 
 
-def test_a_written_file_is_on_the_other_machine(mirrors: tuple[Path, Path], address: str) -> None:
-    one, two = mirrors
+def test_a_written_file_is_on_the_other_machine(caches: tuple[Path, Path], address: str) -> None:
+    one, two = caches
     write_atomically(one / "runs" / "report.md", b"first")
     assert seen_by_boto(address, "runs/report.md") == b"first"
     assert present(two / "runs" / "report.md").read_bytes() == b"first"
@@ -72,8 +72,8 @@ def test_a_written_file_is_on_the_other_machine(mirrors: tuple[Path, Path], addr
     assert not list(two.rglob("*.partial"))
 
 
-def test_what_has_not_changed_is_not_fetched_again(mirrors: tuple[Path, Path]) -> None:
-    one, two = mirrors
+def test_what_has_not_changed_is_not_fetched_again(caches: tuple[Path, Path]) -> None:
+    one, two = caches
     write_atomically(one / "crops.zip", b"crops")
     fetched = present(two / "crops.zip").stat()
     assert present(two / "crops.zip").stat().st_ino == fetched.st_ino
@@ -82,9 +82,9 @@ def test_what_has_not_changed_is_not_fetched_again(mirrors: tuple[Path, Path]) -
 
 
 def test_the_store_has_the_old_file_until_the_new_one_is_whole(
-    mirrors: tuple[Path, Path], address: str
+    caches: tuple[Path, Path], address: str
 ) -> None:
-    one, _ = mirrors
+    one, _ = caches
     write_atomically(one / "features.npy", b"old")
 
     def fail() -> None:
@@ -99,17 +99,17 @@ def test_the_store_has_the_old_file_until_the_new_one_is_whole(
     assert list_files(address) == [f"{address}/features.npy"]
 
 
-def test_a_missing_file_is_missing(mirrors: tuple[Path, Path]) -> None:
-    one, _ = mirrors
+def test_a_missing_file_is_missing(caches: tuple[Path, Path]) -> None:
+    one, _ = caches
     assert not present(one / "catalog.csv").exists()
     (one / "runs").mkdir(parents=True)
     (one / "runs" / "plot.png").write_bytes(b"drawn")
-    assert present(one / "runs" / "plot.png").read_bytes() == b"drawn"  # in the mirror alone
+    assert present(one / "runs" / "plot.png").read_bytes() == b"drawn"  # in the cache alone
     remove(one / "nothing")
 
 
-def test_a_file_is_removed_alone_and_a_folder_with_all_in_it(mirrors: tuple[Path, Path]) -> None:
-    one, two = mirrors
+def test_a_file_is_removed_alone_and_a_folder_with_all_in_it(caches: tuple[Path, Path]) -> None:
+    one, two = caches
     for name in ("a", "ab", "shards/1", "shards/2/3", "shards-kept/1"):
         write_atomically(one / name, b"x")
     remove(one / "a")
@@ -122,8 +122,8 @@ def test_a_file_is_removed_alone_and_a_folder_with_all_in_it(mirrors: tuple[Path
     assert is_taken(two / "shards-kept")
 
 
-def test_a_folder_is_published_without_locks_and_halves(mirrors: tuple[Path, Path]) -> None:
-    one, two = mirrors
+def test_a_folder_is_published_without_locks_and_halves(caches: tuple[Path, Path]) -> None:
+    one, two = caches
     write_atomically(one / "run" / "epoch-001.pt", b"weights")
     for name in ("plot.png", "run.lock", ".plot.png.1234.partial"):
         (one / "run" / name).write_bytes(b"drawn")
@@ -133,17 +133,17 @@ def test_a_folder_is_published_without_locks_and_halves(mirrors: tuple[Path, Pat
     assert (two / "run" / "plot.png").read_bytes() == b"drawn"
 
 
-def test_a_new_run_gets_a_folder_that_the_store_does_not_have(mirrors: tuple[Path, Path]) -> None:
-    one, two = (Workspace(mirror, SERVER) for mirror in mirrors)
+def test_a_new_run_gets_a_folder_that_the_store_does_not_have(caches: tuple[Path, Path]) -> None:
+    one, two = (Workspace(cache, SERVER) for cache in caches)
     write_atomically(one.home / one.new_run_folder("0001-train") / "report.md", b"kept")
     assert two.new_run_folder("0001-train") == "runs/0001-train-2"
     assert one.identity() == two.identity()
 
 
 def test_one_line_says_what_is_wrong_with_the_store(
-    mirrors: tuple[Path, Path], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    caches: tuple[Path, Path], address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = mirror_of("s3://no-such-bucket/x", tmp_path)
+    missing = cache_of("s3://no-such-bucket/x", tmp_path)
     with pytest.raises(InputError, match=r"^s3://no-such-bucket/x/a: the object store has no "):
         write_atomically(missing / "a", b"x")
     assert not (missing / "a").exists()
@@ -152,7 +152,7 @@ def test_one_line_says_what_is_wrong_with_the_store(
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
     S3FileSystem.clear_instance_cache()
     with pytest.raises(UnavailableError, match=f"^{address}/a: the object store does not serve"):
-        write_atomically(mirrors[0] / "a", b"x")
+        write_atomically(caches[0] / "a", b"x")
 
 
 @pytest.mark.parametrize(
