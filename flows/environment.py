@@ -15,7 +15,7 @@ DATABASE_URL = "SAMEHAND_DATABASE_URL"
 def workspace() -> Workspace:
     """The workspace named by ``SAMEHAND_HOME`` and ``SAMEHAND_DATABASE_URL``, or the default.
 
-    That of an object store is mirrored in ``SAMEHAND_CACHE``. Raises InputError if it cannot be.
+    An object store has its cache in ``SAMEHAND_CACHE``. Raises InputError if it cannot serve.
     """
     named, url = os.environ.get("SAMEHAND_HOME") or "workspace", os.environ.get(DATABASE_URL)
     if not is_address(named):
@@ -26,8 +26,8 @@ def workspace() -> Workspace:
             f"SAMEHAND_HOME={named}: an object store cannot hold an SQLite database;"
             f" name a PostgreSQL database in {DATABASE_URL}"
         )
-    cache = os.environ.get("SAMEHAND_CACHE") or "~/.cache/samehand"
-    return Workspace(cache_of(named, Path(cache)), url)
+    parent = os.environ.get("SAMEHAND_CACHE") or "~/.cache/samehand"
+    return Workspace(cache_of(named, Path(parent)), url)
 
 
 def existing_workspace() -> Workspace:

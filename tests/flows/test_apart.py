@@ -1,6 +1,6 @@
 """Machines that share no folder: an object store holds the workspace, PostgreSQL the results.
 
-A machine is a cache of its own. A Dask worker has it at the path where the flow has another.
+A machine has a cache of its own. That of a Dask worker is at the path where the flow has another.
 """
 
 import os
