@@ -1,5 +1,7 @@
 """A user's mistake in one line and exit status 2; a failure of ours in one line and status 1."""
 
+import os
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +18,9 @@ def one_line_errors(debug: bool) -> Iterator[None]:
         yield
     except (typer.Exit, typer.Abort):
         raise
+    except BrokenPipeError as closed:  # who read the output, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the last flush
+        raise typer.Exit(1) from closed
     except USER_MISTAKES as mistake:
         _fail(mistake, str(mistake), 2, debug)
     except Exception as failure:

@@ -55,3 +55,14 @@ def test_neither_torch_nor_prefect_is_imported() -> None:
     command = [sys.executable, "-c", code, "settings"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "set()"
+
+
+def test_a_reader_that_has_seen_enough_ends_it_without_a_word() -> None:
+    command = f"'{sys.executable}' -c 'from flows.cli import main; main()' settings"
+    ended = subprocess.run(
+        ["bash", "-c", f"{command} | head -1; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (len(ended.stdout.splitlines()), ended.stderr) == (1, "")
