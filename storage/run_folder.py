@@ -1,10 +1,14 @@
 """The files of a run."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from storage.files import present, remove
 
+RESUMABLE: Final = timedelta(days=7)
+"""How long a stopped run's unfinished files are kept so that it can resume."""
 EXPORTED = ".onnx"
 FROZEN = "backbone.pt"
 """The file of a frozen backbone, beside the checkpoints of a run, which do not repeat it."""

@@ -3,18 +3,13 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
-from typing import Final
 from uuid import uuid4
 
 from storage.errors import InputError
 from storage.files import is_taken, present, write_atomically
 from storage.locks import has_locks, try_lock, wait_lock
 from storage.object_store import address_of
-
-RESUMABLE: Final = timedelta(days=7)
-"""How long a stopped run's unfinished files are kept so that it can resume."""
 
 
 @dataclass(frozen=True, slots=True)

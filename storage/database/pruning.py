@@ -10,7 +10,7 @@ from storage.database.evaluation_tables import Evaluation, HardestPair, PairPred
 from storage.database.records import fail_evaluation
 from storage.database.results import frame
 from storage.database.tables import Model, Run
-from storage.workspace import RESUMABLE
+from storage.run_folder import RESUMABLE
 
 COLUMNS = (
     Evaluation.id.label("evaluation_id"),

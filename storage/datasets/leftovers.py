@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from storage.datasets.dataset import Dataset
 from storage.datasets.features import FeatureStore
 from storage.files import is_taken, remove, remove_partials
-from storage.workspace import RESUMABLE, Workspace
+from storage.run_folder import RESUMABLE
+from storage.workspace import Workspace
 
 
 def remove_leftovers(space: Workspace) -> None:

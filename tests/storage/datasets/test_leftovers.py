@@ -11,7 +11,8 @@ from storage.datasets.dataset import Dataset
 from storage.datasets.features import FeatureStore, save_shard
 from storage.datasets.leftovers import remove_leftovers
 from storage.locks import try_lock
-from storage.workspace import RESUMABLE, Workspace
+from storage.run_folder import RESUMABLE
+from storage.workspace import Workspace
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from storage.database.session import transaction
 from storage.datasets.dataset import Dataset
 from storage.files import replacing
 from storage.locks import try_lock
-from storage.workspace import RESUMABLE, Workspace
+from storage.run_folder import RESUMABLE
+from storage.workspace import Workspace
 from tasks.runs import NewRun, begin_run, end_run_of_flow, mark_running
 from tasks.settings import Settings
 from tasks.support.dead_runs import end_dead_runs
