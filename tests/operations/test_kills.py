@@ -47,6 +47,7 @@ FLOW, WORKER, SCHEDULED, DATABASE, HANGS = (
 KINDS = {FLOW: 4, WORKER: 3, DATABASE: 2, SCHEDULED: 1, HANGS: 1}  # and how often each happens
 SECONDS = {"train": 30.0, "score": 12.0, "atlas": 15.0}  # from the start to the end, or so
 PATIENCE = 300
+RESUMED_BY = {"train": 1, "score": 4, "atlas": 1}  # so many words of each, and the run's number
 FIGURES = (  # without any number that PostgreSQL gives: after a crash, it skips some
     "SELECT epoch, train_loss, validation_loss, validation_roc_auc, test_accuracy FROM epochs",
     "SELECT pair_index, distance FROM pair_predictions ORDER BY evaluation_id, pair_index",
@@ -172,7 +173,8 @@ def survive(name: str, command: list[str], campaign: Campaign, environment: dict
         assert len(known) <= 1, "a run was begun twice"
         if known and known[0][1] == "complete":
             return  # killed when only its last lines were missing
-        process = run([name, "--resume", str(known[0][0])] if known else command, environment)
+        rest = command[: RESUMED_BY[name]]
+        process = run([*rest, "--resume", str(known[0][0])] if known else command, environment)
         end = time.monotonic() + PATIENCE
         while process.poll() is None:
             assert time.monotonic() < end, f"{name} hangs"
