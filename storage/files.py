@@ -8,10 +8,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
 from storage import object_store
+from storage.errors import InputError
 from storage.object_store import address_of
 
 
@@ -52,10 +53,13 @@ def present(path: Path) -> Path:
 
 
 def fetch_folder(folder: Path) -> None:
-    """Fetch all files of a folder from the store."""
+    """Fetch all files of a folder from the store. Raises InputError if one lies elsewhere."""
     if address := address_of(folder):
         for each in object_store.list_files(address):
-            present(folder / each.removeprefix(f"{address}/"))
+            path = PurePosixPath(each.removeprefix(f"{address}/"))
+            if path.is_absolute() or ".." in path.parts:
+                raise InputError(f"{each}: leads out of its folder; remove it from the store")
+            present(folder / path)
 
 
 def publish_folder(folder: Path) -> None:

@@ -133,6 +133,16 @@ def test_a_folder_is_published_without_locks_and_halves(caches: tuple[Path, Path
     assert (two / "run" / "plot.png").read_bytes() == b"drawn"
 
 
+def test_a_name_that_leads_out_of_its_folder_is_refused(
+    caches: tuple[Path, Path], address: str
+) -> None:
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    boto3.client("s3").put_object(Bucket=bucket, Key=f"{prefix}/run/../../outside", Body=b"x")
+    with pytest.raises(InputError, match=r"/run/\.\./\.\./outside: leads out of its folder"):
+        fetch_folder(caches[0] / "run")
+    assert not list(caches[0].parent.rglob("outside"))
+
+
 def test_a_new_run_gets_a_folder_that_the_store_does_not_have(caches: tuple[Path, Path]) -> None:
     one, two = (Workspace(cache, SERVER) for cache in caches)
     write_atomically(one.home / one.new_run_folder("0001-train") / "report.md", b"kept")
