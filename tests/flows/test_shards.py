@@ -11,7 +11,6 @@ from threading import Thread, current_thread
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
 from prefect import flow
 from sqlalchemy import text
 
@@ -153,19 +152,18 @@ def test_without_a_scheduler_one_line_says_so(
 
 
 def test_crops_of_several_workers_are_the_same_to_the_byte(
-    workers: list[Process], samehand: Samehand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: list[Process],
+    samehand: Samehand,
+    paintings: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    collection = tmp_path / "collection"
-    for number in range(2_004):  # two shards of them
-        folder = collection / f"artist {number % 12}"
-        folder.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(number).integers(0, 256, (36, 36, 3), np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number}.png")
+    monkeypatch.setattr("tasks.prepare.SHARD", 13)
     made: list[dict[str, bytes]] = []
     for home, address in (("together", os.environ[SCHEDULER]), ("alone", "")):
         monkeypatch.setenv("SAMEHAND_HOME", str(tmp_path / home))
         monkeypatch.setenv(SCHEDULER, address)
-        result = samehand("prepare", str(collection), *tiny_settings())
+        result = samehand("prepare", str(paintings), *tiny_settings())
         assert result.exit_code == 0, result.output
         (crops,) = (tmp_path / home).rglob("crops.zip")
         made.append(
