@@ -7,12 +7,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL
 
 Process = subprocess.Popen[bytes]
+ENDING = 10  # seconds that a worker may take to notice that its scheduler is gone
 TTL = 10  # seconds until a worker that hangs is given up; Dask's own default is five minutes
 
 
@@ -39,11 +40,14 @@ class Cluster:
 
     def restart(self) -> None:
         """Kill the scheduler, which ends its workers, and start as many again."""
+        n_workers = len(self.workers)
         kill(self.scheduler)
         for worker in self.workers:
-            worker.wait(60)
+            with suppress(subprocess.TimeoutExpired):  # it has not begun to work, or hangs
+                worker.wait(ENDING)
+            kill(worker)
         self.scheduler = _scheduler(self.port)
-        self.complete(len(self.workers))
+        self.complete(n_workers)
 
     def complete(self, n_workers: int) -> None:
         """Start workers until so many run, as a service manager would."""

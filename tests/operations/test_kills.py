@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import logging
 import os
 import random
 import re
@@ -45,7 +46,7 @@ FLOW, WORKER, SCHEDULED, DATABASE, HANGS = (
     "a worker hangs, and wakes up again when its shards were given to others",
 )
 KINDS = {FLOW: 4, WORKER: 3, DATABASE: 2, SCHEDULED: 1, HANGS: 1}  # and how often each happens
-SECONDS = {"train": 30.0, "score": 12.0, "atlas": 15.0}  # from the start to the end, or so
+SECONDS = {"train": 20.0, "score": 8.0, "atlas": 10.0}  # at most this long nothing happens
 PATIENCE = 300
 RESUMED_BY = {"train": 1, "score": 4, "atlas": 1}  # so many words of each, and the run's number
 FIGURES = (  # without any number that PostgreSQL gives: after a crash, it skips some
@@ -89,6 +90,7 @@ class Campaign:
             os.killpg(worker.pid, signal.SIGSTOP)
             Timer(TTL + 3, wake, (worker,)).start()
         self.done[kind, command] += 1
+        logging.getLogger(__name__).info("%d: %s, %s", self.done.total(), command, kind)
 
 
 def wake(worker: Process) -> None:
