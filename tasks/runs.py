@@ -9,7 +9,7 @@ from storage.database.records import FinalStatus
 from storage.database.session import transaction
 from storage.database.tables import Run, RunProcess
 from storage.errors import InputError
-from storage.files import fetch_folder, publish_folder
+from storage.files import fetch_folder, publish_folder, remove_partials
 from storage.run_folder import RunFolder
 from storage.workspace import Workspace
 from tasks.settings import Settings
@@ -72,10 +72,11 @@ def find_stopped_run(run_id: int, flow_name: str, space: Workspace) -> OpenRun:
 
 @step()
 def mark_running(run: OpenRun, flow_run_id: str) -> str | None:
-    """Record that a run goes on as this flow run in this process.
+    """Record that a run goes on as this flow run in this process, which holds its lock.
 
     Returns the flow run that it went on as before, if that was another.
     """
+    remove_partials(run.folder.directory)  # of a process before this one, which was killed
     with transaction(run.space.database_url) as session:
         former = session.get_one(Run, run.id).prefect_flow_run_id
         records.reopen_run(session, run.id, flow_run_id)

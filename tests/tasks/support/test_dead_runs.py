@@ -57,6 +57,16 @@ def test_a_run_killed_before_it_held_its_lock_has_crashed(space: Workspace) -> N
     assert status(begin(space, str(uuid4())), space) == "crashed"
 
 
+def test_a_run_that_goes_on_removes_what_its_killed_process_left(space: Workspace) -> None:
+    run = begin(space, str(uuid4()))
+    half = run.folder.directory / "checkpoints" / ".epoch-001.onnx.12ab.partial"
+    half.parent.mkdir()
+    half.write_bytes(b"half")
+    mark_running.fn(run, str(uuid4()))
+    assert not half.exists()
+    assert half.parent.exists()
+
+
 def test_a_running_run_whose_lock_file_is_gone_has_crashed_unless_prefect_knows_better(
     prefect_server: None, space: Workspace
 ) -> None:
