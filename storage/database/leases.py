@@ -103,7 +103,7 @@ class _Wanted:
                         "%s: another process took over while the database was out of reach",
                         self.name,
                     )
-                    os.kill(os.getpid(), signal.SIGINT)  # as Ctrl-C
+                    os.kill(os.getpid(), signal.SIGTERM)
                     return
 
 
