@@ -71,9 +71,8 @@ def open_run(wanted: NewRun | int) -> Iterator[OpenRun]:
         new = replace(wanted, source=full_name(wanted.source))
         run = begin_run(new, flow_name, flow_run_id, space)
     survive_closed_output()
-    with space.try_lock(
-        run.folder.lock, is_patient=True
-    ) as is_ours:  # held, it shows that the process lives
+    # Held, the lock shows that the process lives.
+    with space.try_lock(run.folder.lock, is_patient=True) as is_ours:
         if not is_ours:
             raise InputError(f"run {run.id} is going on in another process; wait, or cancel it")
         name_flow_run(f"{flow_name.removesuffix('-flow')} {run.described}")

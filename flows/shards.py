@@ -37,15 +37,16 @@ def on_shards(
     if len(shards) < 2 or not (address or (at_once or 1) > 1):
         return [step(shard=shard, **given) for shard in shards]
     done: dict[int, R] = {}
-    if not address:
+    if address:
+        patience = 0.0
+        while len(done) < len(shards):
+            with _dask_runner(address, patience) as cluster, _noticing_loss(address):
+                _do_rest(cluster, step, shards, given, done)
+            patience = PATIENCE
+    else:
         threads: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=at_once)
         with threads:
             _do_rest(threads, step, shards, given, done)
-    patience = 0.0
-    while len(done) < len(shards):
-        with _dask_runner(str(address), patience) as cluster, _noticing_loss(str(address)):
-            _do_rest(cluster, step, shards, given, done)
-        patience = PATIENCE
     return [done[shard.number] for shard in shards]
 
 

@@ -18,6 +18,11 @@ def can_pass(error: BaseException) -> bool:
     return isinstance(error, UnavailableError)
 
 
+def is_full(error: BaseException) -> bool:
+    """Return whether the disk, or the user's share of it, is full."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 # What remote file systems report for a while. Full disks and missing files stay so.
 _PASSING = frozenset((
     errno.EAGAIN, errno.EBUSY, errno.EIO, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT,

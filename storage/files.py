@@ -15,6 +15,8 @@ from storage import object_store
 from storage.errors import InputError
 from storage.object_store import address_of
 
+PARTIAL = ".*.partial"  # how the names of half-written files look
+
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
@@ -66,7 +68,7 @@ def publish_folder(folder: Path) -> None:
     """Put what a folder has in the cache alone, or has newer, into the store."""
     if address_of(folder):
         for path in [each for each in folder.rglob("*") if each.is_file()]:
-            is_ours = path.suffix != ".lock" and not _is_partial(path)
+            is_ours = path.suffix != ".lock" and not path.match(PARTIAL)
             if is_ours and object_store.look_up(str(address_of(path))) != _size_and_time(path):
                 _put(path, path)
 
@@ -89,7 +91,7 @@ def remove(path: Path) -> None:
 
 def remove_partials(folder: Path) -> None:
     """Remove the partial files of killed processes in `folder` and below."""
-    for partial in folder.rglob(".*.partial"):
+    for partial in folder.rglob(PARTIAL):
         partial.unlink(missing_ok=True)
 
 
@@ -122,7 +124,3 @@ def _size_and_time(path: Path) -> tuple[int, float] | None:
         return None
     found = path.stat()
     return found.st_size, found.st_mtime
-
-
-def _is_partial(path: Path) -> bool:
-    return path.name.startswith(".") and path.suffix == ".partial"

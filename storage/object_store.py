@@ -4,18 +4,16 @@ The folder is named after the store's address, so a path alone tells where its f
 This works on every machine that has its cache at the same place.
 """
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from storage.errors import InputError, UnavailableError
+from storage.errors import InputError, UnavailableError, is_full
 
 SCHEME = "s3://"
 MARK = quote(SCHEME, safe="")  # how the names of caches begin, and no other folder's
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_address(home: str) -> bool:
@@ -107,7 +105,7 @@ def _store(address: str) -> Iterator[Any]:
             " AWS_SECRET_ACCESS_KEY, or the profile"
         ) from error
     except (OSError, BotoCoreError) as error:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if is_full(error):
             raise  # of the disk here
         raise UnavailableError(
             f"{address}: the object store does not serve it ({_words(error)})"

@@ -1,6 +1,5 @@
 """One epoch of training, from files to files: the same in the run's process and in ranks."""
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from storage.arrays import load_arrays
 from storage.datasets.dataset import Dataset, SplitImages, load_split
 from storage.datasets.features import open_features
 from storage.datasets.pixels import open_pixels
-from storage.errors import InputError
+from storage.errors import InputError, is_full
 from storage.files import replacing
 from storage.run_folder import optimizer_beside
 from tasks.settings import Settings
@@ -103,8 +102,9 @@ def replacing_weights(target: Path) -> Iterator[Path]:
         with replacing(target) as partial:
             yield partial
     except (OSError, RuntimeError) as error:
-        is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-        if is_full or "inline_container.cc" in str(error):  # torch's writer; it does not say why
+        if is_full(error) or "inline_container.cc" in str(
+            error
+        ):  # torch's writer; it does not say why
             raise InputError(f"{target}: cannot be written; is the disk full?") from error
         raise
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from storage.datasets.dataset import Dataset
 from storage.datasets.features import FeatureStore
-from storage.files import is_taken, remove, remove_partials
+from storage.files import remove, remove_partials
 from storage.run_folder import RESUMABLE
 from storage.workspace import Workspace
 
@@ -23,8 +23,7 @@ def remove_leftovers(space: Workspace) -> None:
             idle = datetime.now(UTC) - _last_written(each)
             remove_partials(each.directory)
             if each.is_complete:
-                if each.staging.exists() or is_taken(each.staging):
-                    remove(each.staging)
+                remove(each.staging)
             elif idle > RESUMABLE:
                 remove(each.directory)
 

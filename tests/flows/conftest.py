@@ -119,6 +119,14 @@ def in_copy(trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     return Trained(copy, trained.output)
 
 
+def write_pairs(paintings: Path, file: Path) -> Path:
+    """Write a file of pairs, in which each of the paintings is twice."""
+    names = [str(path.relative_to(paintings)) for path in sorted(paintings.glob("*/*.png"))]
+    rows = [f"{n},{first},{names[-1 - n]}" for n, first in enumerate(names)]
+    file.write_text("\n".join(["index,image1,image2", *rows]) + "\n")
+    return file
+
+
 def environment_of(home: Path, api: str | None = None) -> dict[str, str]:
     """Return the environment of a process that uses the server at ``api``, or starts its own.
 

@@ -21,7 +21,7 @@ from flows.shards import SCHEDULER
 from storage.database import leases
 from storage.database.session import transaction
 from tests.cluster import Cluster, cluster, kill, on_a_machine_with
-from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings
+from tests.flows.conftest import Samehand, Trained, environment_of, tiny_settings, write_pairs
 from tests.flows.test_again import ended, start
 from tests.flows.test_frozen import HEAD
 
@@ -125,10 +125,7 @@ def test_shards_of_machines_that_share_no_folder_are_those_of_one_even_after_a_f
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pairs = tmp_path / "pairs.csv"
-    names = [str(path.relative_to(paintings)) for path in sorted(paintings.glob("*/*.png"))]
-    rows = [f"{n},{first},{names[-1 - n]}" for n, first in enumerate(names)]
-    pairs.write_text("\n".join(["index,image1,image2", *rows]) + "\n")
+    pairs = write_pairs(paintings, tmp_path / "pairs.csv")
     commands = (
         ("train", str(paintings), *QUICK),
         ("score", str(pairs), "--images", str(paintings)),

@@ -25,7 +25,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from flows.shards import SCHEDULER
 from tests.cluster import TTL, Cluster, Process, cluster, kill
-from tests.flows.conftest import environment_of, tiny_settings
+from tests.flows.conftest import environment_of, tiny_settings, write_pairs
 from tests.flows.test_frozen import HEAD
 from tests.operations.conftest import write_table
 from tests.postgres import OwnServer, own_server
@@ -273,10 +273,3 @@ def files_in_store(bucket: str) -> dict[str, bytes]:
 def is_left(name: str) -> bool:
     """Leave out locks, which stay, and the workspace's identity."""
     return not (name.endswith((".lock", ".locks")) or name.startswith((".identity", "results.db")))
-
-
-def write_pairs(paintings: Path, file: Path) -> Path:
-    names = [str(path.relative_to(paintings)) for path in sorted(paintings.glob("*/*.png"))]
-    rows = [f"{n},{first},{names[-1 - n]}" for n, first in enumerate(names)]
-    file.write_text("\n".join(["index,image1,image2", *rows]) + "\n")
-    return file

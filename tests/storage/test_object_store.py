@@ -53,7 +53,7 @@ def seen_by_boto(address: str, path: str) -> bytes:
 
 
 @given(st.from_regex(r"[a-z0-9.-]{3,20}(/[A-Za-z0-9 _é%.-]{1,9}){0,3}", fullmatch=True))
-def test_a_path_in_a_mirror_tells_its_address(place: str) -> None:
+def test_a_path_in_a_cache_tells_its_address(place: str) -> None:
     cache = cache_of(f"s3://{place}/", Path("/var/cache"))
     assert cache.parent == Path("/var/cache")
     assert address_of(cache) == f"s3://{place}"
