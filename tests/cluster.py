@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL
+
+from tests.ports import free_port
 
 Process = subprocess.Popen[bytes]
 ENDING = 10  # seconds that a worker may take to notice that its scheduler is gone
@@ -59,9 +60,7 @@ class Cluster:
 @contextmanager
 def cluster(folder: Path, n_workers: int = 0) -> Iterator[Cluster]:
     """A cluster that ends with the block, whatever became of it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     made = Cluster(port, folder, _scheduler(port))
     try:
         made.complete(n_workers)

@@ -1,6 +1,5 @@
 """An object store to test with: moto's server, as a process of its own."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -10,13 +9,13 @@ from pathlib import Path
 
 import httpx
 
+from tests.ports import free_port
+
 
 @contextmanager
 def object_store() -> Iterator[dict[str, str]]:
     """A running store that holds nothing; yields the environment of its users."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1"]
     server = subprocess.Popen([*command, "-p", str(port)], stderr=subprocess.DEVNULL)

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from tempfile import mkdtemp
 
 from sqlalchemy import create_engine
 from sqlalchemy.exc import OperationalError
+
+from tests.ports import free_port
 
 NAMED = "SAMEHAND_TEST_POSTGRES_URL"
 LOCAL = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
@@ -71,9 +72,7 @@ def own_server(password: str | None = None) -> Iterator[OwnServer | None]:
     folder = Path(mkdtemp(prefix="samehand-postgres-"))
     if user:
         shutil.chown(folder, user)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     data, options = folder / "data", f"-h 127.0.0.1 -p {port} -k {folder}"
 
     def run(program: str, *arguments: str) -> list[str]:

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import pytest
 import yaml
 
 from tests.flows.conftest import TINY, environment_of
+from tests.ports import free_port
 
 CHECKOUT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -372,13 +372,6 @@ def write_table(document: Path, name: str, head: str, rows: Sequence[str]) -> No
     before = document.read_text(encoding="utf-8")
     text = re.sub(f"{begin}.*{end}", lambda _: table, before, flags=re.DOTALL)
     document.write_text(text, encoding="utf-8")
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

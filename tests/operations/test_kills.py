@@ -161,6 +161,7 @@ HEADER = (
 
 
 def rows_of(campaign: Campaign) -> list[str]:
+    """The rows of the table; had anything been lost or doubled, nobody would come here."""
     counts = [(kind, *(campaign.done[kind, command] for command in SECONDS)) for kind in KINDS]
     return [f"| {kind} | {' | '.join(map(str, each))} | 0 |" for kind, *each in counts]
 

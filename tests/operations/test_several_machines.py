@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from tests.operations.conftest import Site, documented, free_port, lines_of, tiny, wait_for
+from tests.operations.conftest import Site, documented, lines_of, tiny, wait_for
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Files of workspaces in a real object store, seen from two machines: two caches of one store."""
 
 import os
-import socket
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,6 +23,7 @@ from storage.files import (
 )
 from storage.object_store import address_of, cache_of, list_files
 from storage.workspace import Workspace
+from tests.ports import free_port
 
 SERVER = "postgresql+psycopg://anna@db.example/samehand"
 
@@ -157,9 +157,7 @@ def test_one_line_says_what_is_wrong_with_the_store(
     with pytest.raises(InputError, match=r"^s3://no-such-bucket/x/a: the object store has no "):
         write_atomically(missing / "a", b"x")
     assert not (missing / "a").exists()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free.getsockname()[1]}")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     S3FileSystem.clear_instance_cache()
     with pytest.raises(UnavailableError, match=f"^{address}/a: the object store does not serve"):
         write_atomically(caches[0] / "a", b"x")
