@@ -29,7 +29,8 @@ EPOCHS = (
     "SELECT epoch, train_loss, train_accuracy, validation_loss, validation_accuracy, test_accuracy"
     " FROM epochs ORDER BY epoch"
 )
-QUICK = tiny_settings(**HEAD | {"warped_copies": "0"})
+SMALLEST = {"backbone": "test_efficientnet.r160_in1k", "weights": "none"}
+QUICK = tiny_settings(**HEAD | SMALLEST | {"warped_copies": "0", "epochs": "1"})
 DISTANCES = "SELECT pair_index, distance FROM pair_predictions ORDER BY evaluation_id, pair_index"
 
 
