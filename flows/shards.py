@@ -76,30 +76,34 @@ def _do_rest(
 
 @contextmanager
 def _dask_runner(address: str, patience: float) -> Iterator[TaskRunner[Any]]:
-    """Connect to a scheduler that answers within so many seconds."""
+    """Connect to a scheduler; wait so many seconds for it to answer."""
+    deadline = time.monotonic() + patience
+    with ExitStack() as opened:
+        while (runner := _connect(address, opened)) is None:
+            if time.monotonic() > deadline:
+                raise InputError(f"{SCHEDULER}={address}: no Dask scheduler answers there")
+            time.sleep(1)
+        yield runner
+
+
+def _connect(address: str, opened: ExitStack) -> Any:  # prefect-dask has no types
+    """Return a scheduler's task runner, open as long as ``opened``; None if nobody answers."""
     try:
         import dask.config  # an extra, and takes a second
         from prefect_dask.task_runners import DaskTaskRunner
     except ImportError as error:
         raise InputError(f"{SCHEDULER} needs prefect-dask: install samehand[several]") from error
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # we tell of a loss
-    deadline = time.monotonic() + patience
-    with ExitStack() as opened:
-        while True:
-            with dask.config.set({"distributed.comm.timeouts.connect": "5s"}):
-                try:  # only the connecting: a step's own OSError is not the scheduler's
-                    cluster = opened.enter_context(DaskTaskRunner(address=address))
-                    workers = cluster.client.scheduler_info()["workers"]  # the first use connects
-                    break
-                except OSError as error:
-                    opened.close()
-                    if time.monotonic() > deadline:
-                        text = f"{SCHEDULER}={address}: no Dask scheduler answers there"
-                        raise InputError(text) from error
-            time.sleep(1)
-        if not workers:
-            get_run_logger().warning("%s=%s has no workers; waiting for one", SCHEDULER, address)
-        yield cluster
+    with dask.config.set({"distributed.comm.timeouts.connect": "5s"}):
+        try:
+            runner = opened.enter_context(DaskTaskRunner(address=address))
+            workers = runner.client.scheduler_info()["workers"]  # the first use connects
+        except OSError:
+            opened.close()
+            return None
+    if not workers:
+        get_run_logger().warning("%s=%s has no workers; waiting for one", SCHEDULER, address)
+    return runner
 
 
 @contextmanager
