@@ -18,6 +18,7 @@ from benchmarks import (
     orchestration,
     pairs,
     scale,
+    shards,
     training,
     triplets,
 )
@@ -59,6 +60,7 @@ MEASURED: Mapping[str, Callable[[Choice], Table]] = {
     "cold": lambda chosen: cold.measure(),
     "memory": lambda chosen: memory.measure(chosen.device),
     "orchestration": lambda chosen: orchestration.measure(),
+    "shards": lambda chosen: shards.measure(),
     "pairs": lambda chosen: pairs.measure(chosen.share),
     "scale": lambda chosen: scale.measure(share=chosen.share),
 }

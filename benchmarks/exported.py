@@ -1,6 +1,6 @@
 """Embed crops on the CPU: the exported network against torch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,11 +33,11 @@ WEIGHTS = {"EfficientNet-Lite0": "pretrained", "ResNet-18": "none"}
 ARTISTS = 12
 
 
-def measure(*, images: int = 48, rounds: int = 3) -> Table:
+def measure(*, names: Sequence[str] = tuple(NETWORKS), images: int = 48, rounds: int = 3) -> Table:
     """Embed paintings of a made-up split by each network, in batches as samehand does."""
     artists = np.arange(images) % ARTISTS
     pixels = pixels_of(paint_crops(artists, 224))
-    rows = [row for name in NETWORKS for row in _compared(name, pixels, artists, rounds)]
+    rows = [row for name in names for row in _compared(name, pixels, artists, rounds)]
     work = f"{images} crops of 224 x 224 in batches of {BATCH}, cpu, float32"
     return Table("exported", work, tuple(rows))
 

@@ -2,13 +2,17 @@
 
 import logging
 import os
+import socket
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from socket import AF_INET, AF_INET6
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from prefect import Task, get_run_logger
+from prefect.settings import PREFECT_API_URL
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from storage.errors import InputError
@@ -20,6 +24,7 @@ R = TypeVar("R")
 SCHEDULER = "SAMEHAND_DASK"
 AT_ONCE = 64
 """So many shards are in flight, however many there are: each worker has its next at hand."""
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PATIENCE = 600.0  # seconds for a lost scheduler to come back
 
 
@@ -59,6 +64,7 @@ def _do_rest(
 ) -> None:
     """Do a step for the shards without a result, and add theirs to ``done``."""
     waiting: deque[tuple[int, Any]] = deque()
+    untimed = step.with_options(timeout_seconds=0)  # ends no thread, yet warns in every shard
     with terminal_bar(step.name, "shard") as progress:
 
         def finish_first() -> None:
@@ -69,7 +75,7 @@ def _do_rest(
         for shard in [each for each in shards if each.number not in done]:
             if len(waiting) == AT_ONCE:
                 finish_first()
-            waiting.append((shard.number, runner.submit(step, {"shard": shard, **given})))
+            waiting.append((shard.number, runner.submit(untimed, {"shard": shard, **given})))
         while waiting:
             finish_first()
 
@@ -101,9 +107,31 @@ def _connect(address: str, opened: ExitStack) -> Any:  # prefect-dask has no typ
         except OSError:
             opened.close()
             return None
+    _check_server_is_reached(address, workers)
     if not workers:
         get_run_logger().warning("%s=%s has no workers; waiting for one", SCHEDULER, address)
     return runner
+
+
+def _check_server_is_reached(address: str, workers: Iterable[str]) -> None:
+    """Raise InputError if a worker is on another machine, and Prefect's server on loopback."""
+    server = PREFECT_API_URL.value()
+    if server and urlsplit(server).hostname in LOOPBACK:
+        for worker in workers:
+            if not _is_of_this_machine(urlsplit(worker).hostname or ""):
+                raise InputError(
+                    f"{SCHEDULER}={address}: its worker {worker} cannot reach Prefect's server at"
+                    f" {server}; set PREFECT_API_URL to a server that all machines reach"
+                )
+
+
+def _is_of_this_machine(host: str) -> bool:
+    """Tell whether this machine could listen there."""
+    try:
+        socket.create_server((host, 0), family=AF_INET6 if ":" in host else AF_INET).close()
+    except OSError:
+        return False
+    return True
 
 
 @contextmanager

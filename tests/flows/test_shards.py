@@ -1,5 +1,6 @@
 """Shards on the workers of a real Dask scheduler, as processes that come and go."""
 
+import logging
 import os
 import signal
 import time
@@ -126,10 +127,11 @@ def test_results_are_in_the_shards_order_and_come_from_all_workers(
 
 
 def test_without_a_cluster_as_many_threads_do_the_shards_as_are_asked_for(
-    prefect_server: None, tmp_path: Path
+    prefect_server: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     for at_once, expected in ((3, 3), (1, 1), (None, 1)):
         assert len(set(thread_names(at_once))) == expected
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 def test_what_one_process_must_do_is_done_here(workers: list[Process]) -> None:

@@ -39,6 +39,11 @@ SMALL: dict[str, Any] = {
     "margin": 1.0,
     "learning_rate": 1e-6,  # small passes of random weights magnify rounding in every step
 }
+ENDLESS: dict[str, Any] = {
+    "backbone": "test_resnet.r160_in1k",
+    "n_triplets": 10**6,
+    "batch_size": 2,
+}
 KINDS: dict[str, dict[str, Any]] = {
     # 11 and 12 triplets a step: two ranks cannot halve all passes
     "the reference, passes by role": {"batch_size": 12, "gradient_checkpointing": True},
@@ -132,7 +137,7 @@ def test_what_a_process_refuses_is_said_in_one_line(job: Callable[..., EpochJob]
 def test_if_one_process_dies_all_do_and_the_epoch_is_worth_another_try(
     job: Callable[..., EpochJob],
 ) -> None:
-    endless = job(n_triplets=10**6, batch_size=2)
+    endless = job(**ENDLESS)
     killed: list[int] = []
 
     def kill_one(done: int, total: int) -> None:
@@ -150,7 +155,7 @@ def test_if_one_process_dies_all_do_and_the_epoch_is_worth_another_try(
 def test_processes_end_with_the_run_that_started_them(
     job: Callable[..., EpochJob], tmp_path: Path
 ) -> None:
-    endless = job(n_triplets=10**6, batch_size=2)
+    endless = job(**ENDLESS)
     (tmp_path / "run.py").write_text(
         "import sys\n"
         "from tasks.ranks import JOB, run_on_devices\n"
