@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL
+from uuid import uuid4
 
 from tests.ports import free_port
 
@@ -22,6 +23,7 @@ TTL = 10  # seconds until a worker that hangs is given up; Dask's own default is
 class Cluster:
     """A scheduler, and workers of one thread each."""
 
+    host: str
     port: int
     folder: Path
     scheduler: Process
@@ -29,7 +31,7 @@ class Cluster:
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"tcp://{self.host}:{self.port}"
 
     def start_worker(self, environment: dict[str, str], *before: str) -> Process:
         """Start a worker; ``before`` is a command that runs it."""
@@ -47,7 +49,7 @@ class Cluster:
             with suppress(subprocess.TimeoutExpired):  # it has not begun to work, or hangs
                 worker.wait(ENDING)
             kill(worker)
-        self.scheduler = _scheduler(self.port)
+        self.scheduler = _scheduler(self.host, self.port)
         self.complete(n_workers)
 
     def complete(self, n_workers: int) -> None:
@@ -58,10 +60,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, n_workers: int = 0) -> Iterator[Cluster]:
+def cluster(folder: Path, n_workers: int = 0, host: str = "127.0.0.1") -> Iterator[Cluster]:
     """A cluster that ends with the block, whatever became of it."""
     port = free_port()
-    made = Cluster(port, folder, _scheduler(port))
+    made = Cluster(host, port, folder, _scheduler(host, port))
     try:
         made.complete(n_workers)
         yield made
@@ -91,9 +93,43 @@ def on_a_machine_with(disk: str, at: Path) -> tuple[str, ...] | None:
     return (*before, f'{mount} && exec "$@"', "sh") if allowed else None
 
 
-def _scheduler(port: int) -> Process:
+@dataclass(frozen=True)
+class OtherMachine:
+    """A machine that reaches this one by one address only: a network namespace."""
+
+    reaches: str
+    before: tuple[str, ...]  # the command that runs another one there
+
+
+@contextmanager
+def other_machine() -> Iterator[OtherMachine | None]:
+    """A machine that is gone after the block; None where none can be made."""
+    name = f"samehand{uuid4().hex[:6]}"
+    ours, theirs = "198.18.77.1", "198.18.77.2"  # of a network kept for tests
+    commands = (
+        f"netns add {name}",
+        f"link add {name} type veth peer name eth1 netns {name}",
+        f"addr add {ours}/30 dev {name}",
+        f"link set {name} up",
+        f"-n {name} addr add {theirs}/30 dev eth1",
+        f"-n {name} link set eth1 up",
+        f"-n {name} link set lo up",
+    )
+    is_made = shutil.which("ip") is not None and all(_ip(command) for command in commands)
+    try:
+        yield OtherMachine(ours, ("ip", "netns", "exec", name)) if is_made else None
+    finally:
+        if is_made:
+            _ip(f"netns del {name}")
+
+
+def _ip(command: str) -> bool:
+    return subprocess.run(["ip", *command.split()], stderr=DEVNULL, check=False).returncode == 0
+
+
+def _scheduler(host: str, port: int) -> Process:
     environment = dict(os.environ) | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL}s"}
-    return _started((), "scheduler", ("--host", "127.0.0.1", "--port", str(port)), environment)
+    return _started((), "scheduler", ("--host", host, "--port", str(port)), environment)
 
 
 def _started(

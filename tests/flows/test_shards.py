@@ -12,6 +12,7 @@ from threading import Thread, current_thread
 import numpy as np
 import pandas as pd
 import pytest
+from distributed import Client
 from prefect import flow
 from sqlalchemy import text
 
@@ -28,7 +29,7 @@ from storage.workspace import Workspace
 from tasks.scoring import Scored, WrittenScores, store_scores
 from tasks.support.run import OpenRun
 from tasks.support.step import step
-from tests.cluster import Cluster, Process, cluster, kill
+from tests.cluster import Cluster, Process, cluster, kill, other_machine
 from tests.flows.conftest import Samehand, tiny_settings
 from tests.postgres import own_server
 from tests.tasks.conftest import open_run_in
@@ -151,6 +152,24 @@ def test_without_a_scheduler_one_line_says_so(
     monkeypatch.setenv(SCHEDULER, "tcp://127.0.0.1:9")
     with pytest.raises(InputError, match=r"SAMEHAND_DASK=tcp://127\.0\.0\.1:9: no Dask scheduler"):
         note_all(2, tmp_path)
+
+
+def test_workers_on_other_machines_need_a_server_that_they_reach(
+    prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        other_machine() as other,
+        cluster(tmp_path / "dask", host=other.reaches if other else "127.0.0.1") as machines,
+    ):
+        if other is None:
+            pytest.skip("this user may not make network namespaces, or there is no `ip`")
+        machines.start_worker(dict(os.environ), *other.before)
+        monkeypatch.setenv(SCHEDULER, machines.address)
+        with Client(machines.address, timeout=60) as client:  # type: ignore[no-untyped-call]
+            client.wait_for_workers(1, timeout=60)
+        away = r"its worker tcp://198\.18\.77\.2:\d+ cannot reach Prefect's server at http://127\."
+        with pytest.raises(InputError, match=away):
+            note_all(3, tmp_path)
 
 
 def test_crops_of_several_workers_are_the_same_to_the_byte(
