@@ -191,9 +191,11 @@ class Site:
         answer = httpx.post(f"{self.api}/events", json=[event | now], timeout=15)
         assert answer.is_success, answer.text
 
-    def cancel(self, flow_run: str) -> None:
-        self.ask(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
-        self.wait_until(flow_run, "CANCELLED")
+    def cancel(self, *flow_runs: str) -> None:
+        for flow_run in flow_runs:
+            self.ask(f"flow_runs/{flow_run}/set_state", {"state": {"type": "CANCELLING"}})
+        for flow_run in flow_runs:
+            self.wait_until(flow_run, "CANCELLED")
 
     def end(self, flow_run: str) -> None:
         """End a run that no worker has taken yet."""

@@ -97,13 +97,12 @@ def test_two_runs_take_turns_on_the_device_while_others_prepare(
     site: Site, training: str, paintings: Path
 ) -> None:
     other, third = (site.run("train-flow", source=str(paintings), settings=LONG) for _ in range(2))
-    site.wait_for_epoch(other, 2)
     prepare = site.run("prepare-flow", source=str(paintings), settings=tiny())
+    site.wait_for_epoch(other, 2)
     site.wait_until(prepare, "COMPLETED")
     assert site.state(training) == site.state(other) == "RUNNING"
     assert site.state(third) == "SCHEDULED"  # two go on at once
-    site.cancel(third)
-    site.cancel(other)
+    site.cancel(other, third)
     trained = sorted(epochs_in_prefect(site, training, other))
     assert {run for *_, run in trained} == {training, other}
     assert all(end <= start for (_, end, _), (start, *_) in pairwise(trained))

@@ -29,7 +29,7 @@ from tasks.features import (
 
 COUNT, SIZE = 60, 64
 SHAPE = NetworkShape(
-    crop_size=SIZE, backbone="tf_efficientnet_lite0", features="statistics", frozen=True
+    crop_size=SIZE, backbone="test_efficientnet", features="statistics", frozen=True
 )
 COPIES: dict[str, Copy] = {
     "plain": "plain",
@@ -48,7 +48,7 @@ def made_of(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Path]:
     names = [f"{number}.jpg" for number in range(COUNT)]
     rows = {"image_name": names, "artist_name": "A", "file": names, "split": "train"}
     pd.DataFrame(rows | {"crop": range(COUNT)}).to_csv(folder / "catalog.csv", index=False)
-    export_features(build_network(SHAPE, "pretrained", 0), folder / "backbone.onnx", {})
+    export_features(build_network(SHAPE, "none", 0), folder / "backbone.onnx", {})
     return Dataset(folder), folder / "backbone.onnx"
 
 
