@@ -7,7 +7,6 @@ them: A B B A and so on, so that a machine that gets slower does so for both ali
 import json
 import os
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from benchmarks.processes import rows_of_module
 from benchmarks.report import Row, Table
 from flows.cli.app import QUIET_PREFECT, SHORT_WAITS
 
@@ -50,11 +50,7 @@ SMALL: dict[str, JsonValue] = TRAINED | {
 
 def measure(epochs: int = EPOCHS) -> Table:
     """Measure in a process that has not imported torch: its threads wait as those of a run do."""
-    command = [sys.executable, "-m", "benchmarks.orchestration", str(epochs)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    rows = tuple(Row(**row) for row in json.loads(done.stdout.splitlines()[-1]))
+    rows = rows_of_module("orchestration", str(epochs))
     return Table("orchestration", "an epoch of the reference's method, 64 x 64", rows)
 
 

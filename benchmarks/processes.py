@@ -1,13 +1,18 @@
 """Work in a process of its own, so that its memory is its own."""
 
+import json
 import multiprocessing
 import re
 import resource
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.report import Row
 
 EVERY = 0.02  # seconds between looks at how much memory is taken
 STATUS = Path("/proc/self/status")
@@ -28,6 +33,20 @@ def apart(work: Callable[..., Any], *arguments: Any) -> Any:
         pool.close()
         pool.join()  # it ends by itself: one that is ended leaves locks behind
     return measured
+
+
+def rows_of_module(
+    name: str, *arguments: str, environment: Mapping[str, str] | None = None
+) -> tuple[Row, ...]:
+    """Run a module of benchmarks by itself; return the rows that it prints last, as JSON.
+
+    Raises RuntimeError with its messages if it fails.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return tuple(Row(**row) for row in json.loads(done.stdout.splitlines()[-1]))
 
 
 def peak_memory() -> float:

@@ -6,14 +6,13 @@ Two Dask workers of one thread each do shards without any work in them.
 import json
 import logging
 import os
-import subprocess
 import sys
 import time
 from dataclasses import asdict
 from functools import partial
 from tempfile import TemporaryDirectory
 
-from benchmarks.processes import peak_of
+from benchmarks.processes import peak_of, rows_of_module
 from benchmarks.report import Row, Table
 from flows.cli.app import QUIET_PREFECT
 from flows.shards import SCHEDULER
@@ -33,15 +32,9 @@ def measure(count: int = SHARDS) -> Table:
             n_workers=2, threads_per_worker=1, dashboard_address=":0", env=SILENT
         ) as cluster,
     ):
-        environment = os.environ | QUIET_PREFECT | {"PREFECT_HOME": folder}
-        command = [sys.executable, "-m", "benchmarks.shards", str(count)]
-        address = {SCHEDULER: cluster.scheduler_address}
-        done = subprocess.run(
-            command, env=environment | address, capture_output=True, text=True, check=False
-        )
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    rows = tuple(Row(**row) for row in json.loads(done.stdout.splitlines()[-1]))
+        own = {"PREFECT_HOME": folder, SCHEDULER: cluster.scheduler_address}
+        environment = os.environ | QUIET_PREFECT | own
+        rows = rows_of_module("shards", str(count), environment=environment)
     return Table("shards", "shards without work, two Dask workers", rows)
 
 
